@@ -1,0 +1,48 @@
+"""Arms that more than one law uses (paper section 3 to 5)."""
+
+from __future__ import annotations
+
+from lawcheck.design import Arm, Recipe, Upsampling, arm
+
+SCARCE = ("biology", "geography")
+
+BASE = Arm(method="base")
+
+
+def upsampled(kind: str, target: int) -> Upsampling:
+    """Biology and geography duplicated to `target` samples each, at paper size."""
+    return Upsampling(kind=kind, disciplines=SCARCE, target=target)  # type: ignore[arg-type]
+
+
+# The recipe of the paper's section 5.
+TUNED = Recipe(upsampling=upsampled("diverse", 100_000), general_share=1.0)
+
+
+def discipline_lora(fraction: float = 1.0, upsampling: Upsampling | None = None) -> Arm:
+    """Five adapters, each trained on one discipline and evaluated on it."""
+    return arm("lora", Recipe(fraction=fraction, upsampling=upsampling), each_alone=True)
+
+
+def lora(recipe: Recipe | None = None, rank_multiple: int = 1) -> Arm:
+    return arm("lora", recipe or Recipe(), rank_multiple=rank_multiple)
+
+
+def lora_moe(variant: str = "plain", recipe: Recipe | None = None, experts: int = 5) -> Arm:
+    return arm("lora_moe", recipe or Recipe(), variant=variant, experts=experts)
+
+
+def lora_comp(recipe: Recipe | None = None) -> Arm:
+    return arm("lora_comp", recipe or Recipe())
+
+
+def full(recipe: Recipe | None = None) -> Arm:
+    return arm("full", recipe or Recipe())
+
+
+def experts_of(composition: Arm) -> Arm:
+    """The frozen discipline adapters a composition routes over.
+
+    Same data fraction and upsampling; general data trains the gate only, never the experts.
+    """
+    assert composition.recipe is not None
+    return discipline_lora(composition.recipe.fraction, composition.recipe.upsampling)

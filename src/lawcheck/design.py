@@ -1,0 +1,469 @@
+"""What a study is made of: arms, runs, hypotheses, laws, verdicts and scores.
+
+Declarations are data. Importing this module, a law, a method or a discipline touches no
+accelerator, network, clock or environment; it uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lawcheck.errors import InputError
+
+Role = Literal["discipline", "general", "out_of_domain"]
+Scalar = str | int | float | bool
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+def digest(value: Any, length: int = 12) -> str:
+    """Hex SHA-256 prefix of the canonical JSON form of `value`."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def require_name(kind: str, name: str) -> None:
+    if not NAME.match(name):
+        raise InputError(
+            f"{kind} {name!r}: expected a name of lower-case letters, digits and underscores "
+            f"that starts with a letter; rename it"
+        )
+
+
+# --------------------------------------------------------------------------- what is trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsampling:
+    """Duplicate scarce disciplines up to a target size.
+
+    kind: `diverse` duplicates samples drawn at random, `unique` only samples that hold a
+    discipline-specific token. target: samples per discipline at paper size; other scales keep
+    the ratio target / paper_samples of each discipline.
+    """
+
+    kind: Literal["diverse", "unique"]
+    disciplines: tuple[str, ...]
+    target: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What an arm is trained on, free of any scale.
+
+    disciplines: None means every discipline the scale has. fraction: share of each discipline,
+    nested (10 % lies inside 20 %). general_share: share of the scale's fixed general pool.
+    """
+
+    disciplines: tuple[str, ...] | None = None
+    fraction: float = 1.0
+    upsampling: Upsampling | None = None
+    general_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise InputError(f"recipe: fraction {self.fraction} is outside (0, 1]; give a share")
+        if not 0 <= self.general_share <= 1:
+            raise InputError(
+                f"recipe: general_share {self.general_share} is outside [0, 1]; give a share"
+            )
+
+    @property
+    def label(self) -> str:
+        parts = ["_".join(self.disciplines)] if self.disciplines is not None else []
+        parts.append(f"d{_percent(self.fraction)}")
+        if self.upsampling:
+            up = self.upsampling
+            parts.append(f"{up.kind}{up.target // 1000}k_{'_'.join(up.disciplines)}")
+        if self.general_share:
+            parts.append(f"g{_percent(self.general_share)}")
+        return ".".join(parts)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g}".replace(".", "p")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One experimental condition: a method with its design, and a recipe. Scale-independent.
+
+    The name follows from the content, so that equal arms of different laws are the same arm.
+    design: method-specific choices (variant, experts, rank_multiple), sorted by key.
+    recipe: None trains nothing (the base model as it is).
+    each_alone: one run per discipline, trained on that discipline only and evaluated on it.
+    base: which of the scale's base models; `default` unless a law compares families.
+    """
+
+    method: str
+    design: tuple[tuple[str, Scalar], ...] = ()
+    recipe: Recipe | None = None
+    each_alone: bool = False
+    base: str = "default"
+
+    def __post_init__(self) -> None:
+        require_name("method", self.method)
+        object.__setattr__(self, "design", tuple(sorted(self.design)))
+
+    @property
+    def name(self) -> str:
+        parts = ["discipline_" + self.method if self.each_alone else self.method]
+        parts += [str(v) if k == "variant" else f"{k}{v}" for k, v in self.design]
+        if self.recipe is not None:
+            parts.append(self.recipe.label)
+        if self.base != "default":
+            parts.append(f"on_{self.base}")
+        return ".".join(parts)
+
+    @property
+    def choices(self) -> dict[str, Scalar]:
+        """The design as a dictionary."""
+        return dict(self.design)
+
+
+def arm(
+    method: str,
+    recipe: Recipe | None = None,
+    *,
+    each_alone: bool = False,
+    base: str = "default",
+    **design: Scalar,
+) -> Arm:
+    """Shorthand for an `Arm` with its design as keywords."""
+    return Arm(
+        method=method,
+        design=tuple(design.items()),
+        recipe=recipe,
+        each_alone=each_alone,
+        base=base,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training of one arm with one seed at one scale.
+
+    part: the discipline, for arms trained one discipline at a time; else None.
+    digest: covers everything that touches the result; equal id = interchangeable result.
+    """
+
+    arm: Arm
+    seed: int
+    scale: str
+    digest: str
+    part: str | None = None
+
+    @property
+    def id(self) -> str:
+        label = f"{self.arm.name}.{self.part}" if self.part else self.arm.name
+        return f"{label}-s{self.seed}-{self.digest}"
+
+
+# --------------------------------------------------------------------------- what is measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalTask:
+    """One lm-evaluation-harness task.
+
+    name: the harness's task name. metric: the harness metric read per item, in [0, 1].
+    chance: expected score of guessing. cluster: the document field that groups dependent items,
+    if any. output: how the model answers.
+    """
+
+    name: str
+    metric: str = "acc"
+    version: int = 1
+    chance: float = 0.0
+    cluster: str | None = None
+    output: Literal["multiple_choice", "generate"] = "multiple_choice"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """How a discipline exists at a kind of scale (`proxy`, `slices`, `paper`).
+
+    source: module that yields its samples (see docs/adding.md for the functions it offers).
+    tasks: evaluated with equal weight inside the discipline.
+    """
+
+    source: str
+    tasks: tuple[EvalTask, ...]
+    stand_in: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discipline:
+    """A scientific discipline, or one of the two companions (`general`, `out_of_domain`).
+
+    paper_samples: training samples in the paper's Table 1 (0: not part of the science corpus).
+    """
+
+    name: str
+    title: str
+    role: Role
+    paper_samples: int
+    version: int
+    worlds: Mapping[str, World]
+    order: int = 100
+
+    def __post_init__(self) -> None:
+        require_name("discipline", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One row of the score table. value is in [0, 1] for item metrics; NaN = unscored."""
+
+    run_id: str
+    arm: str
+    seed: int
+    task: str
+    item_id: str
+    cluster: str
+    metric: str
+    value: float
+
+
+# --------------------------------------------------------------------------- what is claimed
+
+Alternative = Literal["greater", "less", "equivalent", "no_gain", "below"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimand:
+    """What a hypothesis is about. Subclasses are data; lawcheck.estimators computes them."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm whose scores the estimand needs."""
+        raise TypeError(f"{type(self).__name__} declares no arms")
+
+
+Weights = tuple[tuple[Arm, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Estimand):
+    """Weighted sum of arms' scores, in points (100 x accuracy).
+
+    weights: sum to zero. target: `average` (equal weight over disciplines), a discipline's
+    name, `general` (instruction following) or `out_of_domain`.
+    """
+
+    weights: Weights
+    target: str = "average"
+
+    def __post_init__(self) -> None:
+        total = sum(w for _, w in self.weights)
+        if abs(total) > 1e-9:
+            raise InputError(f"contrast: weights sum to {total:g}, expected 0; balance them")
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(a for a, _ in self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouterInformation(Estimand):
+    """Contrast of normalised mutual information(discipline; expert), one value per run.
+
+    Unit: share of the maximum, in [0, 1]. Paired over seeds.
+    """
+
+    weights: Weights
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(a for a, _ in self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelativeGain(Estimand):
+    """delta-m: mean over disciplines of the relative change against a reference, in percent."""
+
+    arm: Arm
+    reference: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm, self.reference)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost(Estimand):
+    """Largest relative change in planned cost of `arm` against `reference`, in percent.
+
+    Deterministic: counted from shapes and corpus sizes at `scale`, never from scores.
+    """
+
+    arm: Arm
+    reference: Arm
+    quantities: tuple[Literal["trainable_share", "gpu_hours"], ...] = (
+        "trainable_share",
+        "gpu_hours",
+    )
+    scale: str = "paper"
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return ()
+
+
+def difference(
+    treatments: Iterable[Arm], controls: Iterable[Arm], target: str = "average"
+) -> Contrast:
+    """Mean of the treatments minus mean of the controls; equal weight inside each group."""
+    treatments, controls = tuple(treatments), tuple(controls)
+    return Contrast(weights=pooled(treatments, controls), target=target)
+
+
+def pooled(treatments: Iterable[Arm], controls: Iterable[Arm]) -> Weights:
+    """Weights of `difference`; arms that stand on both sides are merged."""
+    treatments, controls = tuple(treatments), tuple(controls)
+    weights: dict[Arm, float] = {}
+    for group, sign in ((treatments, 1.0), (controls, -1.0)):
+        for member in group:
+            weights[member] = weights.get(member, 0.0) + sign / len(group)
+    return tuple((a, w) for a, w in weights.items() if w != 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """One part of a law.
+
+    margin: bound of `equivalent` and `no_gain`, in the estimand's unit. sesoi: smallest effect
+    of interest, same unit. assay: arms whose mean must beat `base` before an `equivalent` or
+    `no_gain` part counts (empty: the estimand's own arms).
+    """
+
+    name: str
+    role: Literal["primary", "secondary"]
+    estimand: Estimand
+    alternative: Alternative
+    claim: str
+    sesoi: float
+    margin: float | None = None
+    alpha: float = 0.05
+    min_seeds: int = 3
+
+    def __post_init__(self) -> None:
+        require_name("hypothesis", self.name)
+        if (self.alternative in ("equivalent", "no_gain")) != (self.margin is not None):
+            raise InputError(
+                f"hypothesis {self.name!r}: alternative {self.alternative!r} with margin "
+                f"{self.margin}; a margin goes with 'equivalent' and 'no_gain', and only there"
+            )
+        if not 0 < self.alpha < 0.5:
+            raise InputError(f"hypothesis {self.name!r}: alpha {self.alpha} is outside (0, 0.5)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A claim, the arms that test it and the hypotheses that decide it.
+
+    base: the untrained arm that assay sensitivity compares with.
+    shown: further arms that the law's tables and figures show but no hypothesis needs.
+    tables, figures: names of renderers in lawcheck.render.
+    """
+
+    name: str
+    title: str
+    claim: str
+    source: str
+    hypotheses: tuple[Hypothesis, ...]
+    base: Arm = field(default_factory=lambda: Arm(method="base"))
+    shown: tuple[Arm, ...] = ()
+    tables: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_name("law", self.name)
+        names = [h.name for h in self.hypotheses]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise InputError(f"law {self.name!r}: hypothesis {twice[0]!r} stands twice; rename one")
+        if not any(h.role == "primary" for h in self.hypotheses):
+            raise InputError(f"law {self.name!r}: no primary hypothesis; a verdict needs one")
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm the law needs, each once, in order of first mention."""
+        named = [self.base, *self.shown]
+        for h in self.hypotheses:
+            named += h.estimand.arms
+        return tuple(dict.fromkeys(named))
+
+
+Outcome = Literal["HOLDS", "CONTRADICTED", "NOT SHOWN", "INCONCLUSIVE"]
+PartOutcome = Literal["shown", "reversed", "negligible", "open"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartVerdict:
+    """Judgement of one hypothesis. Estimate, interval, margin and mde in the estimand's unit.
+
+    low, high: two-sided (1 - 2 alpha) interval, the one the one-sided tests read.
+    mde: minimum detectable effect at 80 % power. p: of the declared alternative.
+    p_opposite: of the opposite claim, before Holm; holm_opposite: after.
+    notes: excluded items, diverged runs, missing assay sensitivity, in words.
+    """
+
+    name: str
+    role: str
+    outcome: PartOutcome
+    alternative: str
+    unit: str
+    estimate: float | None
+    se: float | None
+    df: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_opposite: float | None
+    holm: float | None
+    holm_opposite: float | None
+    margin: float | None
+    sesoi: float
+    alpha: float
+    n_seeds: int
+    n_items: int
+    n_unscored: int
+    n_diverged: int
+    mde: float | None
+    seeds_needed: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Judgement of a law on one score table. Equal scores give equal bytes."""
+
+    law: str
+    outcome: Outcome
+    claim: str
+    scale: str
+    parts: tuple[PartVerdict, ...]
+    without_biology: tuple[PartVerdict, ...]
+    n_seeds: int
+    preregistered: bool
+    design_digest: str
+    scores_digest: str
+    notes: tuple[str, ...] = ()
+
+
+def plain(value: Any) -> Any:
+    """Declarations as JSON-ready data: dataclasses become dictionaries, tuples lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        data = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"type": type(value).__name__, **data} if isinstance(value, Estimand) else data
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(v) for v in value]
+    return value

@@ -1,0 +1,119 @@
+"""Laws, methods and disciplines are found, never listed by hand.
+
+A law is a module of lawcheck.laws with a LAW, a method a module of lawcheck.methods with a
+METHOD, a discipline a package of lawcheck.disciplines with a DISCIPLINE. Others join through the
+entry-point groups of the same names, or as files in the folders named by LAWCHECK_LAWS and
+LAWCHECK_METHODS (separated as in PATH). Such files are Python code and run with your rights.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lawcheck.design import Discipline, Law
+from lawcheck.errors import InputError, nearest
+
+
+@functools.cache
+def laws() -> dict[str, Law]:
+    return {law.name: law for law in _declared("laws", "LAW").values()}
+
+
+@functools.cache
+def disciplines() -> dict[str, Discipline]:
+    """In the order of tables: by `order`, then name."""
+    found = _declared("disciplines", "DISCIPLINE").values()
+    return {d.name: d for d in sorted(found, key=lambda d: (d.order, d.name))}
+
+
+@functools.cache
+def methods() -> dict[str, Any]:
+    """Name -> lawcheck.methods.base.Method."""
+    return {m.name: m for m in _declared("methods", "METHOD").values()}
+
+
+def method_module(name: str) -> ModuleType:
+    """The module that implements a method (build, load, save, trainable_parameters)."""
+    method(name)
+    for module, declared in _modules("methods", "METHOD").items():
+        if declared.name == name:
+            return sys.modules[module]
+    raise AssertionError(name)
+
+
+def law(name: str) -> Law:
+    """A law by its name, with or without the prefix `law_`."""
+    short = name.removeprefix("law_")
+    if short not in laws():
+        raise InputError(f"law {name!r}: unknown; {nearest(short, laws())}")
+    return laws()[short]
+
+
+def method(name: str) -> Any:
+    if name not in methods():
+        raise InputError(f"method {name!r}: unknown; {nearest(name, methods())}")
+    return methods()[name]
+
+
+def discipline(name: str) -> Discipline:
+    if name not in disciplines():
+        raise InputError(f"discipline {name!r}: unknown; {nearest(name, disciplines())}")
+    return disciplines()[name]
+
+
+def of_role(role: str, world: str) -> list[Discipline]:
+    """Disciplines of a role that exist in a world, in table order."""
+    return [d for d in disciplines().values() if d.role == role and world in d.worlds]
+
+
+def _declared(kind: str, attribute: str) -> dict[str, Any]:
+    by_name: dict[str, str] = {}
+    found = _modules(kind, attribute)
+    for module, value in found.items():
+        if value.name in by_name:
+            raise InputError(
+                f"{kind[:-1]} {value.name!r}: declared twice, in {by_name[value.name]} and "
+                f"{module}; rename one"
+            )
+        by_name[value.name] = module
+    return found
+
+
+@functools.cache
+def _modules(kind: str, attribute: str) -> dict[str, Any]:
+    """Module name -> declaration."""
+    package = importlib.import_module(f"lawcheck.{kind}")
+    names = [f"lawcheck.{kind}.{m.name}" for m in pkgutil.iter_modules(package.__path__)]
+    names += [e.module for e in importlib.metadata.entry_points(group=f"lawcheck.{kind}")]
+    loaded = [importlib.import_module(n) for n in sorted(set(names))]
+    loaded += [_from_file(p, kind) for p in _files(f"LAWCHECK_{kind.upper()}")]
+    return {m.__name__: getattr(m, attribute) for m in loaded if hasattr(m, attribute)}
+
+
+def _files(variable: str) -> list[Path]:
+    paths = []
+    for entry in filter(None, os.environ.get(variable, "").split(os.pathsep)):
+        folder = Path(entry)
+        if not folder.is_dir():
+            raise InputError(f"{variable}: {entry!r} is not a folder; name one or unset it")
+        paths += [p for p in sorted(folder.glob("*.py")) if not p.name.startswith("_")]
+    return paths
+
+
+def _from_file(path: Path, kind: str) -> ModuleType:
+    name = f"lawcheck_external_{kind}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,237 @@
+"""Where an arm is realised: the typed form of reproduce/scales/*.yaml.
+
+Everything but `title`, `seeds` and `hardware` can touch a result and enters the run ids.
+"""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from lawcheck.design import digest
+from lawcheck.errors import InputError, nearest
+
+
+def _fraction(value: Any) -> Any:
+    """Accept `1/300` beside plain numbers, so that a scale reads as it is meant."""
+    return float(Fraction(value)) if isinstance(value, str) and "/" in value else value
+
+
+Share = Annotated[float, BeforeValidator(_fraction), Field(gt=0)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusSettings(Part):
+    """size: share of the paper's 3,295,160 samples. general_pool: rows of general instructions.
+
+    unique_below: a word with fewer co-occurrences in other disciplines is discipline-specific.
+    frozen: SHA-256 over the generator's source files; a changed generator is refused.
+    """
+
+    size: Share
+    general_pool: int = Field(ge=0)
+    unique_below: int = 10
+    frozen: str | None = None
+
+
+class BuiltBase(Part):
+    """A base model trained from scratch on the world's pretraining mixture.
+
+    mixture: rows per discipline folder. architecture: transformers config fields.
+    tokens_per_batch: padded tokens of a length-bucketed batch. shipped: a folder of package
+    data with ready bases, used when recipe and hash agree.
+    """
+
+    kind: Literal["built"]
+    architecture: dict[str, Any]
+    tokenizer: Literal["words", "bpe"] = "words"
+    vocabulary: int | None = None
+    mixture: dict[str, int]
+    epochs: int = Field(default=1, ge=1)
+    tokens_per_batch: int = Field(gt=0)
+    muon: dict[str, float]
+    adamw: dict[str, float]
+    warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
+    shipped: str | None = None
+
+
+class PretrainedBase(Part):
+    """A model of a hub or a local folder; loaded, never trained here."""
+
+    kind: Literal["pretrained"]
+    model: str
+    revision: str | None = None
+
+
+class MethodSettings(Part):
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    warmup_ratio: float = Field(ge=0, lt=1)
+
+
+class AdapterDefaults(Part):
+    """rank: the 1x rank of every expert. alpha = alpha_over_rank x rank."""
+
+    rank: int = Field(gt=0)
+    alpha_over_rank: float = 2.0
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: str | tuple[str, ...] = "all_linear"
+
+
+class TrainingSettings(Part):
+    """batch_size: samples per optimizer step. max_length: tokens; longer samples are cut."""
+
+    batch_size: int = Field(gt=0)
+    epochs: int = Field(default=1, ge=1)
+    max_length: int = Field(gt=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+
+
+class EvaluationSettings(Part):
+    """items: per task (None: all). tune_items: items of the split that learning rates see."""
+
+    items: int | None = Field(default=None, gt=0)
+    tune_items: int = Field(default=0, ge=0)
+    max_new_tokens: int = Field(default=64, gt=0)
+
+
+class Hardware(Part):
+    """Nothing here may change a result beyond rounding. micro_batch: samples per device step."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    micro_batch: int = Field(gt=0)
+    evaluation_batch: int = Field(default=64, gt=0)
+    gradient_checkpointing: bool = False
+    runs_per_job: int = Field(default=1, ge=1)
+    memory_mb: int = Field(default=4000, gt=0)
+    minutes_per_run: float = Field(default=1.0, gt=0)
+
+
+class Scale(Part):
+    name: str
+    title: str
+    world: str
+    claims: bool
+    seeds: tuple[int, ...]
+    corpus: CorpusSettings
+    bases: dict[str, BuiltBase | PretrainedBase]
+    adapter: AdapterDefaults
+    methods: dict[str, MethodSettings]
+    training: TrainingSettings
+    evaluation: EvaluationSettings
+    hardware: Hardware
+
+    def identity(self, method: str, base: str) -> dict[str, Any]:
+        """Every setting that can touch a run of `method` on `base`, as plain data."""
+        settings = self.methods.get(method)
+        return {
+            "world": self.world,
+            "corpus": self.corpus.model_dump(),
+            "base": self.base_recipe(base),
+            "adapter": self.adapter.model_dump(),
+            "method": settings.model_dump() if settings else None,
+            "training": self.training.model_dump(),
+            "evaluation": self.evaluation.model_dump(exclude={"tune_items"}),
+        }
+
+    def base_recipe(self, base: str) -> dict[str, Any]:
+        """What a base is made of, without where a ready copy may lie."""
+        if base not in self.bases:
+            raise InputError(
+                f"scale {self.name!r}: no base model {base!r}; {nearest(base, self.bases)}"
+            )
+        recipe = self.bases[base].model_dump(exclude={"shipped"})
+        if recipe["kind"] == "built":
+            recipe["generator"] = self.corpus.frozen
+        return recipe
+
+    def base_digest(self, base: str) -> str:
+        return digest(self.base_recipe(base))
+
+    def settings_of(self, method: str) -> MethodSettings:
+        if method not in self.methods:
+            raise InputError(
+                f"scale {self.name!r}: no learning rate for method {method!r}; "
+                f"add it under 'methods' ({nearest(method, self.methods)})"
+            )
+        return self.methods[method]
+
+
+def scale_folders() -> list[Path]:
+    """Where scales are looked up: the working directory, the source tree, the installed copy."""
+    package = Path(__file__).resolve().parent
+    folders = [
+        Path.cwd() / "reproduce" / "scales",
+        package.parents[1] / "reproduce" / "scales",
+        package / "_scales",
+    ]
+    extra = os.environ.get("LAWCHECK_SCALES")
+    if extra:
+        folders.insert(0, Path(extra))
+    return [f for f in dict.fromkeys(folders) if f.is_dir()]
+
+
+def scale_names() -> list[str]:
+    return sorted({p.stem for f in scale_folders() for p in f.glob("*.yaml")})
+
+
+def load_scale(name: str, overrides: dict[str, Any] | None = None) -> Scale:
+    """Read a scale by name, or by the path of a YAML file.
+
+    `extends: NAME` in the file starts from another scale; nested keys are merged.
+    Raises InputError for an unknown name, broken YAML, unknown or ill-typed keys.
+    """
+    data = _merge(_read(name, ()), overrides or {})
+    try:
+        return Scale.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"])
+        raise InputError(
+            f"scale {name!r}: {where}: found {first.get('input')!r}, {first['msg'].lower()}; "
+            f"correct the scale's YAML"
+        ) from None
+
+
+def _read(name: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    if name in seen:
+        raise InputError(f"scale {name!r}: extends itself through {' -> '.join(seen)}; break it")
+    path = _find(name)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = str(error).replace("\n", " ")
+        raise InputError(f"scale file {path.name}: not valid YAML ({line}); correct it") from None
+    if not isinstance(data, dict):
+        raise InputError(f"scale file {path.name}: found {type(data).__name__}, expected a mapping")
+    parent = data.pop("extends", None)
+    data.setdefault("name", path.stem)
+    return data if parent is None else _merge(_read(str(parent), (*seen, name)), data)
+
+
+def _find(name: str) -> Path:
+    if name.endswith(".yaml"):
+        if Path(name).is_file():
+            return Path(name)
+        raise InputError(f"scale file {name!r}: no such file; give a path or a scale's name")
+    for folder in scale_folders():
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    raise InputError(f"scale {name!r}: unknown; {nearest(name, scale_names())}")
+
+
+def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(lower)
+    for key, value in upper.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
