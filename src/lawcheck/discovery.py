@@ -112,7 +112,8 @@ def _files(variable: str) -> list[Path]:
 def _from_file(path: Path, kind: str) -> ModuleType:
     name = f"lawcheck_external_{kind}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

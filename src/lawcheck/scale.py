@@ -1,6 +1,6 @@
 """Where an arm is realised: the typed form of reproduce/scales/*.yaml.
 
-Everything but `title`, `seeds` and `hardware` can touch a result and enters the run ids.
+Everything but `title`, `seeds`, `plan` and `hardware` can touch a result and enters the run ids.
 """
 
 from __future__ import annotations
@@ -64,11 +64,15 @@ class BuiltBase(Part):
 
 
 class PretrainedBase(Part):
-    """A model of a hub or a local folder; loaded, never trained here."""
+    """A model of a hub or a local folder; loaded, never trained here.
+
+    architecture: the config fields that parameter counts need, so that planning loads nothing.
+    """
 
     kind: Literal["pretrained"]
     model: str
     revision: str | None = None
+    architecture: dict[str, Any]
 
 
 class MethodSettings(Part):
@@ -116,6 +120,19 @@ class Hardware(Part):
     minutes_per_run: float = Field(default=1.0, gt=0)
 
 
+class PlanSettings(Part):
+    """How long training takes, before any was measured.
+
+    words_per_sample: whitespace words per discipline, prompt and response together.
+    peak_tflops: of one device in the scale's precision. utilisation: share of it that is reached.
+    """
+
+    words_per_sample: dict[str, float]
+    tokens_per_word: float = Field(gt=0)
+    peak_tflops: float = Field(gt=0)
+    utilisation: float = Field(gt=0, le=1)
+
+
 class Scale(Part):
     name: str
     title: str
@@ -129,6 +146,7 @@ class Scale(Part):
     training: TrainingSettings
     evaluation: EvaluationSettings
     hardware: Hardware
+    plan: PlanSettings | None = None
 
     def identity(self, method: str, base: str) -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""

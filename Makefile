@@ -1,0 +1,48 @@
+# Two commands: `make laws` and `make test`. Each sets itself up.
+PYTHON ?= python3
+LAWS ?= share_then_specialize
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile local
+TARGETS := $(if $(filter all,$(LAWS)),all,$(addprefix law_,$(LAWS)))
+
+.PHONY: setup laws test smoke slices lint
+
+setup: $(READY)
+
+# torch first: a bare `torch` elsewhere in the list could bring several GB of another build.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "lawcheck needs Python 3.11 to 3.13, found $$($(PYTHON) --version); set PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet torch==2.13.0 -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+laws: $(READY)
+	$(SNAKEMAKE) $(TARGETS)
+	@for law in $(if $(filter all,$(LAWS)),$$($(BIN)/lawcheck list --names),$(LAWS)); do \
+	  $(BIN)/lawcheck judge $$law --scores results/proxy/laws/$$law.scores.parquet || exit; done
+	@echo "Tables: results/proxy/tables/  Figures: paper_figures/proxy/"
+	@echo "More: make laws LAWS=all | $(BIN)/lawcheck list | $(BIN)/snakemake --profile local law_NAME"
+
+smoke: $(READY)
+	$(SNAKEMAKE) law_share_then_specialize --config scale=smoke
+
+# Real questions through every stage; LAWCHECK_DATA names the folder of real data.
+slices: $(READY)
+	$(SNAKEMAKE) law_share_then_specialize --config scale=slices
+	@$(BIN)/lawcheck judge share_then_specialize --scale slices \
+	  --scores results/slices/laws/share_then_specialize.scores.parquet
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile reproduce/rules
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
+	$(BIN)/mypy
+
+test: $(READY)
+	$(BIN)/pytest

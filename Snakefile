@@ -1,0 +1,39 @@
+# Every law, one target each: snakemake --profile local law_share_then_specialize
+from snakemake.exceptions import WorkflowError
+
+from lawcheck import discovery
+from lawcheck.errors import InputError
+from lawcheck.workflow import Study
+
+STUDY = Study(config)
+try:
+    STUDY.batches
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+ROOT = str(STUDY.layout.root)
+SCALE = f"--scale {STUDY.settings.get('scale', 'proxy')} --results {STUDY.layout.results}"
+SEEDS = "--seeds " + ",".join(map(str, STUDY.seeds))
+
+
+wildcard_constraints:
+    base=r"[a-z0-9_]+",
+    seed=r"\d+",
+    batch="|".join(STUDY.batches),
+    law="|".join(discovery.laws()),
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        [STUDY.law_outputs(law) for law in discovery.laws()],
+
+
+include: "reproduce/rules/corpus.smk"
+include: "reproduce/rules/train.smk"
+include: "reproduce/rules/evaluate.smk"
+include: "reproduce/rules/laws.smk"

@@ -1,0 +1,40 @@
+# A judged law never fails its rule: the verdict is the result, whatever it says.
+rule judge:
+    input:
+        f"{ROOT}/laws/{{law}}.scores.parquet",
+    output:
+        f"{ROOT}/laws/{{law}}.json",
+    log:
+        f"{ROOT}/logs/judge.{{law}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/judge.{{law}}.tsv"
+    shell:
+        "lawcheck judge {wildcards.law} {SCALE} --scores {input} --json {output} > {log} 2>&1"
+
+
+for _law in discovery.laws():
+
+    rule:
+        name:
+            f"render_{_law}"
+        input:
+            scores=f"{ROOT}/laws/{_law}.scores.parquet",
+            verdict=f"{ROOT}/laws/{_law}.json",
+        output:
+            STUDY.rendered(_law),
+        log:
+            f"{ROOT}/logs/render.{_law}.log",
+        benchmark:
+            f"{ROOT}/benchmarks/render.{_law}.tsv"
+        params:
+            law=_law,
+            figures=STUDY.figures.parent,
+        shell:
+            "lawcheck render {params.law} {SCALE} --figures {params.figures} > {log} 2>&1"
+
+    rule:
+        name:
+            f"law_{_law}"
+        localrule: True
+        input:
+            STUDY.law_outputs(_law),

@@ -1,0 +1,18 @@
+# One job carries several runs at small scale, one run at paper scale. Adapters and trainer
+# checkpoints are not declared, so that a killed job resumes where it stopped.
+rule train:
+    input:
+        lambda wildcards: STUDY.train_inputs(wildcards.batch),
+    output:
+        f"{ROOT}/batches/{{batch}}.train.json",
+    log:
+        f"{ROOT}/logs/train.{{batch}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/train.{{batch}}.tsv"
+    priority: 10
+    resources:
+        mem_mb=STUDY.scale.hardware.memory_mb,
+    params:
+        runs=lambda wildcards: " ".join(r.id for r in STUDY.batches[wildcards.batch].runs),
+    shell:
+        "lawcheck train {SCALE} --record {output} {params.runs} > {log} 2>&1"

@@ -1,0 +1,283 @@
+"""The command line: thin verbs over the stages. Exit 2 = bad input, one line, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lawcheck.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from lawcheck.layout import Layout
+    from lawcheck.plan import Planner
+
+SEED_IN_ID = re.compile(r"-s(\d+)-[0-9a-f]{12}\Z")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    _set_environment()
+    try:
+        return int(arguments.verb(arguments) or 0)
+    except InputError as error:
+        print(f"lawcheck: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of a pipe left early; that is its right.
+        sys.stderr.close()
+        return 0
+
+
+def _set_environment() -> None:
+    """One compute thread per process, no hub, caches inside the project; the user's own wins."""
+    cache = Path.cwd() / ".cache"
+    defaults = {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HOME": str(cache / "huggingface"),
+        "TORCH_EXTENSIONS_DIR": str(cache / "torch_extensions"),
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _offline(scale: Any) -> None:
+    """Worlds that are built here never ask a hub."""
+    if all(base.kind == "built" for base in scale.bases.values()):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+
+def _study(arguments: argparse.Namespace, runs: Sequence[str] = ()) -> tuple[Planner, Layout]:
+    """Planner and layout; seeds come from --seeds, else from the run ids, else from the scale."""
+    from lawcheck.layout import Layout
+    from lawcheck.plan import Planner
+    from lawcheck.scale import load_scale
+    from lawcheck.workflow import parse_seeds
+
+    scale = load_scale(arguments.scale)
+    _offline(scale)
+    seeds = parse_seeds(getattr(arguments, "seeds", None), scale)
+    if runs:
+        seeds = tuple(sorted({_seed_of(r) for r in runs}))
+    return Planner(scale, seeds), Layout(Path(arguments.results), scale.name)
+
+
+def _seed_of(run_id: str) -> int:
+    match = SEED_IN_ID.search(run_id)
+    if not match:
+        raise InputError(
+            f"run {run_id!r}: expected <arm>-s<seed>-<digest>; `lawcheck plan LAW --runs` lists ids"
+        )
+    return int(match.group(1))
+
+
+# ------------------------------------------------------------------------------- verbs
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from lawcheck.listing import listing, listing_text
+
+    found = listing()
+    if arguments.names:
+        print("\n".join(law["name"] for law in found["laws"]))
+    elif arguments.json:
+        _print_json(found)
+    else:
+        print(listing_text(found))
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery
+    from lawcheck.planning import plan_law, plan_text
+
+    planner, _ = _study(arguments)
+    found = plan_law(planner, discovery.law(arguments.law), arguments.arm)
+    if arguments.runs:
+        print("\n".join(row["id"] for row in found["runs"]))
+    elif arguments.json:
+        _print_json(found)
+    else:
+        print(plan_text(found))
+
+
+def _corpus(arguments: argparse.Namespace) -> None:
+    from lawcheck.corpus.build import build_corpus
+
+    planner, layout = _study(arguments)
+    manifest = build_corpus(planner.scale, layout.corpus)
+    for name, entry in sorted(manifest["files"].items()):
+        print(f"{entry['rows']:>8}  {name}")
+
+
+def _base(arguments: argparse.Namespace) -> None:
+    from lawcheck.stages import build_bases
+
+    planner, layout = _study(arguments)
+    scale = planner.scale
+    if arguments.base not in scale.bases:
+        raise InputError(
+            f"scale {scale.name!r}: no base model {arguments.base!r}; "
+            f"{nearest(arguments.base, scale.bases)}"
+        )
+    seeds = [arguments.seed] if arguments.seed is not None else list(planner.seeds)
+    rebuild = arguments.rebuild or arguments.ship or arguments.compare
+    built = build_bases(planner, layout, arguments.base, seeds, rebuild)
+    if not (arguments.ship or arguments.compare):
+        return
+    from lawcheck.base.score import score_base
+    from lawcheck.base.shipped import compare, ship
+
+    scores = {s: score_base(folder, scale) for s, folder in built.items()}
+    if arguments.ship:
+        print(ship(scale, arguments.base, built, scores))
+        return
+    found = {s: compare(scale, arguments.base, s, built[s], scores[s]) for s in seeds}
+    _print_json(found)
+    if not all(entry["agrees"] for entry in found.values()):
+        raise InputError(
+            f"base {arguments.base!r}: a rebuilt base scores unlike the shipped one; "
+            f"see the differences above"
+        )
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery, stages
+    from lawcheck.atomic import write_json
+    from lawcheck.plan import find_runs
+
+    planner, layout = _study(arguments, arguments.runs)
+    runs = find_runs(planner, discovery.laws(), arguments.runs)
+    record = stages.train(planner, layout, runs)
+    if arguments.record:
+        write_json(Path(arguments.record), record)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery, stages
+    from lawcheck.atomic import write_json
+    from lawcheck.plan import find_runs
+
+    planner, layout = _study(arguments, arguments.runs)
+    runs = find_runs(planner, discovery.laws(), arguments.runs)
+    record = stages.evaluate(planner, layout, runs, arguments.split)
+    if arguments.record:
+        write_json(Path(arguments.record), record)
+
+
+def _collect(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery, stages
+
+    planner, layout = _study(arguments)
+    print(stages.collect(planner, layout, discovery.law(arguments.law)))
+
+
+def _judge(arguments: argparse.Namespace) -> int:
+    from lawcheck.judging import judge_file
+    from lawcheck.verdict import exit_code, text
+
+    planner, _ = _study(arguments)
+    verdict = judge_file(planner, arguments.law, arguments.scores, arguments.json)
+    print(text(verdict))
+    return exit_code(verdict) if arguments.exit_code else 0
+
+
+def _render(arguments: argparse.Namespace) -> None:
+    from lawcheck.judging import render_law
+
+    planner, layout = _study(arguments)
+    for path in render_law(planner, layout, arguments.law, Path(arguments.figures)):
+        print(path)
+
+
+def _tune(arguments: argparse.Namespace) -> None:
+    from lawcheck.tuning import search
+
+    planner, layout = _study(arguments)
+    for line in search(planner, layout, arguments.method or None, Path(arguments.out)):
+        print(line, flush=True)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+# ------------------------------------------------------------------------------- parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lawcheck", description=__doc__.split("\n")[0])
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, run: Any, text: str, *, law: bool = False, study: bool = True) -> Any:
+        sub = verbs.add_parser(name, help=text, description=text)
+        sub.set_defaults(verb=run)
+        if law:
+            sub.add_argument("law", metavar="LAW", help="with or without the prefix law_")
+        if study:
+            sub.add_argument("--scale", default="proxy", help="name or YAML file (proxy)")
+            sub.add_argument("--results", default="results", help="results folder (results)")
+            sub.add_argument("--seeds", help="a count, or a list such as 0,1,2 (the scale's)")
+        return sub
+
+    sub = verb("list", _list, "laws, methods, disciplines and scales", study=False)
+    sub.add_argument("--names", action="store_true", help="names of laws only")
+    sub.add_argument("--json", action="store_true")
+
+    sub = verb("plan", _plan, "runs, tokens and cost of a law", law=True)
+    sub.add_argument("--arm", help="this arm only")
+    sub.add_argument("--runs", action="store_true", help="print run ids only")
+    sub.add_argument("--json", action="store_true")
+
+    verb("corpus", _corpus, "write the scale's corpus")
+
+    sub = verb("base", _base, "build base models that are not shipped")
+    sub.add_argument("--base", default="default")
+    sub.add_argument("--seed", type=int, help="one seed (all of the scale's)")
+    sub.add_argument("--rebuild", action="store_true", help="build even if one is there")
+    sub.add_argument("--compare", action="store_true", help="rebuild, compare with the shipped")
+    sub.add_argument("--ship", action="store_true", help="rebuild and replace the shipped")
+
+    for name, run, text in (
+        ("train", _train, "train runs"),
+        ("evaluate", _evaluate, "score runs through lm-evaluation-harness"),
+    ):
+        sub = verb(name, run, text)
+        sub.add_argument("runs", nargs="+", metavar="RUN")
+        sub.add_argument("--record", help="JSON file written when all are done")
+        if name == "evaluate":
+            sub.add_argument("--split", choices=("eval", "tune"), default="eval")
+
+    verb("collect", _collect, "one score table for a law", law=True)
+
+    sub = verb("judge", _judge, "the verdict on a law", law=True)
+    sub.add_argument("--scores", required=True, action="append", help="Parquet or CSV table")
+    sub.add_argument("--json", help="write the verdict here")
+    sub.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="0 HOLDS, 3 NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED",
+    )
+
+    sub = verb("render", _render, "tables and figures of a judged law", law=True)
+    sub.add_argument("--figures", default="paper_figures")
+
+    sub = verb("tune", _tune, "search learning rates on the tuning split")
+    sub.add_argument("--method", action="append", help="this method only (repeatable)")
+    sub.add_argument("--out", default="reproduce/tuning", help="folder of the search record")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

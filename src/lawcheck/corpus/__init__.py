@@ -1,0 +1,1 @@
+"""From disciplines to training rows: recipes, the corpus on disk, its checks."""

@@ -1,0 +1,130 @@
+"""Write a scale's corpus: rows per discipline and split, with a manifest of hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lawcheck import discovery
+from lawcheck.atomic import atomic_folder, write_json
+from lawcheck.corpus.frozen import require_frozen
+from lawcheck.corpus.recipe import Row, mix, planned_rows
+from lawcheck.design import Discipline, Run
+from lawcheck.errors import InputError
+from lawcheck.plan import data_folder, science, source_module
+from lawcheck.scale import Scale
+
+NEXT = "run: lawcheck corpus --scale {scale}"
+
+
+def build_corpus(scale: Scale, folder: Path) -> dict[str, Any]:
+    """Write every split of every discipline of the scale's world; return the manifest.
+
+    A generated world must match the digest that the scale froze. Raises InputError.
+    """
+    science(scale)
+    require_frozen(scale)
+    data = data_folder(scale)
+    files: dict[str, Any] = {}
+    with atomic_folder(folder) as part:
+        for d in discovery.disciplines().values():
+            if scale.world not in d.worlds:
+                continue
+            for split, count in _counts(d, scale).items():
+                rows = _samples(d, scale, split, count, data)
+                path = part / f"{d.name}.{split}.jsonl"
+                text = "".join(
+                    json.dumps(r, ensure_ascii=False, sort_keys=True) + "\n" for r in rows
+                )
+                path.write_text(text, encoding="utf-8", newline="\n")
+                sha = hashlib.sha256(text.encode()).hexdigest()
+                files[path.name] = {"rows": len(rows), "sha256": sha}
+        manifest = {"scale": scale.name, "world": scale.world, "files": files}
+        write_json(part / "manifest.json", manifest)
+    return manifest
+
+
+def _counts(d: Discipline, scale: Scale) -> dict[str, int | None]:
+    """Rows per split; None asks for everything there is."""
+    items = scale.evaluation.items
+    counts: dict[str, int | None] = {"eval": items, "tune": scale.evaluation.tune_items}
+    if d.role == "discipline":
+        counts["train"] = planned_rows(d, scale.corpus.size)
+    elif d.role == "general":
+        counts["train"] = scale.corpus.general_pool
+    return {split: n for split, n in counts.items() if n is None or n > 0}
+
+
+def _samples(
+    d: Discipline, scale: Scale, split: str, count: int | None, data: Path | None
+) -> list[Row]:
+    module = source_module(d, scale)
+    rows = module.samples(split, count) if data is None else module.samples(split, count, data)
+    if not rows:
+        raise InputError(
+            f"discipline {d.name!r}: no {split} samples at scale {scale.name!r}; "
+            f"add samples or take the discipline out of the scale's world"
+        )
+    return list(rows)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows of a JSONL file, split on newline only. Raises InputError with file and line."""
+    if not path.is_file():
+        raise InputError(f"corpus file {path.name}: not in {path.parent.name}/; build the corpus")
+    rows = []
+    # A few texts hold U+2028 or form feeds, which splitlines would cut.
+    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"{path.name}, line {number}: not valid JSON ({error.msg}); rebuild the corpus"
+            ) from None
+        if not isinstance(row, dict):
+            raise InputError(
+                f"{path.name}, line {number}: found {type(row).__name__}, expected an object"
+            )
+        rows.append(row)
+    return rows
+
+
+def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
+    """The manifest, after every file's hash was compared. Raises InputError."""
+    step = NEXT.format(scale=scale.name)
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise InputError(f"corpus of scale {scale.name!r}: no manifest in {folder.name}/; {step}")
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    for name, entry in manifest["files"].items():
+        file = folder / name
+        found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"
+        if found != entry["sha256"]:
+            raise InputError(
+                f"corpus file {name}: sha256 is {found[:12]}, the manifest says "
+                f"{entry['sha256'][:12]}; {step}"
+            )
+    return dict(manifest)
+
+
+def training_rows(run: Run, scale: Scale, folder: Path) -> list[Row]:
+    """The mixed training rows of a run, read from the corpus on disk."""
+    assert run.arm.recipe is not None
+    disciplines = {d.name: d for d in science(scale)}
+    rows = {name: read_rows(folder / f"{name}.train.jsonl") for name in disciplines}
+    share = run.arm.recipe.general_share
+    pool: Sequence[Row] = []
+    if share:
+        pool = [
+            row
+            for d in discovery.of_role("general", scale.world)
+            for row in read_rows(folder / f"{d.name}.train.jsonl")
+        ]
+    mixed = mix(run.arm.recipe, rows, pool, disciplines, scale.corpus.unique_below)
+    if run.part is None:
+        return mixed
+    return [row for row in mixed if row["discipline"] == run.part]

@@ -1,0 +1,99 @@
+"""Planned cost of an arm: trainable share and GPU hours, counted from shapes and corpus sizes."""
+
+from __future__ import annotations
+
+import functools
+
+from lawcheck import discovery
+from lawcheck.corpus.recipe import planned_mixture
+from lawcheck.design import Arm, Discipline
+from lawcheck.errors import InputError
+from lawcheck.methods.base import AdapterSettings, ModelShapes, trainable_share
+from lawcheck.scale import PlanSettings, Scale, load_scale
+
+
+def adapter_settings(scale: Scale) -> AdapterSettings:
+    defaults = scale.adapter
+    return AdapterSettings(
+        rank=defaults.rank,
+        alpha=defaults.rank * defaults.alpha_over_rank,
+        dropout=defaults.dropout,
+        targets=defaults.targets,
+    )
+
+
+def planned_cost(arm: Arm, quantity: str, scale: str = "paper") -> float:
+    """trainable_share (% of all parameters) or gpu_hours of an arm at a scale.
+
+    For an arm of one run per discipline the share is that of one run, the hours are their sum.
+    Raises InputError for an unknown quantity, or a scale that plans nothing.
+    """
+    chosen = _load(scale)
+    if quantity == "trainable_share":
+        module = discovery.method_module(arm.method)
+        return trainable_share(module, shapes(chosen, arm), arm.choices, adapter_settings(chosen))
+    if quantity == "gpu_hours":
+        return gpu_hours(arm, chosen)
+    raise InputError(f"cost: unknown quantity {quantity!r}; known: gpu_hours, trainable_share")
+
+
+_load = functools.cache(load_scale)
+
+
+def shapes(scale: Scale, arm: Arm) -> ModelShapes:
+    base = scale.bases[arm.base]
+    if "vocab_size" not in base.architecture:
+        raise InputError(
+            f"scale {scale.name!r}: base {arm.base!r} states no vocab_size; "
+            f"costs are counted at a scale with a pretrained base, such as paper"
+        )
+    return ModelShapes.from_config(base.architecture)
+
+
+def planned_tokens(arm: Arm, scale: Scale) -> float:
+    """Training tokens of an arm, all its runs together."""
+    if arm.recipe is None:
+        return 0.0
+    plan = _plan(scale)
+    # Counting needs sizes only, so disciplines count whether or not the world has sources.
+    names = _science()
+    corpus = scale.corpus
+    rows = planned_mixture(arm.recipe, names, corpus.size, corpus.general_pool)
+    per_word = plan.tokens_per_word * scale.training.epochs
+    return sum(n * plan.words_per_sample[name] * per_word for name, n in rows.items())
+
+
+def gpu_hours(arm: Arm, scale: Scale) -> float:
+    """Device hours: FLOPs over peak x utilisation.
+
+    Per token: 2 N forward, 2 N for the gradient of activations, 2 per trained parameter for the
+    gradient of weights, and 2 N more where activations are recomputed; N = parameters that are
+    multiplied with (embeddings look up and do not count).
+    """
+    if arm.recipe is None:
+        return 0.0
+    plan = _plan(scale)
+    module = discovery.method_module(arm.method)
+    model = shapes(scale, arm)
+    settings = adapter_settings(scale)
+    embedding = model.vocabulary * model.hidden * (0 if model.tied else 1)
+    multiplied = model.total_parameters - embedding
+    multiplied += module.added_parameters(model, arm.choices, settings)
+    trained = module.trainable_parameters(model, arm.choices, settings)
+    passes = 6 if scale.hardware.gradient_checkpointing else 4
+    per_token = passes * multiplied + 2 * min(trained, multiplied)
+    flops = per_token * planned_tokens(arm, scale)
+    return flops / (plan.peak_tflops * 1e12 * plan.utilisation) / 3600
+
+
+def _plan(scale: Scale) -> PlanSettings:
+    if scale.plan is None:
+        raise InputError(
+            f"scale {scale.name!r}: has no 'plan' section; add words_per_sample, tokens_per_word, "
+            f"peak_tflops and utilisation"
+        )
+    return scale.plan
+
+
+def _science() -> list[Discipline]:
+    return [d for d in discovery.disciplines().values() if d.role == "discipline"]

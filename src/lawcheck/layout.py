@@ -1,0 +1,49 @@
+"""Where things lie under results/<scale>/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """results: the folder that holds one folder per scale."""
+
+    results: Path
+    scale: str
+
+    @property
+    def root(self) -> Path:
+        return self.results / self.scale
+
+    @property
+    def corpus(self) -> Path:
+        return self.root / "corpus"
+
+    @property
+    def manifest(self) -> Path:
+        return self.corpus / "manifest.json"
+
+    def base(self, name: str, seed: int) -> Path:
+        return self.root / "bases" / f"{name}-s{seed}"
+
+    def run(self, run_id: str) -> Path:
+        return self.root / "runs" / run_id
+
+    def run_scores(self, run_id: str, split: str = "eval") -> Path:
+        name = "scores.parquet" if split == "eval" else f"scores.{split}.parquet"
+        return self.run(run_id) / name
+
+    def law_scores(self, law: str) -> Path:
+        return self.root / "laws" / f"{law}.scores.parquet"
+
+    def verdict(self, law: str) -> Path:
+        return self.root / "laws" / f"{law}.json"
+
+    def provenance(self, law: str) -> Path:
+        return self.root / "laws" / f"{law}.provenance.json"
+
+    @property
+    def tables(self) -> Path:
+        return self.root / "tables"

@@ -1,0 +1,98 @@
+"""What stood behind a law's scores: versions, hashes, hardware, time. Kept beside the verdict."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lawcheck.atomic import write_json
+from lawcheck.design import Law, Run
+
+if TYPE_CHECKING:
+    from lawcheck.layout import Layout
+    from lawcheck.plan import Planner
+
+PACKAGES = (
+    "lawcheck",
+    "torch",
+    "transformers",
+    "peft",
+    "lm_eval",
+    "tokenizers",
+    "numpy",
+    "scipy",
+    "statsmodels",
+    "pandas",
+    "pyarrow",
+    "snakemake",
+)
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def commit() -> dict[str, Any]:
+    """The source tree's commit and whether it held uncommitted changes; empty outside git."""
+    source = Path(__file__).resolve().parents[2]
+    try:
+        head = _git(source, "rev-parse", "HEAD")
+        dirty = bool(_git(source, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"commit": head, "dirty": dirty}
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def hardware() -> dict[str, Any]:
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        models = [x for x in info.read_text().split("\n") if x.startswith("model name")]
+        cpu = models[0].split(":", 1)[1].strip() if models else cpu
+    return {"cpu": cpu, "cores": os.cpu_count(), "machine": platform.machine()}
+
+
+def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[Run]) -> None:
+    """results/<scale>/laws/<law>.provenance.json; merges what each run recorded of itself."""
+    from lawcheck.stages import read_json
+
+    scale = planner.scale
+    per_run: dict[str, Any] = {}
+    for run in planner.with_experts(runs).values():
+        path = layout.run(run.id) / "train.json"
+        if path.is_file():
+            record = read_json(path)
+            kept = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "weights_sha256", "diverged")
+            per_run[run.id] = {key: record[key] for key in kept if key in record}
+    content = {
+        "law": law.name,
+        "scale": scale.name,
+        "seeds": list(planner.seeds),
+        "source": commit(),
+        "versions": versions(),
+        "hardware": hardware(),
+        "generator": scale.corpus.frozen,
+        "data": planner.data_digest,
+        "corpus": read_json(layout.manifest)["files"],
+        "runs": per_run,
+        "cpu_seconds": round(sum(r.get("cpu_seconds", 0.0) for r in per_run.values()), 1),
+    }
+    write_json(layout.provenance(law.name), content)

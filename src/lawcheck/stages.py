@@ -1,0 +1,129 @@
+"""The stages of a study for named runs, each usable without a workflow engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lawcheck import discovery
+from lawcheck.base.shipped import resolve_base, shipped_hash
+from lawcheck.corpus.build import check_corpus, training_rows
+from lawcheck.design import Law, Run
+from lawcheck.errors import InputError
+from lawcheck.layout import Layout
+from lawcheck.plan import Planner, data_folder
+
+
+def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
+    """Where a run's base model lies. Raises InputError if it is not built yet."""
+    scale = planner.scale
+    found = resolve_base(scale, base, seed, layout.base(base, seed))
+    if found is None:
+        raise InputError(
+            f"base model {base!r} with seed {seed} at scale {scale.name!r}: not built; "
+            f"run: lawcheck base --scale {scale.name} --base {base} --seed {seed}"
+        )
+    return found
+
+
+def build_bases(
+    planner: Planner, layout: Layout, base: str, seeds: Iterable[int], rebuild: bool = False
+) -> dict[int, Path]:
+    """Build the bases that are neither shipped nor built; with `rebuild`, all of them anew."""
+    from lawcheck.base.build import build_base
+
+    scale = planner.scale
+    built = {}
+    for seed in seeds:
+        target = layout.base(base, seed)
+        ready = not rebuild and resolve_base(scale, base, seed, target) is not None
+        if not ready:
+            build_base(scale, base, seed, target, data=data_folder(scale))
+        built[seed] = target
+    return built
+
+
+def train(planner: Planner, layout: Layout, runs: Sequence[Run]) -> dict[str, Any]:
+    """Train the runs that are not complete; return what a batch record keeps of each."""
+    from lawcheck.training import train_run
+
+    scale = planner.scale
+    check_corpus(layout.corpus, scale)
+    record = {}
+    for run in runs:
+        if run.arm.recipe is None:
+            record[run.id] = {"trained": False}
+            continue
+        result = train_run(
+            run,
+            scale,
+            training_rows(run, scale, layout.corpus),
+            base_folder(planner, layout, run.arm.base, run.seed),
+            layout.run(run.id),
+            {str(e.part): layout.run(e.id) / "adapter" for e in planner.experts(run.arm, run.seed)},
+        )
+        record[run.id] = {"trained": True, "weights_sha256": result["weights_sha256"]}
+    return record
+
+
+def evaluate(
+    planner: Planner, layout: Layout, runs: Sequence[Run], split: str = "eval"
+) -> dict[str, Any]:
+    """Score the runs that have no complete score file; return each file's digest."""
+    from lawcheck.evaluation import EvalJob, evaluate_runs
+
+    scale = planner.scale
+    check_corpus(layout.corpus, scale)
+    world = [d for d in discovery.disciplines().values() if scale.world in d.worlds]
+    jobs = [
+        EvalJob(
+            run_id=run.id,
+            arm=run.arm.name,
+            seed=run.seed,
+            method=run.arm.method,
+            base_folder=base_folder(planner, layout, run.arm.base, run.seed),
+            run_folder=layout.run(run.id) if run.arm.recipe is not None else None,
+            disciplines=tuple(d for d in world if run.part in (None, d.name)),
+        )
+        for run in runs
+    ]
+    return evaluate_runs(
+        jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
+    )
+
+
+def collect(planner: Planner, layout: Layout, law: Law) -> Path:
+    """One score table for a law, from the score files of its runs."""
+    from lawcheck.provenance import write_provenance
+    from lawcheck.scores import concatenate
+
+    runs = planner.law_runs(law)
+    files = {}
+    for run_id in runs:
+        path = layout.run_scores(run_id)
+        if not path.is_file():
+            raise InputError(
+                f"law {law.name!r}: run {run_id} has no scores; "
+                f"run: snakemake --profile local law_{law.name}"
+            )
+        files[run_id] = path
+    target = layout.law_scores(law.name)
+    concatenate(list(files.values()), target)
+    write_provenance(planner, layout, law, runs.values())
+    return target
+
+
+def bases_by_seed(planner: Planner, base: str) -> dict[int, str]:
+    """Which base model each seed stands on, for clustering seeds that share one."""
+    scale = planner.scale
+    built = scale.bases[base].kind == "built"
+    return {
+        s: (shipped_hash(scale, base, s) or f"{scale.base_digest(base)}-s{s}") if built else base
+        for s in planner.seeds
+    }
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

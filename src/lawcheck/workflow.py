@@ -1,0 +1,111 @@
+"""What a workflow engine needs to know of a study; no engine is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lawcheck import discovery
+from lawcheck.base.shipped import shipped_hash
+from lawcheck.errors import InputError
+from lawcheck.layout import Layout
+from lawcheck.plan import Batch, Planner, batches
+from lawcheck.scale import BuiltBase, Scale, load_scale
+
+TABLE_FORMATS = ("csv", "md", "tex")
+FIGURE_FORMATS = ("pdf", "png")
+
+
+@dataclass(frozen=True)
+class Study:
+    """All laws at one scale, as batches and files.
+
+    settings: `scale` (name or YAML path), `seeds` (a count or a list), `results` (folder),
+    `figures` (folder).
+    """
+
+    settings: Mapping[str, Any]
+
+    @cached_property
+    def scale(self) -> Scale:
+        return load_scale(str(self.settings.get("scale", "proxy")))
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        return parse_seeds(self.settings.get("seeds"), self.scale)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(Path(self.settings.get("results", "results")), self.scale.name)
+
+    @property
+    def figures(self) -> Path:
+        return Path(self.settings.get("figures", "paper_figures")) / self.scale.name
+
+    @cached_property
+    def planner(self) -> Planner:
+        return Planner(self.scale, self.seeds)
+
+    @cached_property
+    def batches(self) -> dict[str, Batch]:
+        return batches(self.planner, discovery.laws())
+
+    def batch_file(self, batch: str, stage: str) -> str:
+        return str(self.layout.root / "batches" / f"{batch}.{stage}.json")
+
+    def train_inputs(self, batch: str) -> list[str]:
+        """The corpus, the bases that are not shipped, and the adapters a composition loads."""
+        needed = {self.base_file(r.arm.base, r.seed) for r in self.batches[batch].runs}
+        trained = [self.batch_file(b, "train") for b in self.batches[batch].needs]
+        return [str(self.layout.manifest), *sorted(filter(None, needed)), *trained]
+
+    def base_file(self, base: str, seed: int) -> str | None:
+        """The record of a base model to be built; None where one is shipped or pretrained."""
+        recipe = self.scale.bases.get(base)
+        if not isinstance(recipe, BuiltBase) or shipped_hash(self.scale, base, seed):
+            return None
+        return str(self.layout.base(base, seed) / "base.json")
+
+    def score_inputs(self, law: str) -> list[str]:
+        wanted = set(self.planner.law_runs(discovery.law(law)))
+        hit = [b.id for b in self.batches.values() if wanted & {r.id for r in b.runs}]
+        return [self.batch_file(b, "scores") for b in hit]
+
+    def rendered(self, law: str) -> list[str]:
+        """Tables and figures of a law, every format."""
+        declared = discovery.law(law)
+        tables = [
+            str(self.layout.tables / f"{t}.{f}") for t in declared.tables for f in TABLE_FORMATS
+        ]
+        drawn = [*declared.figures, f"hypotheses_{declared.name}"]
+        return tables + [str(self.figures / f"{g}.{f}") for g in drawn for f in FIGURE_FORMATS]
+
+    def law_outputs(self, law: str) -> list[str]:
+        return [str(self.layout.verdict(law)), *self.rendered(law)]
+
+
+def parse_seeds(value: Any, scale: Scale) -> tuple[int, ...]:
+    """A count (seeds 0 to n - 1), a list, or None for the scale's own seeds."""
+    if value is None or value == "":
+        return scale.seeds
+    words = str(value).replace(",", " ").split() if not isinstance(value, list) else value
+    try:
+        numbers = [int(w) for w in words]
+    except (TypeError, ValueError):
+        numbers = []
+    if (
+        len(numbers) == 1
+        and numbers[0] > 0
+        and not isinstance(value, list)
+        and "," not in str(value)
+    ):
+        return tuple(range(numbers[0]))
+    if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        raise InputError(
+            f"seeds {value!r}: expected a positive count or a list of distinct seeds "
+            f"such as '0,1,2'"
+        )
+    return tuple(sorted(numbers))
