@@ -12,7 +12,11 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 ROOT = str(STUDY.layout.root)
-SCALE = f"--scale {STUDY.settings.get('scale', 'proxy')} --results {STUDY.layout.results}"
+STUDY_ARGUMENTS = (
+    f"--scale {STUDY.settings.get('scale', 'proxy')} --results {STUDY.layout.results}"
+)
+# With --software-deployment-method conda: the named environment that lawcheck is installed in.
+ENVIRONMENT = "lawcheck"
 SEEDS = "--seeds " + ",".join(map(str, STUDY.seeds))
 
 

@@ -5,20 +5,28 @@ rule corpus:
         f"{ROOT}/logs/corpus.log",
     benchmark:
         f"{ROOT}/benchmarks/corpus.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        study=STUDY_ARGUMENTS,
     shell:
-        "lawcheck corpus {SCALE} > {log} 2>&1"
+        "lawcheck corpus {params.study} > {log} 2>&1"
 
 
 rule base:
-    output:
-        f"{ROOT}/bases/{{base}}-s{{seed}}/base.json",
     input:
         f"{ROOT}/corpus/manifest.json",
+    output:
+        f"{ROOT}/bases/{{base}}-s{{seed}}/base.json",
     log:
         f"{ROOT}/logs/base.{{base}}-s{{seed}}.log",
     benchmark:
         f"{ROOT}/benchmarks/base.{{base}}-s{{seed}}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=STUDY.scale.hardware.memory_mb,
+    params:
+        study=STUDY_ARGUMENTS,
     shell:
-        "lawcheck base {SCALE} --base {wildcards.base} --seed {wildcards.seed} > {log} 2>&1"
+        "lawcheck base {params.study} --base {wildcards.base} --seed {wildcards.seed} > {log} 2>&1"

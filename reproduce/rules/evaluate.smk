@@ -7,12 +7,17 @@ rule evaluate:
         f"{ROOT}/logs/evaluate.{{batch}}.log",
     benchmark:
         f"{ROOT}/benchmarks/evaluate.{{batch}}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=STUDY.scale.hardware.memory_mb,
     params:
-        runs=lambda wildcards: " ".join(r.id for r in STUDY.batches[wildcards.batch].runs),
+        study=STUDY_ARGUMENTS,
+        runs=lambda wildcards: " ".join(
+            r.id for r in STUDY.batches[wildcards.batch].runs
+        ),
     shell:
-        "lawcheck evaluate {SCALE} --record {output} {params.runs} > {log} 2>&1"
+        "lawcheck evaluate {params.study} --record {output} {params.runs} > {log} 2>&1"
 
 
 rule collect:
@@ -24,5 +29,10 @@ rule collect:
         f"{ROOT}/logs/collect.{{law}}.log",
     benchmark:
         f"{ROOT}/benchmarks/collect.{{law}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        study=STUDY_ARGUMENTS,
+        seeds=SEEDS,
     shell:
-        "lawcheck collect {wildcards.law} {SCALE} {SEEDS} > {log} 2>&1"
+        "lawcheck collect {wildcards.law} {params.study} {params.seeds} > {log} 2>&1"

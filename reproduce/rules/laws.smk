@@ -8,8 +8,12 @@ rule judge:
         f"{ROOT}/logs/judge.{{law}}.log",
     benchmark:
         f"{ROOT}/benchmarks/judge.{{law}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        study=STUDY_ARGUMENTS,
     shell:
-        "lawcheck judge {wildcards.law} {SCALE} --scores {input} --json {output} > {log} 2>&1"
+        "lawcheck judge {wildcards.law} {params.study} --scores {input} --json {output} > {log} 2>&1"
 
 
 for _law in discovery.laws():
@@ -26,15 +30,18 @@ for _law in discovery.laws():
             f"{ROOT}/logs/render.{_law}.log",
         benchmark:
             f"{ROOT}/benchmarks/render.{_law}.tsv"
+        conda:
+            ENVIRONMENT
         params:
+            study=STUDY_ARGUMENTS,
             law=_law,
             figures=STUDY.figures.parent,
         shell:
-            "lawcheck render {params.law} {SCALE} --figures {params.figures} > {log} 2>&1"
+            "lawcheck render {params.law} {params.study} --figures {params.figures} > {log} 2>&1"
 
     rule:
         name:
             f"law_{_law}"
-        localrule: True
         input:
             STUDY.law_outputs(_law),
+        localrule: True

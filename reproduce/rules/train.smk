@@ -10,9 +10,14 @@ rule train:
     benchmark:
         f"{ROOT}/benchmarks/train.{{batch}}.tsv"
     priority: 10
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=STUDY.scale.hardware.memory_mb,
     params:
-        runs=lambda wildcards: " ".join(r.id for r in STUDY.batches[wildcards.batch].runs),
+        study=STUDY_ARGUMENTS,
+        runs=lambda wildcards: " ".join(
+            r.id for r in STUDY.batches[wildcards.batch].runs
+        ),
     shell:
-        "lawcheck train {SCALE} --record {output} {params.runs} > {log} 2>&1"
+        "lawcheck train {params.study} --record {output} {params.runs} > {log} 2>&1"
