@@ -1,0 +1,1 @@
+"""One folder per discipline: declaration, generators or loaders, and evaluation tasks."""

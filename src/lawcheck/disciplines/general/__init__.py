@@ -1,0 +1,20 @@
+"""General instructions."""
+
+from lawcheck.design import Discipline, EvalTask, World
+
+DISCIPLINE = Discipline(
+    name="general",
+    title="General instructions",
+    role="general",
+    paper_samples=0,
+    version=1,
+    order=60,
+    worlds={
+        "proxy": World(
+            source="lawcheck.disciplines.general.proxy",
+            tasks=(
+                EvalTask(name="proxy_general", metric="prompt_level_strict_acc", output="generate"),
+            ),
+        ),
+    },
+)

@@ -1,0 +1,22 @@
+"""Mathematics."""
+
+from lawcheck.design import Discipline, EvalTask, World
+
+DISCIPLINE = Discipline(
+    name="math",
+    title="Mathematics",
+    role="discipline",
+    paper_samples=2_000_000,
+    version=1,
+    order=40,
+    worlds={
+        "proxy": World(
+            source="lawcheck.disciplines.math.proxy",
+            tasks=(
+                EvalTask(
+                    name="proxy_math", metric="exact_match", cluster="cluster", output="generate"
+                ),
+            ),
+        ),
+    },
+)

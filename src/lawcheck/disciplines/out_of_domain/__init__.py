@@ -1,0 +1,20 @@
+"""Out of domain."""
+
+from lawcheck.design import Discipline, EvalTask, World
+
+DISCIPLINE = Discipline(
+    name="out_of_domain",
+    title="Out of domain",
+    role="out_of_domain",
+    paper_samples=0,
+    version=1,
+    order=70,
+    worlds={
+        "proxy": World(
+            source="lawcheck.disciplines.out_of_domain.proxy",
+            tasks=(
+                EvalTask(name="proxy_out_of_domain", metric="acc", chance=0.25, cluster="cluster"),
+            ),
+        ),
+    },
+)
