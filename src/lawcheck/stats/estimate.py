@@ -1,0 +1,178 @@
+"""An estimate and what may be concluded from it: tests, intervals, power, Holm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy import optimize, stats
+from statsmodels.stats.multitest import multipletests
+
+from lawcheck.errors import InputError
+
+POWER = 0.8
+MOST_SEEDS = 1000
+# Above this the noncentral t is a normal for every purpose here, and scipy's series is slow.
+LARGE_DF = 1e5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A value, its standard error and the degrees of freedom of its t distribution.
+
+    se: None where one observation leaves nothing to estimate it from; 0 where every observation
+    is the same. Neither is certainty: both give no p value and no interval.
+    n_seeds: independent training runs (base models, where runs were clustered by base).
+    n_clusters: independent items (equal to n_items unless items are clustered).
+    n_unscored: (seed, item) cells without a value. n_dropped: seeds left out because a stratum
+    had no scored item at all.
+    seed_variance: variance of a single seed's contrast. item_variance: the part of se**2 that
+    more seeds do not reduce, with item_df degrees of freedom.
+    single_run: one seed; se then covers item sampling only.
+    """
+
+    value: float
+    se: float | None
+    df: float | None
+    n_seeds: int
+    n_items: int = 0
+    n_unscored: int = 0
+    n_clusters: int = 0
+    n_dropped: int = 0
+    seed_variance: float = 0.0
+    item_variance: float = 0.0
+    item_df: float = math.inf
+    single_run: bool = False
+
+    @property
+    def testable(self) -> bool:
+        """Whether there is any variation to test against."""
+        return self.se is not None and self.se > 0
+
+    def p_above(self, threshold: float = 0.0) -> float | None:
+        """One-sided p value of "the true value exceeds `threshold`"."""
+        if not self.testable:
+            return None
+        return float(stats.t.sf((self.value - threshold) / self.se, self.df))
+
+    def p_below(self, threshold: float = 0.0) -> float | None:
+        """One-sided p value of "the true value is below `threshold`"."""
+        if not self.testable:
+            return None
+        return float(stats.t.cdf((self.value - threshold) / self.se, self.df))
+
+    def interval(self, alpha: float) -> tuple[float | None, float | None]:
+        """Two-sided (1 - 2 alpha) interval, the one that one-sided tests at alpha read."""
+        if not self.testable:
+            return None, None
+        half = float(stats.t.isf(alpha, self.df)) * self.se
+        return self.value - half, self.value + half
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermutationEstimate(Estimate):
+    """An estimate whose p values come from a permutation test of "no association" (0).
+
+    Other thresholds, an interval and a power cannot be had from it and are None.
+    """
+
+    p_greater: float
+    p_less: float
+
+    def p_above(self, threshold: float = 0.0) -> float | None:
+        return self.p_greater if threshold == 0 else None
+
+    def p_below(self, threshold: float = 0.0) -> float | None:
+        return self.p_less if threshold == 0 else None
+
+
+def tost(estimate: Estimate, margin: float) -> float | None:
+    """p value of two one-sided tests: the true value lies strictly inside (-margin, margin)."""
+    above, below = estimate.p_above(-margin), estimate.p_below(margin)
+    return None if above is None or below is None else max(above, below)
+
+
+def no_gain(estimate: Estimate, margin: float) -> float | None:
+    """p value of "the true value is below margin" (a one-sided upper bound)."""
+    return estimate.p_below(margin)
+
+
+def power(
+    effect: float, se: float, df: float, alpha: float = 0.05, equivalence: bool = False
+) -> float:
+    """Probability that a one-sided t test at alpha rejects when the truth is `effect`.
+
+    equivalence: instead, a lower bound of the power of TOST with margin `effect` at truth 0
+    (both one-sided tests must reject; exact once their failures exclude each other).
+    """
+    if df > LARGE_DF:
+        once = float(stats.norm.sf(stats.norm.isf(alpha) - effect / se))
+    else:
+        once = float(stats.nct.sf(stats.t.isf(alpha, df), df, effect / se))
+    return max(0.0, 2 * once - 1) if equivalence else once
+
+
+def detectable_effect(
+    se: float | None,
+    df: float | None,
+    alpha: float = 0.05,
+    equivalence: bool = False,
+    wanted: float = POWER,
+) -> float | None:
+    """Minimum detectable effect: where `power` reaches `wanted`, in the unit of se.
+
+    For a no-gain or equivalence claim it is the smallest margin that could be shown at truth 0.
+    """
+    if se is None or se <= 0 or df is None:
+        return None
+    # At one degree of freedom and alpha 0.001 the noncentrality is below 600; 1e6 is no limit.
+    root = optimize.brentq(
+        lambda ncp: power(ncp, 1.0, df, alpha, equivalence) - wanted, 0.0, 1e6, xtol=1e-9
+    )
+    return float(root) * se
+
+
+def seeds_needed(
+    seed_variance: float,
+    effect: float,
+    alpha: float = 0.05,
+    item_variance: float = 0.0,
+    item_df: float = math.inf,
+    equivalence: bool = False,
+    wanted: float = POWER,
+    at_least: int = 2,
+) -> int | None:
+    """Fewest seeds (2 to 1000) with which an effect of this size is shown with power `wanted`.
+
+    seed_variance: of one seed's contrast (a pilot SD, squared). item_variance: variance that
+    stays however many seeds are run, because the items are a sample too. None: no number of
+    seeds up to 1000 suffices (more items may), or there is no variance to plan with.
+    """
+    if effect <= 0:
+        raise InputError(f"seeds_needed: effect {effect:g}, expected above 0; give the effect size")
+    if seed_variance + item_variance <= 0:
+        return None
+
+    def enough(n: int) -> bool:
+        from_seeds = seed_variance / n
+        total = from_seeds + item_variance
+        df = total**2 / (from_seeds**2 / (n - 1) + item_variance**2 / item_df)
+        return power(effect, math.sqrt(total), max(df, 1.0), alpha, equivalence) >= wanted
+
+    low, high = max(2, at_least), MOST_SEEDS
+    if not enough(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return low
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm-adjusted p values; None (nothing to test) stays None and is not counted."""
+    given = [p for p in p_values if p is not None]
+    if not given:
+        return list(p_values)
+    adjusted = iter(multipletests(given, method="holm")[1].tolist())
+    return [None if p is None else next(adjusted) for p in p_values]
