@@ -24,7 +24,7 @@ $(READY): requirements.lock pyproject.toml
 laws: $(READY)
 	$(SNAKEMAKE) $(TARGETS)
 	@for law in $(if $(filter all,$(LAWS)),$$($(BIN)/lawcheck list --names),$(LAWS)); do \
-	  $(BIN)/lawcheck judge $$law --scores results/proxy/laws/$$law.scores.parquet || exit; done
+	  $(BIN)/lawcheck judge $$law --scale proxy --scores results/proxy/laws/$$law.scores.parquet || exit; done
 	@echo "Tables: results/proxy/tables/  Figures: paper_figures/proxy/"
 	@echo "More: make laws LAWS=all | $(BIN)/lawcheck list | $(BIN)/snakemake --profile local law_NAME"
 

@@ -11,9 +11,9 @@ rule judge:
     conda:
         ENVIRONMENT
     params:
-        study=STUDY_ARGUMENTS,
+        scale=STUDY.settings.get("scale", "proxy"),
     shell:
-        "lawcheck judge {wildcards.law} {params.study} --scores {input} --json {output} > {log} 2>&1"
+        "lawcheck judge {wildcards.law} --scale {params.scale} --scores {input} --json {output} > {log} 2>&1"
 
 
 for _law in discovery.laws():

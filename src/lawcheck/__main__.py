@@ -182,21 +182,34 @@ def _collect(arguments: argparse.Namespace) -> None:
 
 
 def _judge(arguments: argparse.Namespace) -> int:
+    from lawcheck import discovery
     from lawcheck.judging import judge_file
-    from lawcheck.verdict import exit_code, text
+    from lawcheck.scale import load_scale
+    from lawcheck.verdict_forms import exit_code, text
 
-    planner, _ = _study(arguments)
-    verdict = judge_file(planner, arguments.law, arguments.scores, arguments.json)
-    print(text(verdict))
+    scale = load_scale(arguments.scale) if arguments.scale else None
+    out = Path(arguments.json) if arguments.json else None
+    verdict = judge_file(discovery.law(arguments.law), arguments.scores, scale, out)
+    print(text(verdict), end="")
     return exit_code(verdict) if arguments.exit_code else 0
 
 
 def _render(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery
     from lawcheck.judging import render_law
 
     planner, layout = _study(arguments)
-    for path in render_law(planner, layout, arguments.law, Path(arguments.figures)):
+    law = discovery.law(arguments.law)
+    for path in render_law(planner, layout, law, Path(arguments.figures)):
         print(path)
+
+
+def _preregister(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery
+    from lawcheck.preregistration import preregister
+
+    planner, _ = _study(arguments)
+    print(preregister(discovery.law(arguments.law), planner.scale, Path(arguments.out)))
 
 
 def _tune(arguments: argparse.Namespace) -> None:
@@ -261,7 +274,8 @@ def _parser() -> argparse.ArgumentParser:
 
     verb("collect", _collect, "one score table for a law", law=True)
 
-    sub = verb("judge", _judge, "the verdict on a law", law=True)
+    sub = verb("judge", _judge, "the verdict on a law", law=True, study=False)
+    sub.add_argument("--scale", help="the scale the scores come from (none: your own scores)")
     sub.add_argument("--scores", required=True, action="append", help="Parquet or CSV table")
     sub.add_argument("--json", help="write the verdict here")
     sub.add_argument(
@@ -272,6 +286,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("render", _render, "tables and figures of a judged law", law=True)
     sub.add_argument("--figures", default="paper_figures")
+
+    sub = verb("preregister", _preregister, "record the digest of a law's design", law=True)
+    sub.add_argument("--out", default="reproduce/preregistered")
 
     sub = verb("tune", _tune, "search learning rates on the tuning split")
     sub.add_argument("--method", action="append", help="this method only (repeatable)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from lawcheck.design import Law, Run
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder
+from lawcheck.scale import Scale
 
 
 def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
@@ -69,14 +70,23 @@ def train(planner: Planner, layout: Layout, runs: Sequence[Run]) -> dict[str, An
 
 
 def evaluate(
-    planner: Planner, layout: Layout, runs: Sequence[Run], split: str = "eval"
+    planner: Planner,
+    layout: Layout,
+    runs: Sequence[Run],
+    split: str = "eval",
+    roles: Collection[str] = ("discipline", "general", "out_of_domain"),
 ) -> dict[str, Any]:
-    """Score the runs that have no complete score file; return each file's digest."""
+    """Score the runs that have no complete score file; return each file's digest.
+
+    A run trained on one discipline alone is scored on that discipline's tasks only.
+    """
     from lawcheck.evaluation import EvalJob, evaluate_runs
 
     scale = planner.scale
     check_corpus(layout.corpus, scale)
-    world = [d for d in discovery.disciplines().values() if scale.world in d.worlds]
+    world = [
+        d for d in discovery.disciplines().values() if scale.world in d.worlds and d.role in roles
+    ]
     jobs = [
         EvalJob(
             run_id=run.id,
@@ -97,7 +107,7 @@ def evaluate(
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     """One score table for a law, from the score files of its runs."""
     from lawcheck.provenance import write_provenance
-    from lawcheck.scores import concatenate
+    from lawcheck.score_files import read_rows, write_scores
 
     runs = planner.law_runs(law)
     files = {}
@@ -110,18 +120,17 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
             )
         files[run_id] = path
     target = layout.law_scores(law.name)
-    concatenate(list(files.values()), target)
+    write_scores(read_rows(files.values()), target)
     write_provenance(planner, layout, law, runs.values())
     return target
 
 
-def bases_by_seed(planner: Planner, base: str) -> dict[int, str]:
+def bases_by_seed(scale: Scale, base: str, seeds: Iterable[int]) -> dict[int, str]:
     """Which base model each seed stands on, for clustering seeds that share one."""
-    scale = planner.scale
     built = scale.bases[base].kind == "built"
     return {
         s: (shipped_hash(scale, base, s) or f"{scale.base_digest(base)}-s{s}") if built else base
-        for s in planner.seeds
+        for s in seeds
     }
 
 

@@ -1,0 +1,82 @@
+"""From a score table on disk to a verdict, tables and figures. Never imports torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from lawcheck import discovery, stages
+from lawcheck.atomic import atomic_file
+from lawcheck.cost import planned_cost
+from lawcheck.design import Law, Verdict
+from lawcheck.layout import Layout
+from lawcheck.plan import Planner
+from lawcheck.preregistration import preregistration_of
+from lawcheck.scale import Scale
+from lawcheck.scores import load_scores, task_places
+from lawcheck.verdict import judge
+from lawcheck.verdict_forms import read_verdict, verdict_json
+
+CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
+
+
+def judge_file(
+    law: Law, scores: Sequence[str | Path], scale: Scale | None = None, out: Path | None = None
+) -> Verdict:
+    """Judge a law on score files; write the verdict to `out` if given.
+
+    scale: the scale the scores come from; None for somebody's own scores.
+    """
+    table = load_scores(scores)
+    world = scale.world if scale else None
+    seeds = sorted({s for a in table.arms for t in table.tasks for s in table.seeds(a, t)})
+    record = preregistration_of(law, scale)
+    verdict = judge(
+        law,
+        table,
+        tasks=task_places(discovery.disciplines().values(), world),
+        scale=scale.name if scale else "",
+        cost=planned_cost,
+        bases=stages.bases_by_seed(scale, law.base.base, seeds) if scale else None,
+        preregistered=record.fits,
+    )
+    notes = [*verdict.notes, *([record.note] if record.note else [])]
+    if scale is not None and not scale.claims:
+        notes.append(CODE_PATH)
+    verdict = dataclasses.replace(verdict, notes=tuple(notes))
+    if out is not None:
+        with atomic_file(out) as part:
+            part.write_bytes(verdict_json(verdict))
+    return verdict
+
+
+def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> list[Path]:
+    """Tables and figures of a judged law, from its score table and verdict alone."""
+    from lawcheck.render import RenderContext, render
+
+    context = RenderContext(
+        law=law,
+        scores=load_scores(layout.law_scores(law.name)),
+        verdict=read_verdict(layout.verdict(law.name)),
+        disciplines=tuple(discovery.disciplines().values()),
+        world=planner.scale.world,
+        scale_name=planner.scale.name,
+        costs=planned_cost,
+        measured=measured_seconds(planner, layout, law),
+    )
+    return render(law, context, layout.tables, figures / planner.scale.name)
+
+
+def measured_seconds(planner: Planner, layout: Layout, law: Law) -> dict[str, float]:
+    """Training CPU seconds of an arm: its runs of a seed summed, then the mean over seeds."""
+    path = layout.provenance(law.name)
+    if not path.is_file():
+        return {}
+    recorded = stages.read_json(path)["runs"]
+    total: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for run_id, run in planner.law_runs(law).items():
+        if "cpu_seconds" in recorded.get(run_id, {}):
+            total[run.arm.name][run.seed] += recorded[run_id]["cpu_seconds"]
+    return {arm: sum(by_seed.values()) / len(by_seed) for arm, by_seed in total.items()}

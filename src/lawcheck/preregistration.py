@@ -1,0 +1,76 @@
+"""Designs fixed before the first judged run: a digest of the law, and of the scale it runs at.
+
+The records lie in reproduce/preregistered/ under version control, so that their date is the
+commit's. A verdict whose design has no record, or another one, is marked exploratory.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lawcheck.atomic import write_json
+from lawcheck.design import Law, digest
+from lawcheck.errors import InputError
+from lawcheck.scale import Scale
+from lawcheck.verdict import design_digest
+
+
+@dataclass(frozen=True)
+class Preregistration:
+    """fits: a record exists and the present design equals it. note: why not, for the verdict."""
+
+    fits: bool
+    note: str = ""
+
+
+def folders() -> list[Path]:
+    """The working directory's records first, then those of the source tree."""
+    source = Path(__file__).resolve().parents[2]
+    return [p / "reproduce" / "preregistered" for p in (Path.cwd(), source)]
+
+
+def scale_digest(scale: Scale) -> str:
+    """Digest of every setting of a scale that can touch a result."""
+    settings = scale.model_dump(exclude={"title", "hardware", "plan", "seeds"})
+    return digest(settings, 64)
+
+
+def preregister(law: Law, scale: Scale, folder: Path) -> Path:
+    """Record the design. Raises InputError if another design is recorded already."""
+    path = folder / f"{law.name}.{scale.name}.json"
+    content = _content(law, scale)
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != content:
+        raise InputError(
+            f"{path}: holds another design of law {law.name!r} at scale {scale.name!r}; a changed "
+            f"design is exploratory, remove the record only for a new study"
+        )
+    write_json(path, content)
+    return path
+
+
+def preregistration_of(law: Law, scale: Scale | None) -> Preregistration:
+    if scale is None:
+        return Preregistration(False)
+    for folder in folders():
+        path = folder / f"{law.name}.{scale.name}.json"
+        if path.is_file():
+            recorded = json.loads(path.read_text(encoding="utf-8"))
+            if recorded == _content(law, scale):
+                return Preregistration(True)
+            changed = [k for k, v in _content(law, scale).items() if recorded.get(k) != v]
+            return Preregistration(
+                False, f"exploratory: {', '.join(changed)} changed since preregistration"
+            )
+    return Preregistration(False, "exploratory: no preregistered design at this scale")
+
+
+def _content(law: Law, scale: Scale) -> dict[str, Any]:
+    return {
+        "law": law.name,
+        "scale": scale.name,
+        "design_digest": design_digest(law),
+        "scale_digest": scale_digest(scale),
+    }
