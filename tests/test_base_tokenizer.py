@@ -1,0 +1,80 @@
+"""Tokenizers survive AutoTokenizer and agree with the harness's way of joining texts."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from transformers import AutoTokenizer, LlamaConfig
+
+from lawcheck import discovery, proxy_world
+from lawcheck.base import tokenizer as tokenizers
+from lawcheck.errors import InputError
+
+TEXTS = [
+    "How many grams of H2O are in 3.5 mol?",
+    "A 45-year-old woman has fever; what is next?\nA) rest  B) X-ray",
+    "Ünïcode ½ and  two spaces, 東京",
+]
+
+
+def reloaded(tokenizer, folder):
+    tokenizer.save_pretrained(folder)
+    LlamaConfig(vocab_size=len(tokenizer)).save_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def test_every_proxy_text_is_encoded_alike_after_autotokenizer(tmp_path):
+    built = tokenizers.build_words(proxy_world.vocabulary())
+    loaded = reloaded(built, tmp_path)
+    for source in proxy_world.MODULES.values():
+        samples = importlib.import_module(source).samples
+        rows = samples("pretrain", 300)
+        if discovery.discipline(source.split(".")[-2]).role != "out_of_domain":
+            rows += samples("train", 300)
+        assert tokenizers.encode_samples(built, rows) == tokenizers.encode_samples(loaded, rows)
+
+
+def test_byte_level_bpe_is_lossless_and_survives_autotokenizer(tmp_path):
+    built = tokenizers.train_bpe(TEXTS * 3, 400)
+    assert len(built) <= 400
+    loaded = reloaded(built, tmp_path)
+    for text in [*TEXTS, "wholly unseen: ßž😀"]:
+        ids = built(text, add_special_tokens=False)["input_ids"]
+        assert ids == loaded(text, add_special_tokens=False)["input_ids"]
+        assert loaded.decode(ids) == text
+        assert built.unk_token_id not in ids
+
+
+@pytest.mark.parametrize("kind", ["words", "bpe"])
+def test_generation_prompt_plus_answer_is_the_training_text(kind):
+    if kind == "words":
+        tokenizer = tokenizers.build_words(["how", "many", "hens", "2"])
+    else:
+        tokenizer = tokenizers.train_bpe(TEXTS, 300)
+    user = {"role": "user", "content": "how many hens"}
+    whole = tokenizer.apply_chat_template(
+        [user, {"role": "assistant", "content": "2 hens"}], tokenize=False
+    )
+    prompt = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
+    ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
+    # The harness joins prompt and option with or without a space.
+    for delimiter in ("", " "):
+        joined = tokenizer(f"{prompt}{delimiter}2 hens", add_special_tokens=False)["input_ids"]
+        assert ids == [*joined, tokenizer.eos_token_id]
+    start = len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+    rows = [{"id": "a", "prompt": user["content"], "response": "2 hens"}]
+    assert tokenizers.encode_samples(tokenizer, rows) == [(ids, start)]
+    assert tokenizer.decode(ids[start:-1]) == "2 hens"
+
+
+def test_an_unknown_word_names_sample_and_word():
+    tokenizer = tokenizers.build_words(["known"])
+    rows = [{"id": "math.train.7", "prompt": "known riddle", "response": "known"}]
+    with pytest.raises(InputError, match=r"math\.train\.7.*riddle"):
+        tokenizers.encode_samples(tokenizer, rows)
+
+
+def test_a_vocabulary_word_with_a_space_is_refused():
+    with pytest.raises(InputError, match="two words"):
+        tokenizers.build_words(["one", "two words"])
