@@ -19,7 +19,12 @@ from lawcheck.errors import InputError, nearest
 
 def _fraction(value: Any) -> Any:
     """Accept `1/300` beside plain numbers, so that a scale reads as it is meant."""
-    return float(Fraction(value)) if isinstance(value, str) and "/" in value else value
+    if not isinstance(value, str) or "/" not in value:
+        return value
+    try:
+        return float(Fraction(value))
+    except ZeroDivisionError:
+        raise ValueError("division by zero") from None
 
 
 Share = Annotated[float, BeforeValidator(_fraction), Field(gt=0)]

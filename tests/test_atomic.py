@@ -1,0 +1,49 @@
+"""Outputs are whole or absent."""
+
+import json
+
+import pytest
+
+from lawcheck.atomic import atomic_file, atomic_folder, write_json
+
+
+def _write_and_fail(target):
+    with atomic_file(target) as part:
+        part.write_text("half")
+        raise RuntimeError
+
+
+def _fill_and_fail(target):
+    with atomic_folder(target) as part:
+        (part / "new").write_text("y")
+        raise RuntimeError
+
+
+def test_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError):
+        _write_and_fail(target)
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_folder_replaces_the_old_one_whole(tmp_path):
+    target = tmp_path / "f"
+    target.mkdir()
+    (target / "stale").write_text("x")
+    with pytest.raises(RuntimeError):
+        _fill_and_fail(target)
+    assert [p.name for p in target.iterdir()] == ["stale"]
+    with atomic_folder(target) as part:
+        (part / "new").write_text("y")
+    assert [p.name for p in target.iterdir()] == ["new"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_json_refuses_nan_and_keeps_the_old_file(tmp_path):
+    target = tmp_path / "a.json"
+    write_json(target, {"b": 1, "a": [2.5]})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(target, {"a": float("nan")})
+    assert json.loads(target.read_text()) == {"a": [2.5], "b": 1}
