@@ -1,0 +1,148 @@
+"""Files of the data folder as typed rows; every fault is one line with file and line number."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lawcheck.errors import InputError
+
+Row = dict[str, Any]
+Columns = Mapping[str, type | tuple[type, ...]]
+
+VARIABLE = "LAWCHECK_DATA"
+AGAIN = "restore the file from its source"
+
+
+def data_file(data: Path, name: str) -> Path:
+    """The file `name` of the data folder. Raises InputError when folder or file is missing."""
+    if not data.is_dir():
+        raise InputError(
+            f"data folder: found no folder {str(data)!r}, expected the one that holds {name}; "
+            f"set {VARIABLE} to it"
+        )
+    path = data / name
+    if not path.is_file():
+        raise InputError(
+            f"data folder: found no file {name} in {str(data)!r}; add it, or set {VARIABLE} to "
+            f"the folder that holds it"
+        )
+    return path
+
+
+def read_text(path: Path) -> str:
+    """UTF-8 text without byte-order mark; `.gz` is unpacked. Raises InputError."""
+    try:
+        raw = path.read_bytes()
+        if path.suffix == ".gz":
+            raw = gzip.decompress(raw)
+    except OSError as error:
+        # A broken gzip header is an OSError too.
+        raise InputError(f"{path.name}: cannot be read ({_short(error)}); {AGAIN}") from None
+    except (EOFError, zlib.error) as error:
+        raise InputError(f"{path.name}: not a whole gzip file ({_short(error)}); {AGAIN}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(f"{path.name}, line {line}: not UTF-8 text; {AGAIN}") from None
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Strict JSON: no NaN, no lone surrogates. Raises InputError that begins with `where`."""
+
+    def constant(name: str) -> Any:
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        value = json.loads(text, parse_constant=constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not valid JSON ({_short(error)}); {AGAIN}") from None
+    return value
+
+
+def read_json(path: Path) -> Any:
+    return parse_json(read_text(path), path.name)
+
+
+def read_jsonl(path: Path, columns: Columns) -> list[Row]:
+    """One object per line, in file order, each with the given columns and types.
+
+    Lines end in LF or CRLF only: strings may hold U+2028, U+0085 or form feeds. Raises
+    InputError with file and line for an empty or malformed line, and for a file without rows.
+    """
+    lines = read_text(path).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    if not lines:
+        raise InputError(f"{path.name}: found no row, expected one JSON object per line; {AGAIN}")
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        where = f"{path.name}, line {number}"
+        if not line.strip():
+            raise InputError(f"{where}: found an empty line, expected a JSON object; {AGAIN}")
+        rows.append(require(parse_json(line.removesuffix("\r"), where), columns, where))
+    return rows
+
+
+def read_csv(path: Path, width: int) -> list[list[str]]:
+    """Cells of a CSV file with `width` columns; quoted line ends stay. Raises InputError."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    rows = []
+    try:
+        for cells in reader:
+            if len(cells) != width:
+                raise InputError(
+                    f"{path.name}, line {reader.line_num}: found {len(cells)} cells, expected "
+                    f"{width}; {AGAIN}"
+                )
+            rows.append(cells)
+    except csv.Error as error:
+        raise InputError(
+            f"{path.name}, line {reader.line_num}: not valid CSV ({_short(error)}); {AGAIN}"
+        ) from None
+    if not rows:
+        raise InputError(f"{path.name}: found no row, expected {width} cells a line; {AGAIN}")
+    return rows
+
+
+def require(value: Any, columns: Columns, where: str) -> Row:
+    """`value`, once it is an object with these columns and types. Raises InputError."""
+    if not isinstance(value, dict):
+        raise InputError(
+            f"{where}: found {type(value).__name__}, expected an object with "
+            f"{', '.join(columns)}; {AGAIN}"
+        )
+    for name, kind in columns.items():
+        if name not in value:
+            found = ", ".join(sorted(map(repr, value))[:8]) or "none"
+            raise InputError(f"{where}: column {name!r} is missing, found {found}; {AGAIN}")
+        cell = value[name]
+        # bool is an int in Python, but never an answer index.
+        if not isinstance(cell, kind) or isinstance(cell, bool):
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            raise InputError(
+                f"{where}: column {name!r} is {type(cell).__name__}, expected "
+                f"{' or '.join(k.__name__ for k in kinds)}; {AGAIN}"
+            )
+    return value
+
+
+def whole_number(cell: str | int, low: int, high: int, what: str) -> int:
+    """An index between low and high. Raises InputError that begins with `what`."""
+    text = str(cell).strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and low <= int(text) <= high):
+        raise InputError(f"{what}: found {text[:20]!r}, expected {low} to {high}; {AGAIN}")
+    return int(text)
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,134 @@
+"""GeoBench: NPEE questions (choice and open) and AP study questions."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, require
+from lawcheck.corpus.real.rows import LETTERS, Choice, Pair, fold
+from lawcheck.errors import InputError
+
+BLOCKS = ("noun", "choice", "completion", "tf", "qa", "discussion")
+_OPTION = re.compile(r"^([A-Z])\. ?(.*)$")
+_HEADING = "Choose from:"
+_WORDING = {
+    "noun": "Explain the term: {}",
+    "completion": "Complete the sentence: {}",
+    "tf": "True or false: {}",
+    "qa": "{}",
+    "discussion": "Discuss: {}",
+}
+
+
+def read_npee(path: Path, prefix: str) -> list[Choice | Pair]:
+    """One question per line: `category`, `question`, `answer`.
+
+    Questions whose gold letter none of their options carries (two, as published) are left out,
+    because no choice could be right. Raises InputError.
+    """
+    rows = read_jsonl(path, {"category": str, "question": str, "answer": str})
+    read = (
+        _npee(row, f"{path.name}, line {number}", f"{prefix}.{number}")
+        for number, row in enumerate(rows, start=1)
+    )
+    return [question for question in read if question is not None]
+
+
+def read_npee_nested(path: Path, prefix: str) -> list[Choice | Pair]:
+    """The released layout: block -> {"question": [...], "answer": [...]}."""
+    blocks = require(read_json(path), {}, path.name)
+    found: list[Choice | Pair] = []
+    for name, block in blocks.items():
+        where = f"{path.name}, block {name[:20]!r}"
+        require(block, {"question": list, "answer": list}, where)
+        questions, answers = block["question"], block["answer"]
+        if len(questions) != len(answers):
+            raise InputError(
+                f"{where}: found {len(questions)} questions and {len(answers)} answers, expected "
+                f"as many; {AGAIN}"
+            )
+        for number, (question, answer) in enumerate(zip(questions, answers, strict=True), start=1):
+            at = f"{where}, question {number}"
+            row = {"category": name, "question": question, "answer": answer}
+            require(row, {"question": str, "answer": str}, at)
+            item = _npee(row, at, f"{prefix}.{name}.{number}")
+            found += [item] if item is not None else []
+    return found
+
+
+def read_apstudy(path: Path, prefix: str) -> list[Choice]:
+    """`question` holds `stem` and labelled `choices`; the published `id` is the same throughout."""
+    found = []
+    rows = read_jsonl(path, {"question": dict, "answerKey": str})
+    for number, row in enumerate(rows, start=1):
+        where = f"{path.name}, line {number}"
+        question = require(row["question"], {"stem": str, "choices": list}, where)
+        options = []
+        for option in question["choices"]:
+            require(option, {"text": str, "label": str}, f"{where}, choices")
+            options.append((option["label"], option["text"]))
+        name, gold = f"{prefix}.{number}", row["answerKey"]
+        choice = _choice(name, question["stem"], options, gold, where)
+        found += [choice] if choice is not None else []
+    return found
+
+
+def repeated(questions: Iterable[Choice]) -> list[Row]:
+    """Questions asked more than once: how often, and with how many different answers.
+
+    They are kept for evaluation, as published; `cluster` marks the copies.
+    """
+    groups: dict[str, list[Choice]] = defaultdict(list)
+    for question in questions:
+        groups[fold(question.question)].append(question)
+    return [
+        {
+            "question": group[0].question,
+            "copies": len(group),
+            "answers": len({fold(c.choices[c.answer]) for c in group}),
+        }
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
+def _npee(row: Row, where: str, name: str) -> Choice | Pair | None:
+    category, text, answer = row["category"], row["question"], row["answer"].strip()
+    if category not in BLOCKS:
+        raise InputError(
+            f"{where}: category {category[:20]!r}, expected one of {', '.join(BLOCKS)}; {AGAIN}"
+        )
+    if category != "choice":
+        return Pair(name, _WORDING[category].format(text.strip()), answer)
+    stem, heading, tail = text.partition(_HEADING)
+    if not heading:
+        raise InputError(f"{where}: found no {_HEADING!r} in 'question', expected options; {AGAIN}")
+    options: list[tuple[str, str]] = []
+    for line in tail.split("\n"):
+        match = _OPTION.match(line.strip())
+        if match:
+            options.append((match.group(1), match.group(2).strip()))
+        elif line.strip() and options:
+            options[-1] = (options[-1][0], f"{options[-1][1]} {line.strip()}")
+    return _choice(name, stem.strip(), options, answer, where)
+
+
+def _choice(
+    name: str, stem: str, options: list[tuple[str, str]], gold: str, where: str
+) -> Choice | None:
+    """Options in the order of their labels (some are published out of order)."""
+    # The sort is stable: a label that stands twice keeps the published order of its options.
+    ordered = sorted(options, key=lambda option: option[0])
+    labels = [label for label, _ in ordered]
+    known = len(gold) == 1 and gold in LETTERS
+    if not 2 <= len(options) <= len(LETTERS) or not known or labels.count(gold) > 1:
+        raise InputError(
+            f"{where}: answer {gold[:20]!r} among options {', '.join(labels)[:40] or 'none'}, "
+            f"expected one letter of 2 to {len(LETTERS)} labelled options; {AGAIN}"
+        )
+    if gold not in labels:
+        return None
+    return Choice(name, stem, tuple(text for _, text in ordered), labels.index(gold))

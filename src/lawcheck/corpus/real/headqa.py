@@ -1,0 +1,61 @@
+"""HeadQA: nested exams as released, or one question per line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, require, whole_number
+from lawcheck.corpus.real.rows import LETTERS, Choice
+from lawcheck.errors import InputError
+
+QUESTION = {"qid": (str, int), "qtext": str, "ra": (str, int), "answers": list, "image": str}
+EXAM = {"name": str, "category": str, "year": (str, int)}
+
+
+def read(path: Path, prefix: str) -> list[Choice]:
+    """One question per line. Questions about an image that is not part of the set are left out."""
+    rows = read_jsonl(path, {**EXAM, **QUESTION})
+    return [
+        question
+        for number, row in enumerate(rows, start=1)
+        if (question := _question(row, f"{path.name}, line {number}", f"{prefix}.{number}"))
+    ]
+
+
+def read_nested(path: Path, prefix: str) -> list[Choice]:
+    """The released layout: {"exams": {exam: {"name", "year", "category", "data": [...]}}}."""
+    exams = require(read_json(path), {"exams": dict}, path.name)["exams"]
+    questions = []
+    for key, exam in exams.items():
+        where = f"{path.name}, exam {key[:40]!r}"
+        require(exam, {"name": str, "data": list}, where)
+        for number, value in enumerate(exam["data"], start=1):
+            at = f"{where}, question {number}"
+            row = require(value, QUESTION, at)
+            question = _question(row, at, f"{prefix}.{exam['name']}.{number}")
+            if question:
+                questions.append(question)
+    if not exams:
+        raise InputError(f"{path.name}: found no exam, expected some under 'exams'; {AGAIN}")
+    return questions
+
+
+def _question(row: Row, where: str, name: str) -> Choice | None:
+    options: list[Any] = row["answers"]
+    if not 2 <= len(options) <= len(LETTERS):
+        raise InputError(
+            f"{where}: found {len(options)} answers, expected 2 to {len(LETTERS)}; {AGAIN}"
+        )
+    texts = {}
+    for place, option in enumerate(options, start=1):
+        at = f"{where}, answer {place}"
+        require(option, {"aid": (int, str), "atext": str}, at)
+        texts[whole_number(option["aid"], 1, len(options), f"{at}: 'aid'")] = option["atext"]
+    if len(texts) != len(options):
+        raise InputError(f"{where}: two answers share an 'aid', expected each once; {AGAIN}")
+    gold = whole_number(row["ra"], 1, len(options), f"{where}: column 'ra'")
+    if row["image"]:
+        return None
+    choices = tuple(text for _, text in sorted(texts.items()))
+    return Choice(name, row["qtext"], choices, gold - 1)

@@ -1,0 +1,41 @@
+"""Biology on real data: Mol-Instructions, biomolecular text.
+
+Its true-or-false questions stand in for the multiple-choice test. They are PubMedQA's labelled
+questions; both files are cut along PubMedQA's official halves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lawcheck.corpus.real import mol_instructions
+from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.rows import Row, choice_row, held_out, serve
+
+TRAIN = "mol_instructions_biotext/train.jsonl"
+TEST = "mol_instructions_biotext/eval_true_or_false.jsonl"
+TASK = "slices_mol_true_false"
+
+
+def samples(split: str, n: int | None, data: Path) -> list[Row]:
+    """The first n rows of a split; see lawcheck.corpus.real.rows.serve."""
+    train = mol_instructions.read(data_file(data, TRAIN), "mol_instructions.train")
+
+    def items(of: str) -> list[Row]:
+        if of == "tune":
+            asked = [
+                i
+                for i in train
+                if i.task == mol_instructions.TRUE_FALSE and held_out(i.pair.question)
+            ]
+        else:
+            asked = mol_instructions.read(data_file(data, TEST), "mol_instructions.eval")
+        return [choice_row(TASK, mol_instructions.verdict(i)) for i in asked]
+
+    return serve(
+        split, n, discipline="biology", pool=lambda: (i.pair for i in train), items={TASK: items}
+    )
+
+
+def source_files(data: Path) -> list[Path]:
+    return [data_file(data, name) for name in (TRAIN, TEST)]

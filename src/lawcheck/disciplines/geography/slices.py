@@ -1,0 +1,49 @@
+"""Geography on real data: GeoBench; its open questions stand in for GeoSignal as training data.
+
+Training on them and evaluating on the same benchmark's choices is same-source: no question is
+shared, but both come from the same examinations.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lawcheck.corpus.real import geobench
+from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.rows import Choice, Row, choice_row, held_out, serve
+
+OPEN, CHOICE = "geobench/npee_open.jsonl", "geobench/npee_choice.jsonl"
+APSTUDY = "geobench/apstudy.jsonl"
+
+
+def samples(split: str, n: int | None, data: Path) -> list[Row]:
+    """The first n rows of a split; see lawcheck.corpus.real.rows.serve."""
+
+    def choices(of: str) -> list[Row]:
+        return _part(of, "slices_npee_choice", npee_choices(data))
+
+    def apstudy(of: str) -> list[Row]:
+        asked = geobench.read_apstudy(data_file(data, APSTUDY), "apstudy")
+        return _part(of, "slices_apstudy", asked)
+
+    return serve(
+        split,
+        n,
+        discipline="geography",
+        pool=lambda: geobench.read_npee(data_file(data, OPEN), "npee_open"),
+        items={"slices_npee_choice": choices, "slices_apstudy": apstudy},
+    )
+
+
+def npee_choices(data: Path) -> list[Choice]:
+    asked = geobench.read_npee(data_file(data, CHOICE), "npee_choice")
+    return [q for q in asked if isinstance(q, Choice)]
+
+
+def source_files(data: Path) -> list[Path]:
+    return [data_file(data, name) for name in (OPEN, CHOICE, APSTUDY)]
+
+
+def _part(split: str, task: str, asked: list[Choice]) -> list[Row]:
+    """GeoBench has no split of its own for tuning; all copies of a question go one way."""
+    return [choice_row(task, q) for q in asked if held_out(q.question) == (split == "tune")]
