@@ -59,12 +59,12 @@ DISTANCE = ("distance from {a} to {b} ?", "how far is {b} from {a} ?")
 SAME = ("which city is in the same country as {a} ?", "{a} shares a country with ?")
 TURN = (
     "{name} goes {way} . {turns} now which way ?",
-    "{name} looks {way} . {turns} now which way ?",
+    "{name} goes {way} . {turns} which way now ?",
 )
 TURNS = ("turns left .", "turns right .", "turns back .")
 BETWEEN = "the {a} is {way} of the {b} . the {c} is {way} of the {a} . {question}"
-BETWEEN_QUESTIONS = ("what is most {way} ?", "the {b} is which way of the {c} ?")
-SCALE = "{a} boxes on paper hold {b} miles each . how many miles ?"
+BETWEEN_QUESTIONS = ("what is {way} of all ?", "the {b} is which way of the {c} ?")
+SCALE = "each of {a} boxes is {b} miles . how many miles in all ?"
 CLOCK = "{name} goes {a} hours {way} and {b} hours {back} . how many hours in all ?"
 FAR = "{name} goes {a} miles {way} and {b} miles {back} . how far from the {place} ?"
 NAMES = ("tom", "mia", "ana", "ben", "leo", "zoe", "sam", "eva")
@@ -194,7 +194,7 @@ def _between(rng: Random) -> Question:
     question = BETWEEN_QUESTIONS[which].format(b=b, c=c, way=COMPASS[way])
     text = BETWEEN.format(a=a, b=b, c=c, way=COMPASS[way], question=question)
     if which == 0:
-        return Question(text, c, [a, b, stranger], f"{key}/most")
+        return Question(text, c, [a, b, stranger], f"{key}/far")
     back = COMPASS[(way + 2) % 4]
     return Question(text, back, [p for p in COMPASS if p != back], f"{key}/back")
 

@@ -47,6 +47,10 @@ FEED = "{a} {eaters} eat {b} {food} each . how many {food} ?"
 SHARE = "{name} shares {a} {noun} with {b} friends equally . how many for each friend ?"
 COMPARE = "{name} has {a} {noun} . {other} has {b} more . how many {noun} in all ?"
 WALK = "{name} goes {a} miles {way} and {b} miles {back} . how far from the {place} ?"
+PATH = (
+    "{name} goes {a} miles {way} , turns {turn} and goes {b} miles . how long is the way in all ?"
+)
+TURNS = ("left", "right", "back")
 TIME = "{name} goes {a} miles each hour . how many miles in {b} hours ?"
 AGE = "{name} is {a} years old . how old in {b} years ?"
 GROWTH = (
@@ -156,6 +160,10 @@ def _walk(rng: Random) -> Problem:
     same = rng.random() < 0.5
     a, b = number_between(rng, 1, START_MAX), number_between(rng, 1, CHANGE_MAX)
     back = way if same else (way + 2) % 4
+    if rng.random() < 0.4:
+        name, turn = pick(rng, NAMES), pick(rng, TURNS)
+        text = PATH.format(name=name, a=digits(a), b=digits(b), way=COMPASS[way], turn=turn)
+        return Problem(text, f"{a}+{b}/{way}/{turn}", ((a, "+", b, a + b),))
     place = pick(rng, PLACES)
     text = WALK.format(
         name=pick(rng, NAMES),
@@ -224,10 +232,12 @@ FAMILIES = (
 
 def words() -> set[str]:
     """Every word the generator can emit."""
-    templates = (HAVE, CHANGE, *ASK, *GROUPS, FEED, SHARE, COMPARE, WALK, TIME, AGE, *GROWTH)
+    templates = (HAVE, CHANGE, *ASK, *GROUPS, FEED, SHARE, COMPARE, WALK, PATH, TIME, AGE, *GROWTH)
     return (
         literal_words((*templates, ISLAND, EAT_UP))
-        | split_words((*NAMES, *NOUNS, *MORE, *LESS, *COME, *EATERS, *FOOD, *PLACES, *COMPASS))
+        | split_words(
+            (*NAMES, *NOUNS, *MORE, *LESS, *COME, *EATERS, *FOOD, *PLACES, *COMPASS, *TURNS)
+        )
         | {"+", "-", "*", "/", "=", "####", "."}
     )
 

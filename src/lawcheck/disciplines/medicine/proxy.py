@@ -140,10 +140,9 @@ def _symptom(rng: Random) -> Question:
     symptom = pick(rng, disease.symptoms)
     wrong = [s for s in SYMPTOMS if s not in disease.symptoms]
     wording = int(rng.random() * len(SYMPTOM))
-    key = f"symptom/{disease.name}/{symptom}"
+    key = f"symptoms/{disease.name}"
     text = SYMPTOM[wording].format(x=disease.name)
-    facts = (f"symptoms/{disease.name}",)
-    return Question(text, symptom, wrong, key, facts, wording, len(SYMPTOM))
+    return Question(text, symptom, wrong, key, (key,), wording, len(SYMPTOM))
 
 
 def _dose(rng: Random) -> Question:
