@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from lawcheck.errors import InputError
@@ -195,9 +196,13 @@ def test_seeds_needed_is_the_first_number_with_enough_power():
     assert seeds_needed(0.0, 1.0) is None
 
 
-def test_holm_skips_what_cannot_be_tested():
-    assert holm([0.01, None, 0.04]) == [pytest.approx(0.02), None, pytest.approx(0.04)]
-    assert holm([None]) == [None]
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.none() | st.floats(0, 1), max_size=8))
+def test_holm_equals_statsmodels_and_skips_what_cannot_be_tested(p_values):
+    given_p = [p for p in p_values if p is not None]
+    theirs = iter(multipletests(given_p, method="holm")[1] if given_p else [])
+    for p, adjusted in zip(p_values, holm(p_values), strict=True):
+        assert adjusted == (None if p is None else pytest.approx(next(theirs)))
 
 
 def test_router_information_knows_specialists_from_collapse():

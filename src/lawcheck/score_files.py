@@ -1,0 +1,158 @@
+"""Score tables on disk: Parquet or CSV in, compact Parquet out. Rows are not compared here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from lawcheck.atomic import atomic_file
+from lawcheck.design import Score
+from lawcheck.errors import InputError, nearest
+
+COLUMNS = ("run_id", "arm", "seed", "task", "item_id", "cluster", "metric", "value")
+OPTIONAL = {"run_id": "", "cluster": "", "metric": "score"}
+TEXT = tuple(c for c in COLUMNS if c not in ("seed", "value"))
+CODES = pa.dictionary(pa.int32(), pa.string())
+SCHEMA = pa.schema(
+    [(c, pa.int64() if c == "seed" else pa.float64() if c == "value" else CODES) for c in COLUMNS]
+)
+
+
+def read_rows(paths: Iterable[Path]) -> pa.Table:
+    """Rows of score files under one schema, in file order, without comparing rows."""
+    tables = [_read(Path(p)) for p in paths]
+    if not tables:
+        raise InputError("scores: no file given; name at least one score table")
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def write_scores(
+    rows: pa.Table | Mapping[str, Sequence[object]] | Iterable[Score], path: Path
+) -> None:
+    """Write rows as compact Parquet, in canonical order, all or nothing."""
+    if isinstance(rows, pa.Table):
+        table = rows
+    else:
+        if not isinstance(rows, Mapping):
+            rows = list(rows)
+            rows = {c: [getattr(r, c) for r in rows] for c in COLUMNS}
+        table = pa.table({c: pa.array(v) for c, v in rows.items()})
+    table = _typed(table, str(path))
+    names, codes = zip(*(coded(table.column(c)) for c in TEXT), strict=True)
+    code = dict(zip(TEXT, codes, strict=True))
+    seeds = table.column("seed").to_numpy()
+    # The last key of lexsort is the first to sort by.
+    keys = (code["run_id"], code["item_id"], seeds, code["arm"], code["metric"], code["task"])
+    order = np.lexsort(keys)
+    columns = dict(zip(TEXT, names, strict=True))
+    table = pa.table(
+        [
+            pa.DictionaryArray.from_arrays(code[c][order], pa.array(columns[c], pa.string()))
+            if c in code
+            else table.column(c).take(order)
+            for c in COLUMNS
+        ],
+        schema=SCHEMA,
+    )
+    with atomic_file(Path(path)) as part:
+        pa.parquet.write_table(table, part, compression="zstd", use_dictionary=True)
+
+
+def concatenate(paths: Iterable[Path], target: Path) -> None:
+    """One score table from many files, checked as a whole before it is written."""
+    from lawcheck.scores import check
+
+    rows = read_rows(paths)
+    check(rows, str(target))
+    write_scores(rows, target)
+
+
+def _read(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise InputError(f"scores {path}: no such file; name a Parquet or CSV score table")
+    if path.suffix.lower() == ".csv":
+        # Ids stay text even where they look like numbers; only seed and value are numbers.
+        kinds = {c: pa.string() for c in TEXT} | {"seed": pa.int64(), "value": pa.float64()}
+        options = pa.csv.ConvertOptions(column_types=kinds, strings_can_be_null=False)
+        try:
+            table = pa.csv.read_csv(path, convert_options=options)
+        except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+            raise InputError(f"scores {path}: not a CSV score table ({_line(error)})") from error
+    else:
+        try:
+            table = pa.parquet.read_table(path, read_dictionary=list(TEXT), partitioning=None)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(
+                f"scores {path}: not a Parquet file ({_line(error)}); give .parquet or .csv"
+            ) from error
+    return _typed(table, f"scores {path}")
+
+
+def coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
+    """Sorted distinct names that occur, and each row's index into them."""
+    array = column.combine_chunks()
+    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    given = array.dictionary.to_pylist()
+    codes = array.indices.to_numpy()
+    used = np.flatnonzero(np.bincount(codes, minlength=len(given)))
+    # A dictionary may hold one string twice; equal strings must get one code.
+    names = sorted({given[k] for k in used})
+    place = {n: k for k, n in enumerate(names)}
+    translate = np.zeros(len(given), dtype=np.int32)
+    translate[used] = [place[given[k]] for k in used]
+    return names, translate[codes]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
+
+
+def _typed(table: pa.Table, origin: str) -> pa.Table:
+    """The table with exactly COLUMNS and their types, whatever their order was."""
+    names = table.column_names
+    unknown = [c for c in names if c not in COLUMNS]
+    if unknown or len(set(names)) != len(names):
+        wrong = unknown[0] if unknown else next(c for c in names if names.count(c) > 1)
+        raise InputError(
+            f"{origin}: column {wrong!r} is {'unknown' if unknown else 'there twice'}; "
+            f"expected {', '.join(COLUMNS)} ({nearest(wrong, COLUMNS)})"
+        )
+    lost = [c for c in COLUMNS if c not in names and c not in OPTIONAL]
+    if lost:
+        raise InputError(f"{origin}: column {lost[0]!r} is missing; found {', '.join(names)}")
+    columns = []
+    for name in COLUMNS:
+        if name not in names:
+            column = pa.chunked_array([pa.array([OPTIONAL[name]] * len(table), type=CODES)])
+        else:
+            column = table.column(name)
+            if name != "value" and column.null_count:
+                raise InputError(f"{origin}: column {name!r} has empty cells; fill every one")
+            try:
+                column = _cast(column, name)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                kind = "whole numbers" if name == "seed" else "numbers"
+                kind = "text" if name in TEXT else kind
+                raise InputError(
+                    f"{origin}: column {name!r} is {column.type}, expected {kind} ({_line(error)})"
+                ) from error
+        columns.append(column)
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _cast(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    if name == "seed":
+        return column.cast(pa.int64())
+    if name == "value":
+        return column.cast(pa.float64()).fill_null(float("nan"))
+    if pa.types.is_dictionary(column.type):
+        return column.cast(CODES)
+    if pa.types.is_null(column.type):
+        return pa.chunked_array([pa.array([], type=CODES)])
+    return column.cast(pa.string()).dictionary_encode().cast(CODES)
