@@ -1,0 +1,198 @@
+"""Numbers that are already in print, as package data: one CSV file a table.
+
+Every file holds `paper` and `source` (table and row as printed) beside its own columns. Cells
+keep their printed digits, because the audit needs to know how a number was rounded. Standard
+library and pandas only.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+
+import pandas as pd
+
+from lawcheck.design import Arm, Recipe
+from lawcheck.errors import InputError, nearest
+
+DATA = files(__name__) / "data"
+
+# The columns of the main paper's tables, by the names that arms are measured under here.
+COLUMNS = {
+    "chemistry": "chem",
+    "medicine": "med",
+    "biology": "bio",
+    "math": "math",
+    "geography": "geo",
+    "average": "avg",
+    "general": "ifeval",
+    "out_of_domain": "mmlu",
+    "delta_m": "delta_m_pct",
+    "trainable_share": "param_pct",
+    "gpu_hours": "gpu_hours",
+}
+METHODS = {"full": "FT", "lora": "LoRA", "lora_moe": "LoRA-MoE", "lora_comp": "LoRA-Comp"}
+BASE_RANK = 16
+
+
+def table_names() -> list[str]:
+    """Every transcribed table, sorted."""
+    return sorted(entry.name[:-4] for entry in DATA.iterdir() if entry.name.endswith(".csv"))
+
+
+@functools.cache
+def _printed(name: str) -> pd.DataFrame:
+    if name not in table_names():
+        raise InputError(f"published table {name!r}: unknown; {nearest(name, table_names())}")
+    with (DATA / f"{name}.csv").open(encoding="utf-8") as stream:
+        return pd.read_csv(stream, dtype=str, keep_default_na=False)
+
+
+def printed(name: str) -> pd.DataFrame:
+    """One table with every cell as it is printed; an empty cell is the empty string."""
+    return _printed(name).copy()
+
+
+def published(name: str) -> pd.DataFrame:
+    """One table with numbers as numbers: a column is converted when all its cells allow it.
+
+    An empty cell of a numeric column is NaN. Raises InputError for an unknown name.
+    """
+    frame = printed(name)
+    for column in frame.columns:
+        cells = frame[column]
+        numbers = pd.to_numeric(cells.where(cells != "", None), errors="coerce")
+        if numbers.notna().any() and (numbers.notna() | (cells == "")).all():
+            frame[column] = numbers
+    return frame
+
+
+def published_text(table: str, arm: Arm, column: str) -> str | None:
+    """The printed cell of an arm, or None when the table does not hold it.
+
+    table: a table of the main paper (`table2_if` to `table8_design`). column: a discipline,
+    `average`, `general`, `out_of_domain`, `delta_m`, `trainable_share` or `gpu_hours`.
+    """
+    frame = printed(table)
+    wanted = COLUMNS.get(column, column)
+    if table == "table2_if" and column == "average":
+        wanted = "science"
+    keys = _keys(table, arm)
+    if keys is None or wanted not in frame.columns:
+        return None
+    chosen = frame
+    for key, value in keys.items():
+        chosen = chosen[chosen[key] == value]
+    if len(chosen) > 1:
+        raise InputError(f"published table {table!r}: {len(chosen)} rows fit arm {arm.name!r}")
+    text = chosen[wanted].iloc[0] if len(chosen) else ""
+    return text or None
+
+
+def published_value(table: str, arm: Arm, column: str) -> float | None:
+    """As `published_text`, as a number; None also where the cell is not a plain number."""
+    text = published_text(table, arm, column)
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _keys(table: str, arm: Arm) -> dict[str, str] | None:
+    """The cells that identify an arm's row; None when the table has no place for such an arm."""
+    if arm.base != "default":
+        return None
+    if arm.method == "base":
+        return {"table3_final": {"method": "QWen 2.5 7B Instruct"}, "table2_if": _IF_BASE}.get(
+            table
+        )
+    if arm.method not in METHODS or arm.recipe is None or arm.recipe.disciplines is not None:
+        return None
+    if arm.each_alone and arm.method != "lora":
+        return None
+    method = "Discipline LoRA" if arm.each_alone else METHODS[arm.method]
+    departures = _departures(arm, arm.recipe)
+    data = f"{100 * arm.recipe.fraction:g}"
+    if table == "table3_final":
+        return _keys_of_table_3(arm, arm.recipe, method, departures)
+    if table == "table2_if":
+        if departures - {"general"} or data != "100":
+            return None
+        if arm.each_alone:
+            return None if departures else {"method": "Dis. LoRA"}
+        return {"method": method, "if_pct_as_printed": f"{100 * arm.recipe.general_share:g}"}
+    shown = {
+        "table4_scales": None,
+        "table5_upsample": "upsampling",
+        "table6_if_full": "general",
+        "table7_params": "size",
+        "table8_design": "variant",
+    }
+    if table not in shown or departures - {shown[table]}:
+        return None
+    if arm.recipe.general_share not in (0.0, 1.0):
+        return None
+    up = arm.recipe.upsampling
+    return {
+        "method": method,
+        "variant": _variant(table, arm, arm.recipe),
+        "data_pct": data,
+        "upsample": f"{up.target // 1000}K" if up else "NA",
+        "if_mix": f"{arm.recipe.general_share:g}",
+    }
+
+
+_IF_BASE = {"method": "Qwen 2.5"}
+
+
+def _departures(arm: Arm, recipe: Recipe) -> set[str]:
+    """In what an arm differs from the paper's plain setting of its method."""
+    found = set()
+    if recipe.upsampling:
+        found.add("upsampling")
+    if recipe.general_share:
+        found.add("general")
+    if arm.choices.get("rank_multiple", 1) != 1 or arm.choices.get("experts", 5) != 5:
+        found.add("size")
+    if arm.choices.get("variant", "plain") != "plain":
+        found.add("variant")
+    return found
+
+
+def _keys_of_table_3(
+    arm: Arm, recipe: Recipe, method: str, departures: set[str]
+) -> dict[str, str] | None:
+    if recipe.fraction != 1.0 or arm.method not in ("full", "lora_moe", "lora"):
+        return None
+    if arm.each_alone:
+        return {"method": method} if not departures else None
+    if arm.method == "lora":
+        return None
+    if not departures:
+        return {"method": method, "variant": "ori."}
+    up = recipe.upsampling
+    upsampled = up is not None and (up.kind, up.target) == ("diverse", 100_000)
+    design = {"variant"} if arm.method == "lora_moe" else set()
+    tuned = (
+        upsampled
+        and recipe.general_share == 1.0
+        and departures == {"upsampling", "general"} | design
+        and arm.choices.get("variant", "shared_a") == "shared_a"
+    )
+    return {"method": method, "variant": "tuned"} if tuned else None
+
+
+def _variant(table: str, arm: Arm, recipe: Recipe) -> str:
+    if table == "table5_upsample" and recipe.upsampling:
+        return recipe.upsampling.kind
+    if table == "table6_if_full" and recipe.general_share:
+        return "mix gen"
+    if table == "table7_params" and arm.method == "lora":
+        return f"r={BASE_RANK * int(arm.choices.get('rank_multiple', 1))}"
+    if table == "table7_params" and arm.method == "lora_moe":
+        return f"e={arm.choices.get('experts', 5)}"
+    if table == "table8_design":
+        names = {"shared_expert": "shared expert", "shared_a": "shared A"}
+        variant = str(arm.choices.get("variant", "plain"))
+        return "" if variant == "plain" else names.get(variant, variant.replace("_", " "))
+    return ""

@@ -1,0 +1,56 @@
+"""What a table or a figure may look at: scores, a verdict and planned costs, never logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lawcheck.design import Arm, Discipline, Law, Verdict
+from lawcheck.render.summary import Summary
+from lawcheck.scores import ScoreTable
+
+
+def _unknown(arm: Arm, quantity: str) -> float | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderContext:
+    """One law's measured world.
+
+    disciplines: in table order, companions included. world: which of their worlds was run.
+    costs: `trainable_share` (%) or `gpu_hours` of an arm, planned at paper scale; None = not
+    known. bases: seed -> base model, where seeds share bases. measured: arm name -> CPU seconds
+    of training a seed, mean over seeds; may be empty.
+    """
+
+    law: Law
+    scores: ScoreTable
+    verdict: Verdict | None
+    disciplines: tuple[Discipline, ...]
+    world: str
+    scale_name: str
+    costs: Callable[[Arm, str], float | None] = _unknown
+    bases: Mapping[int, str] | None = None
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    def of_role(self, role: str) -> tuple[Discipline, ...]:
+        """Disciplines of a role that exist in this world, in table order."""
+        return tuple(d for d in self.disciplines if d.role == role and self.world in d.worlds)
+
+    @property
+    def science(self) -> tuple[Discipline, ...]:
+        return self.of_role("discipline")
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Means and intervals of this context, each computed once."""
+        return Summary(
+            law=self.law.name,
+            scores=self.scores,
+            disciplines=self.disciplines,
+            world=self.world,
+            scale_name=self.scale_name,
+            bases=self.bases,
+        )

@@ -1,0 +1,80 @@
+"""One look for every figure, and the same bytes for the same input."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+# Okabe and Ito (2008): told apart by every common kind of colour vision; with the markers below
+# they are told apart in grey, too.
+BLACK, ORANGE, SKY, GREEN, BLUE, RED = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+)
+GREY = "#6E6E6E"
+MARKERS = ("o", "s", "^", "D", "v", "P")
+SERIES = (BLUE, ORANGE, GREEN, RED, SKY, BLACK)
+# Inches. One and two columns of an A4 page with two columns.
+ONE_COLUMN, TWO_COLUMNS = 3.03, 6.3
+DPI = 300
+
+RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    # TrueType outlines, so that text in the PDF stays text and every font is embedded.
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "lawcheck",
+    "figure.dpi": 100,
+    "savefig.dpi": DPI,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure's fixed part. per_law: one file for every law, named after it."""
+
+    name: str
+    title: str
+    caption: str
+    per_law: bool = False
+    needs_verdict: bool = False
+
+
+def figure_bytes(build: Callable[..., Figure], *arguments: Any) -> dict[str, bytes]:
+    """Draw with the project's settings; the figure as `pdf` and `png`, without any date."""
+    with mpl.rc_context():
+        # A user's own settings must not leak into the bytes.
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
+        figure = build(*arguments)
+        found = {}
+        for suffix, metadata in {
+            "pdf": {"CreationDate": None, "Creator": "lawcheck", "Producer": None},
+            "png": {"Software": None},
+        }.items():
+            stream = io.BytesIO()
+            figure.savefig(stream, format=suffix, metadata=metadata)
+            found[suffix] = stream.getvalue()
+    return found

@@ -1,0 +1,166 @@
+"""Mean and 95 % interval of every arm, each computed once and shared by tables and figures.
+
+The estimates are those of the judge (lawcheck.evidence, lawcheck.estimators), so that a table
+never disagrees with a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lawcheck.design import Arm, Discipline, RelativeGain
+from lawcheck.errors import InputError
+from lawcheck.estimators import estimate
+from lawcheck.evidence import Evidence, Stratum
+from lawcheck.scores import ROUTING, ScoreTable, task_places
+from lawcheck.stats import Estimate, router_information
+
+Floats = NDArray[np.float64]
+# Two-sided 95 %.
+ALPHA = 0.025
+
+CROSSED = "crossed seeds and items"
+ITEMS_ONLY = "items only, one seed"
+SEEDS_ONLY = "seeds only, these items"
+NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A mean with its 95 % interval, in the unit of its column.
+
+    low, high: None where nothing varies or nothing can be estimated. interval: what the interval
+    covers, in words. n_items: over all tasks. n_unscored: (seed, item) cells without a value.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    interval: str
+    n_seeds: int
+    n_items: int
+    n_unscored: int
+
+    @property
+    def half(self) -> float | None:
+        """Half the interval's width; the intervals are symmetric."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Router of one arm. matrices: (n_seeds, n_disciplines, n_experts), rows sum to 1.
+
+    information: normalised mutual information (discipline; expert) per seed, in [0, 1].
+    """
+
+    seeds: tuple[int, ...]
+    disciplines: tuple[Discipline, ...]
+    matrices: Floats
+    information: tuple[float, ...]
+
+
+class Summary:
+    """Reads one law's score table. An absent score is None, never a number."""
+
+    def __init__(
+        self,
+        *,
+        law: str,
+        scores: ScoreTable,
+        disciplines: Sequence[Discipline],
+        world: str,
+        scale_name: str,
+        bases: Mapping[int, str] | None = None,
+    ) -> None:
+        places = task_places(disciplines, world)
+        self.scores, self.scale_name = scores, scale_name
+        self.disciplines = [d for d in disciplines if world in d.worlds]
+        self.evidence = Evidence(scores=scores, places=places, law=law, bases=bases)
+        self.accuracy = cache(self._accuracy)
+        self.relative_gain = cache(self._relative_gain)
+        self.routing = cache(self._routing)
+
+    def require(self, arms: Sequence[Arm], wanted_by: str) -> None:
+        """Raise InputError unless every arm has scores."""
+        known = set(self.scores.arms)
+        missing = [a.name for a in arms if a.name not in known]
+        if missing:
+            raise InputError(
+                f"{wanted_by}: no scores of arm {missing[0]!r} at scale {self.scale_name!r} "
+                f"({len(missing)} of {len(arms)} arms missing); {self.evidence.how}"
+            )
+
+    def _strata(self, arm: Arm, target: str, metric: str | None = None) -> tuple[Stratum, ...]:
+        """The target's tasks; none unless the arm has a seed with scores of all of them."""
+        inside = [
+            t
+            for t in self.scores.item_metric
+            if (place := self.evidence.places.get(t)) and target in (place.role, place.discipline)
+        ]
+        if not inside:
+            return ()
+        strata = self.evidence.strata(target)
+        seeds = [set(self.scores.seeds(arm.name, s.task, metric)) for s in strata]
+        return strata if set.intersection(*seeds) else ()
+
+    def _accuracy(self, arm: Arm, target: str) -> Measure | None:
+        """Accuracy in [0, 1] on `average`, a discipline, `general` or `out_of_domain`."""
+        if not self._strata(arm, target):
+            return None
+        found, _ = self.evidence.combination(((arm, 1.0),), target)
+        return measure(found, 0.01, ITEMS_ONLY if found.single_run else CROSSED)
+
+    def _relative_gain(self, arm: Arm, reference: Arm) -> Measure | None:
+        """delta-m in percent: mean over disciplines of the relative change of the accuracies."""
+        if not (self._strata(arm, "average") and self._strata(reference, "average")):
+            return None
+        found = estimate(RelativeGain(arm=arm, reference=reference), self.evidence).estimate
+        return measure(found, 1.0, SEEDS_ONLY)
+
+    def _routing(self, arm: Arm) -> Routing | None:
+        """Mean routing probabilities per seed, disciplines in table order."""
+        strata = self._strata(arm, "average", ROUTING)
+        if not strata:
+            return None
+        names = [s.task for s in strata]
+        seeds, _ = self.evidence.common_seeds((arm,), names, ROUTING)
+        cubes = {t: self.scores.cube(arm.name, t, seeds, ROUTING) for t in names}
+        # Ids sort as text; experts are counted.
+        ids = self.scores.items(arm.name, names[0], ROUTING)
+        order = sorted(range(len(ids)), key=lambda k: (len(ids[k]), ids[k]))
+        present = {s.discipline for s in strata}
+        shown = tuple(d for d in self.disciplines if d.name in present)
+        # (seeds, disciplines, experts); tasks weigh equally inside a discipline.
+        matrices = np.stack(
+            [
+                np.mean([cubes[s.task] for s in strata if s.discipline == d.name], axis=0)
+                for d in shown
+            ],
+            axis=1,
+        )[:, :, order]
+        return Routing(
+            seeds=tuple(seeds),
+            disciplines=shown,
+            matrices=matrices / matrices.sum(axis=2, keepdims=True),
+            information=tuple(router_information(m) for m in matrices),
+        )
+
+
+def measure(found: Estimate, scale: float, interval: str) -> Measure:
+    """A `Measure` from an `Estimate`, in its unit times `scale`."""
+    low, high = found.interval(ALPHA)
+    return Measure(
+        value=found.value * scale,
+        low=None if low is None else low * scale,
+        high=None if high is None else high * scale,
+        interval=NONE if low is None else interval,
+        n_seeds=found.n_seeds,
+        n_items=found.n_items,
+        n_unscored=found.n_unscored,
+    )
