@@ -1,0 +1,117 @@
+"""When a run counts as diverged, and what is kept of it.
+
+A run diverges when its loss or gradient norm is not finite, or when for `patience` steps in a
+row, after warm-up, the loss is above `factor` times its running median or above twice that of
+uniform guessing. It then stops and falls back to the last good state: the trainable parameters
+as they were when they last produced a healthy loss.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import TrainerCallback
+
+
+@dataclass(frozen=True)
+class Rule:
+    """window: healthy losses behind the running median; the median rule waits for all of them."""
+
+    factor: float = 10.0
+    patience: int = 10
+    window: int = 50
+    snapshots: int = 20
+
+
+class DivergenceWatch(TrainerCallback):
+    """Trainer callback; the trainer reports every micro-batch's loss and the gradient norm.
+
+    vocabulary: size, for the loss of uniform guessing. snapshot_limit: bytes of trainable
+    parameters up to which snapshots are kept in memory; beyond it the trainer's last checkpoint
+    is the last good state.
+    """
+
+    def __init__(self, vocabulary: int, snapshot_limit: int = 1 << 30, rule: Rule = Rule()) -> None:
+        self.rule = rule
+        self.ceiling = 2 * math.log(vocabulary)
+        self.snapshot_limit = snapshot_limit
+        self.loss: Tensor | None = None
+        self.gradient_norm: float | None = None
+        self.healthy: deque[float] = deque(maxlen=rule.window)
+        self.streak = 0
+        self.snapshot: dict[str, Tensor] | None = None
+        self.last_good_step = 0
+        self.at_step: int | None = None
+        self.reason = ""
+
+    @property
+    def diverged(self) -> bool:
+        return self.at_step is not None
+
+    def add_loss(self, loss: Tensor) -> None:
+        self.loss = loss if self.loss is None else self.loss + loss
+
+    def on_pre_optimizer_step(
+        self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any
+    ) -> None:
+        assert self.loss is not None
+        loss, self.loss = self._over_ranks(self.loss), None
+        fault = self._fault(loss, state.global_step >= args.warmup_steps)
+        if fault:
+            self.at_step, self.reason = state.global_step, fault
+        elif self.streak == 0:
+            self.healthy.append(loss)
+            # The parameters that gave this healthy loss are untouched until the step is taken.
+            if state.global_step % max(1, state.max_steps // self.rule.snapshots) == 0:
+                self._keep(model, state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.streak or self.diverged:
+            control.should_save = False
+        if self.diverged:
+            control.should_training_stop = True
+
+    def restore(self, model: nn.Module) -> bool:
+        """Put the last good state back. False if it was too large to be kept in memory."""
+        if self.snapshot is None:
+            return False
+        own = dict(model.named_parameters())
+        with torch.no_grad():
+            for name, value in self.snapshot.items():
+                own[name].copy_(value)
+        return True
+
+    def _fault(self, loss: float, warm: bool) -> str:
+        if not math.isfinite(loss):
+            return f"loss is {loss}"
+        if self.gradient_norm is not None and not math.isfinite(self.gradient_norm):
+            return f"gradient norm is {self.gradient_norm}"
+        limit = self.ceiling
+        if len(self.healthy) == self.rule.window:
+            limit = min(limit, self.rule.factor * statistics.median(self.healthy))
+        self.streak = self.streak + 1 if warm and loss > limit else 0
+        if self.streak >= self.rule.patience:
+            return f"loss {loss:.4g} above {limit:.4g} for {self.streak} steps"
+        return ""
+
+    def _keep(self, model: nn.Module, step: int) -> None:
+        moving = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        if sum(p.numel() * p.element_size() for p in moving.values()) > self.snapshot_limit:
+            return
+        self.snapshot = {n: p.detach().to("cpu", copy=True) for n, p in moving.items()}
+        self.last_good_step = step
+
+    @staticmethod
+    def _over_ranks(loss: Tensor) -> float:
+        """Mean over processes, so that all of them stop at the same step."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            loss = loss.clone()
+            torch.distributed.all_reduce(loss)
+            loss = loss / torch.distributed.get_world_size()
+        return float(loss)

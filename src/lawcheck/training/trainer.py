@@ -1,0 +1,166 @@
+"""transformers' Trainer with a completion-only loss and without per-step extras."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from accelerate.utils import DistributedType
+from torch import Tensor, nn
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from lawcheck.training.data import IGNORED
+from lawcheck.training.divergence import DivergenceWatch
+
+
+class AnswerHead:
+    """Lets the output layer see only positions that predict a response token.
+
+    A pre-hook on the output layer selects them; the model's own forward, and any wrapper around
+    it, stay as they are. Logits come out as (n response tokens, vocabulary).
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.selected: Tensor | None = None
+        head = model.get_output_embeddings()
+        self._handle = head.register_forward_pre_hook(self._select)
+
+    def _select(self, module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (arguments[0][self.selected], *arguments[1:])
+
+    def remove(self) -> None:
+        self._handle.remove()
+
+
+class CompletionTrainer(Trainer):
+    """head: on the model's output layer. watch: told every loss and gradient norm."""
+
+    def __init__(self, *, head: AnswerHead, watch: DivergenceWatch, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.head = head
+        self.watch = watch
+        self.add_callback(watch)
+        self.remove_callback(PrinterCallback)
+        # compute_loss divides by the response tokens of the whole accumulated batch.
+        self.model_accepts_loss_kwargs = True
+        self.loss_is_scaled_for_ga = True
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Any:
+        labels = F.pad(inputs.pop("labels")[:, 1:], (0, 1), value=IGNORED)
+        self.head.selected = labels != IGNORED
+        # Packed samples are only told apart where there is no cache.
+        outputs = model(**inputs, use_cache=False)
+        targets = labels[self.head.selected]
+        loss = F.cross_entropy(outputs.logits.float(), targets, reduction="sum")
+        # Gradients are averaged over processes, the count is summed over them.
+        loss = loss * self.accelerator.num_processes / num_items_in_batch
+        return (loss, outputs) if return_outputs else loss
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        loss = super().training_step(*args, **kwargs)
+        self.watch.add_loss(loss)
+        return loss
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        if self.accelerator.distributed_type == DistributedType.NO:
+            # The same call over the parameters that move: walking all modules costs 2 ms a step.
+            moving = self.optimizer.param_groups
+            parameters = [p for group in moving for p in group["params"]]
+            norm = self.accelerator.clip_grad_norm_(parameters, self.args.max_grad_norm)
+        else:
+            norm = super()._clip_grad_norm(model)
+        self.watch.gradient_norm = None if norm is None else float(norm)
+        return norm
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: the estimate walks over all parameters at every step."""
+        return 0
+
+
+class TimedCheckpoints(TrainerCallback):
+    """Asks for a checkpoint every `seconds`, by the clock of the first process."""
+
+    # With several processes the clock is compared rarely, since they have to agree.
+    AGREE_EVERY = 25
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.last = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        due = time.monotonic() - self.last >= self.seconds
+        if args.world_size > 1:
+            if state.global_step % self.AGREE_EVERY:
+                return
+            flag = torch.tensor(float(due), device=args.device)
+            torch.distributed.broadcast(flag, src=0)
+            due = bool(flag)
+        if due and state.global_step < state.max_steps:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.last = time.monotonic()
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint; trainer_state.json is the last file the Trainer writes."""
+    whole = [
+        (int(p.name.rpartition("-")[2]), p)
+        for p in folder.glob("checkpoint-*")
+        if (p / "trainer_state.json").is_file() and (p / "trainer_state.json").stat().st_size
+    ]
+    return max(whole)[1] if whole else None
+
+
+def arguments(
+    *,
+    out: Path,
+    settings: Any,
+    training: Any,
+    hardware: Any,
+    seed: int,
+    steps: int,
+    accumulation: int,
+    progress: bool,
+) -> TrainingArguments:
+    """settings, training, hardware: parts of a lawcheck.scale.Scale. steps: of one epoch."""
+    total = steps * training.epochs
+    return TrainingArguments(
+        output_dir=str(out),
+        # A batch of the loader is one ready micro-batch.
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=accumulation,
+        num_train_epochs=training.epochs,
+        train_sampling_strategy="sequential",
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_steps=math.ceil(round(settings.warmup_ratio * total, 6)),
+        lr_scheduler_type="linear",
+        optim="adamw_torch_fused",
+        max_grad_norm=training.max_grad_norm,
+        seed=seed,
+        use_cpu=hardware.device == "cpu",
+        bf16=hardware.precision == "bfloat16",
+        logging_steps=max(1, total // 100),
+        logging_nan_inf_filter=False,
+        disable_tqdm=not progress,
+        report_to="none",
+        eval_strategy="no",
+        save_strategy="no",
+        save_total_limit=2,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=hardware.device == "cuda",
+        # Passed only where wanted: transformers is renaming it and warns.
+        **({"gradient_checkpointing": True} if hardware.gradient_checkpointing else {}),
+    )

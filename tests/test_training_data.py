@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_world import make_base, make_rows
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from lawcheck.errors import InputError
+from lawcheck.training import data
+from lawcheck.training.run import accumulation_steps
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base):
+    return AutoTokenizer.from_pretrained(base)
+
+
+def test_only_response_and_eos_are_learnt(tokenizer):
+    row = {"id": "a", "prompt": "w1 w2 w3", "response": "w4 w5"}
+    encoded = data.encode(tokenizer, [row], 64)
+    packed = data.pack(encoded, np.array([0]))
+    text = tokenizer.decode(packed["input_ids"][0])
+    assert text == "<|user|> w1 w2 w3 <|assistant|> w4 w5 <|endoftext|>"
+    learnt = packed["labels"][0] != data.IGNORED
+    assert tokenizer.decode(packed["labels"][0][learnt]) == "w4 w5 <|endoftext|>"
+    assert (packed["labels"][0][learnt] == packed["input_ids"][0][learnt]).all()
+
+
+def test_long_samples_are_cut_and_counted(tokenizer):
+    rows = make_rows(50)
+    encoded = data.encode(tokenizer, rows, 12)
+    assert encoded.lengths.max() <= 12
+    assert encoded.cut > encoded.lost > 0
+    assert len(encoded.ids) == 50 - encoded.lost
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "found none"),
+        ([{"id": "a", "prompt": "w1"}], "column 'response'"),
+        ([{"id": "a", "prompt": "w1", "response": "w2"}] * 2, "stands twice"),
+    ],
+)
+def test_bad_rows_are_named(tokenizer, rows, said):
+    with pytest.raises(InputError, match=said):
+        data.encode(tokenizer, rows, 64)
+
+
+@given(st.sets(st.integers(0, 10_000), max_size=200), st.integers(0, 2**31), st.data())
+@settings(max_examples=30, deadline=None)
+def test_shared_samples_keep_their_relative_order(ids, seed, draw):
+    everything = [f"id#{i}" for i in sorted(ids)]
+    some = [i for i in everything if draw.draw(st.booleans())]
+    whole = [everything[k] for k in data.order(everything, seed)]
+    part = [some[k] for k in data.order(some, seed)]
+    assert part == [i for i in whole if i in set(some)]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_every_sample_once_and_in_its_own_batch(tokenizer, parts):
+    rows = make_rows(45)
+    encoded = data.encode(tokenizer, rows, 64)
+    batches = data.MicroBatches(encoded, seed=3, batch_size=8, parts=parts)
+    assert len(batches) == 6 * parts
+    for step in range(batches.steps):
+        members = batches.order[step * 8 : (step + 1) * 8]
+        wanted = sorted(
+            tuple(encoded.tokens[encoded.starts[m] : encoded.starts[m + 1]].tolist())
+            for m in members
+        )
+        found = []
+        for part in range(parts):
+            batch = batches[step * parts + part]
+            for ids, positions in zip(batch["input_ids"], batch["position_ids"], strict=True):
+                begins = [k for k, p in enumerate(positions.tolist()) if p == 0]
+                pieces = [ids[a:b].tolist() for a, b in zip(begins, [*begins[1:], None])]
+                found += [tuple(p) for p in pieces if p[0] != 0]
+        assert sorted(found) == wanted
+
+
+def test_packed_samples_do_not_see_each_other(base, tokenizer):
+    encoded = data.encode(tokenizer, make_rows(12), 64)
+    members = np.argsort(-encoded.lengths, kind="stable")
+    packed = data.pack(encoded, members)
+    assert packed["input_ids"].shape[0] < 12
+    model = AutoModelForCausalLM.from_pretrained(base).double().eval()
+
+    def losses(batch):
+        with torch.no_grad():
+            out = model(
+                input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False
+            )
+        labels = batch["labels"][:, 1:]
+        each = torch.nn.functional.cross_entropy(
+            out.logits[:, :-1].transpose(1, 2), labels, reduction="none"
+        )
+        return each[labels != data.IGNORED].sort().values
+
+    alone = torch.cat([losses(data.pack(encoded, members[k : k + 1])) for k in range(12)])
+    torch.testing.assert_close(losses(packed), alone.sort().values, rtol=0, atol=1e-12)
+
+
+def test_accumulation_must_divide():
+    assert accumulation_steps(32, 8, 2) == 2
+    assert accumulation_steps(8, 32, 1) == 1
+    with pytest.raises(InputError, match="not divisible by micro-batch 8 x 3"):
+        accumulation_steps(32, 8, 3)

@@ -1,0 +1,156 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_world import make_base, make_rows, make_run, make_scale
+
+from lawcheck.errors import InputError
+from lawcheck.training import is_complete, record, train_run
+from lawcheck.training.trainer import TimedCheckpoints
+
+METHODS = ["lora", "full", "lora_moe"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def train(base, out, name="lora", rows=120, **parts):
+    return train_run(make_run(name), make_scale(**parts), make_rows(rows), base, out)
+
+
+def weights(out):
+    (path,) = (out / "adapter").glob("*.safetensors")
+    return load_file(path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_learns_and_records_itself(base, tmp_path, method):
+    found = train(base, tmp_path, method)
+    assert found["loss"][-1]["loss"] < found["loss"][0]["loss"]
+    assert found["steps"] == found["planned_steps"] == 15
+    assert not found["diverged"]
+    assert 0 < found["trainable_percent"] <= 100
+    assert found["tokens_per_second"] > 0
+    assert found["peak_memory_bytes"] > 0
+    assert json.loads((tmp_path / "train.json").read_text()) == found
+    assert is_complete(tmp_path, found["run_id"])
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_same_seed_gives_the_same_bits_in_a_fresh_process(base, tmp_path):
+    here = train(base, tmp_path / "here", "lora_moe")["weights"]
+    code = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from pathlib import Path\n"
+        "from tiny_world import make_rows, make_run, make_scale\n"
+        "from lawcheck.training import train_run\n"
+        "train_run(make_run('lora_moe'), make_scale(), make_rows(120), Path(sys.argv[1]),"
+        " Path(sys.argv[2]))\n"
+    )
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "HF_HUB_OFFLINE": "1"}
+    subprocess.run(
+        [sys.executable, "-c", code, str(base), str(tmp_path / "there")],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    assert record.weight_hashes(tmp_path / "there" / "adapter") == here
+    other = train_run(make_run("lora_moe", seed=1), make_scale(), make_rows(120), base, tmp_path)
+    assert other["weights"] != here
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, method):
+    whole = train(base, tmp_path / "whole", method)
+
+    def killed(self, args, state, control, **kwargs):
+        if state.global_step == 6:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TimedCheckpoints, "on_save", killed)
+        train_run(
+            make_run(method),
+            make_scale(),
+            make_rows(120),
+            base,
+            tmp_path / "cut",
+            checkpoint_seconds=0,
+        )
+    assert not is_complete(tmp_path / "cut", whole["run_id"])
+    # A checkpoint that was being written when the process died is passed over.
+    (tmp_path / "cut" / "checkpoints" / "checkpoint-99").mkdir()
+    resumed = train(base, tmp_path / "cut", method)
+    assert resumed["resumed_at_step"] == 6
+    assert resumed["weights"] == whole["weights"]
+    assert resumed["loss"] == whole["loss"]
+
+
+def test_micro_batches_change_rounding_only(base, tmp_path):
+    # 125 samples: the last step is short, and some of its micro-batches are empty.
+    train(base, tmp_path / "one", rows=122)
+    found = train(base, tmp_path / "four", rows=122, hardware={"micro_batch": 2})
+    assert found["accumulation_steps"] == 4
+    one, four = weights(tmp_path / "one"), weights(tmp_path / "four")
+    for name in one:
+        torch.testing.assert_close(one[name], four[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_complete_run_is_left_alone_and_a_damaged_one_is_not(base, tmp_path):
+    first = train(base, tmp_path)
+    stamp = (tmp_path / "train.json").stat().st_mtime_ns
+    assert train(base, tmp_path) == first
+    assert (tmp_path / "train.json").stat().st_mtime_ns == stamp
+    path = tmp_path / "adapter" / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not is_complete(tmp_path, first["run_id"])
+    assert train(base, tmp_path)["weights"] == first["weights"]
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_an_exploding_run_ends_at_its_last_good_state(base, tmp_path, method):
+    found = train(base, tmp_path, method, rows=400, method={"learning_rate": 1e5})
+    assert found["diverged"]
+    assert found["reason"]
+    assert found["last_good_step"] <= found["at_step"] < found["planned_steps"]
+    assert all(torch.isfinite(t).all() for t in weights(tmp_path).values())
+    assert is_complete(tmp_path, found["run_id"])
+
+
+def test_a_nan_stops_the_run_at_once(base, tmp_path, monkeypatch):
+    from lawcheck.training.trainer import CompletionTrainer
+
+    honest = CompletionTrainer.compute_loss
+
+    def poisoned(self, *args, **kwargs):
+        loss = honest(self, *args, **kwargs)
+        return loss * float("nan") if self.state.global_step == 5 else loss
+
+    monkeypatch.setattr(CompletionTrainer, "compute_loss", poisoned)
+    found = train(base, tmp_path)
+    assert (found["diverged"], found["at_step"], found["last_good_step"]) == (True, 5, 4)
+    assert found["reason"] == "loss is nan"
+    assert all(torch.isfinite(t).all() for t in weights(tmp_path).values())
+
+
+def test_a_folder_in_use_is_refused(base, tmp_path):
+    with record.locked(tmp_path), pytest.raises(InputError, match=f"process {os.getpid()} on"):
+        train(base, tmp_path)
+    assert not (tmp_path / "train.json").exists()
+    assert train(base, tmp_path)["steps"] == 15
