@@ -14,5 +14,10 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.biology.proxy",
             tasks=(EvalTask(name="proxy_biology", metric="acc", chance=0.25, cluster="cluster"),),
         ),
+        "slices": World(
+            source="lawcheck.disciplines.biology.slices",
+            tasks=(EvalTask(name="slices_mol_true_false", chance=1 / 3),),
+            stand_in="true-or-false questions of Mol-Instructions instead of its choices",
+        ),
     },
 )

@@ -14,5 +14,10 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.chemistry.proxy",
             tasks=(EvalTask(name="proxy_chemistry", metric="acc", chance=0.25, cluster="cluster"),),
         ),
+        "slices": World(
+            source="lawcheck.disciplines.chemistry.slices",
+            tasks=(EvalTask(name="slices_chebi20", chance=0.25),),
+            stand_in="ChEBI-20 instead of ChemData and ChemBench",
+        ),
     },
 )

@@ -16,5 +16,10 @@ DISCIPLINE = Discipline(
                 EvalTask(name="proxy_general", metric="prompt_level_strict_acc", output="generate"),
             ),
         ),
+        "slices": World(
+            source="lawcheck.disciplines.general.slices",
+            tasks=(EvalTask(name="ifeval", metric="prompt_level_strict_acc", output="generate"),),
+            stand_in="5,000 Alpaca rows instead of an unpublished instruction set",
+        ),
     },
 )

@@ -14,5 +14,13 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.geography.proxy",
             tasks=(EvalTask(name="proxy_geography", metric="acc", chance=0.25, cluster="cluster"),),
         ),
+        "slices": World(
+            source="lawcheck.disciplines.geography.slices",
+            tasks=(
+                EvalTask(name="slices_npee_choice", chance=0.25, cluster="cluster"),
+                EvalTask(name="slices_apstudy", chance=0.2, cluster="cluster"),
+            ),
+            stand_in="GeoBench's open questions instead of GeoSignal",
+        ),
     },
 )

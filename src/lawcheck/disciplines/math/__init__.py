@@ -18,5 +18,10 @@ DISCIPLINE = Discipline(
                 ),
             ),
         ),
+        "slices": World(
+            source="lawcheck.disciplines.math.slices",
+            tasks=(EvalTask(name="gsm8k", metric="exact_match", output="generate"),),
+            stand_in="GSM8K's own training questions instead of OpenMathInstruct-2",
+        ),
     },
 )

@@ -14,5 +14,13 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.medicine.proxy",
             tasks=(EvalTask(name="proxy_medicine", metric="acc", chance=0.25, cluster="cluster"),),
         ),
+        "slices": World(
+            source="lawcheck.disciplines.medicine.slices",
+            tasks=(
+                EvalTask(name="medmcqa", chance=0.25),
+                EvalTask(name="slices_headqa", chance=0.25),
+            ),
+            stand_in="the rest of MedMCQA's validation split instead of its training split",
+        ),
     },
 )

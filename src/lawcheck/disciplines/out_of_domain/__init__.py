@@ -16,5 +16,9 @@ DISCIPLINE = Discipline(
                 EvalTask(name="proxy_out_of_domain", metric="acc", chance=0.25, cluster="cluster"),
             ),
         ),
+        "slices": World(
+            source="lawcheck.disciplines.out_of_domain.slices",
+            tasks=(EvalTask(name="mmlu", chance=0.25),),
+        ),
     },
 )
