@@ -143,7 +143,8 @@ def serve(
     """The first n rows of a split, or all (n None), in an order fixed by the rows' ids.
 
     pool: what may be trained on. Rows that do not fit, copies, questions held out for tuning
-    and questions that this discipline's tasks ask are left out. `pretrain` is the same pool from
+    and questions that this discipline's tasks ask are left out; `tune` leaves out what `eval`
+    asks. `pretrain` is the same pool from
     its other end, so that it meets `train` only when together they exceed the pool.
     items: task -> rows of a split; for `tune` and `eval` n counts rows of each task.
     Raises InputError for an unknown split or one that the discipline lacks.
@@ -152,12 +153,18 @@ def serve(
         raise InputError(f"split {split!r}: unknown; {nearest(split, SPLITS)}")
     if n is not None and n < 0:
         raise InputError(f"split {split!r}: found {n} rows asked for, expected 0 or more")
+    asked = {task: read("eval") for task, read in items.items()}
+    taken = {row["cluster"] for rows in asked.values() for row in rows}
+    if split != "eval":
+        asked = {
+            task: [row for row in read("tune") if row["cluster"] not in taken]
+            for task, read in items.items()
+        }
     if split in ("tune", "eval"):
-        rows = [row for read in items.values() for row in _in_order(read(split))[:n]]
-        return _same_columns(rows)
+        return _same_columns([row for rows in asked.values() for row in _in_order(rows)[:n]])
     if pool is None:
         raise InputError(f"discipline {discipline!r}: no {split} split; evaluation only")
-    taken = {row["cluster"] for read in items.values() for s in SPLITS[2:] for row in read(s)}
+    taken |= {row["cluster"] for rows in asked.values() for row in rows}
     rows, seen = [], set()
     for item in pool():
         row = training_row(discipline, item)
