@@ -193,7 +193,7 @@ def test_missing_router_and_missing_verdict(found, tmp_path):
     scores = table([r for r in found if r["metric"] == "acc"])
     with pytest.raises(InputError, match="routing"):
         render(LAW, context(scores), tmp_path, tmp_path)
-    plain = dataclasses.replace(LAW, figures=("figure_4",))
+    plain = dataclasses.replace(LAW, figures=("figure_4c",))
     paths = render(plain, context(scores, plain, judged=False), tmp_path, tmp_path)
     assert not [p for p in paths if "hypotheses" in p.name]
 
@@ -268,8 +268,8 @@ def test_a_table_that_the_law_cannot_fill_says_so(scores, tmp_path):
 
 def test_unknown_renderer_names_the_nearest():
     assert {"table_3", "table_8"} <= set(renderers("tables"))
-    with pytest.raises(InputError, match="figure_4"):
-        renderer("figures", "figure_44")
+    with pytest.raises(InputError, match="figure_4c"):
+        renderer("figures", "figure_4cc")
 
 
 def test_rendering_imports_no_torch():

@@ -13,10 +13,8 @@ from lawcheck.base.shipped import shipped_hash
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Batch, Planner, batches
+from lawcheck.render import outputs
 from lawcheck.scale import BuiltBase, Scale, load_scale
-
-TABLE_FORMATS = ("csv", "md", "tex")
-FIGURE_FORMATS = ("pdf", "png")
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,7 @@ class Study:
     def rendered(self, law: str) -> list[str]:
         """Tables and figures of a law, every format."""
         declared = discovery.law(law)
-        tables = [
-            str(self.layout.tables / f"{t}.{f}") for t in declared.tables for f in TABLE_FORMATS
-        ]
-        drawn = [*declared.figures, f"hypotheses_{declared.name}"]
-        return tables + [str(self.figures / f"{g}.{f}") for g in drawn for f in FIGURE_FORMATS]
+        return [str(path) for path in outputs(declared, self.layout.tables, self.figures)]
 
     def law_outputs(self, law: str) -> list[str]:
         return [str(self.layout.verdict(law)), *self.rendered(law)]

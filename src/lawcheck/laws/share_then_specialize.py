@@ -39,7 +39,7 @@ LAW = Law(
     base=BASE,
     shown=(ORIGINAL_FULL, DISCIPLINE_LORA),
     tables=("table_3", "table_8"),
-    figures=("figure_4", "figure_5"),
+    figures=("figure_4c", "figure_5"),
     hypotheses=(
         Hypothesis(
             name="share",

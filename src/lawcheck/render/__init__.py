@@ -16,7 +16,10 @@ from lawcheck.render.grid import Table, csv_text, latex, markdown
 from lawcheck.render.registry import declaration, renderer, renderers
 from lawcheck.render.style import Picture, figure_bytes
 
-__all__ = ["RenderContext", "render"]
+__all__ = ["RenderContext", "outputs", "render"]
+
+TABLE_SUFFIXES = ("csv", "md", "tex")
+FIGURE_SUFFIXES = ("pdf", "png")
 
 
 def render(law: Law, context: RenderContext, tables_dir: Path, figures_dir: Path) -> list[Path]:
@@ -51,6 +54,15 @@ def render(law: Law, context: RenderContext, tables_dir: Path, figures_dir: Path
         with atomic_file(path) as part:
             part.write_bytes(content)
     return sorted(contents)
+
+
+def outputs(law: Law, tables_dir: Path, figures_dir: Path) -> list[Path]:
+    """The files that `render` writes for a judged law, before anything is built."""
+    tables = [renderer("tables", n).TABLE for n in _wanted("tables", law.tables)]
+    figures = [renderer("figures", n).FIGURE for n in _wanted("figures", law.figures)]
+    paths = [tables_dir / f"{_stem(t, law)}.{s}" for t in tables for s in TABLE_SUFFIXES]
+    paths += [figures_dir / f"{_stem(f, law)}.{s}" for f in figures for s in FIGURE_SUFFIXES]
+    return sorted(paths)
 
 
 def _wanted(kind: str, named: tuple[str, ...]) -> list[str]:

@@ -12,7 +12,7 @@ from lawcheck.render.style import GREY, MARKERS, SERIES, TWO_COLUMNS, Picture
 from lawcheck.render.tables.table_8 import design_arms, design_label
 
 FIGURE = Picture(
-    name="figure_4",
+    name="figure_4c",
     title="Figure 4 c. Designs of LoRA-MoE",
     caption=(
         "Average accuracy over the disciplines by design of LoRA-MoE and share of the training "
