@@ -1,0 +1,23 @@
+"""lm-evaluation-harness with LoRA-MoE adapters known to it.
+
+    python -m lawcheck.lm_eval_cli run --model hf \
+        --model_args pretrained=BASE,peft=ADAPTER --tasks TASK --include_path FOLDER
+
+takes lm_eval's own arguments: plain `lm_eval` cannot load such an adapter, because nothing tells
+peft of the method before the folder is read.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    from lawcheck.methods import lora_moe
+
+    lora_moe.register()
+    from lm_eval.__main__ import cli_evaluate
+
+    cli_evaluate()
+
+
+if __name__ == "__main__":
+    main()

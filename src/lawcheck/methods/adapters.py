@@ -1,0 +1,88 @@
+"""Building, saving and loading adapter folders, shared by the PEFT methods."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lawcheck.errors import InputError
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from `seed` inside, leave torch's generator as it was.
+
+    Adapters are initialised on the CPU, so its generator is the only one that matters.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        yield
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """adapter_config.json and adapter_model.safetensors; equal adapters give equal bytes."""
+    model.save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").unlink(missing_ok=True)
+    # peft keeps the targets in a set, whose order changes from process to process.
+    config = read_config(folder)
+    if isinstance(config["target_modules"], list):
+        config["target_modules"] = sorted(config["target_modules"])
+    text = json.dumps(config, indent=2, sort_keys=True)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The adapter's configuration. Raises InputError where there is none."""
+    path = folder / CONFIG
+    if not path.is_file() or not (folder / WEIGHTS).is_file():
+        raise InputError(
+            f"adapter folder {str(folder)!r}: expected {CONFIG} and {WEIGHTS}; "
+            f"train the run or give the folder that holds them"
+        )
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"adapter folder {str(folder)!r}: {CONFIG} is not JSON ({error}); train the run again"
+        ) from None
+
+
+def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
+    """The base model with the adapter of `folder`, frozen, in evaluation mode.
+
+    Raises InputError where the folder holds another kind of adapter, or where its tensors are
+    not exactly those the model needs: peft itself only warns, and then answers with fresh ones.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import SafetensorError, safe_open
+
+    found = read_config(folder).get("peft_type")
+    if found != peft_type:
+        raise InputError(
+            f"adapter folder {str(folder)!r}: holds {found!r}, expected {peft_type!r}; "
+            f"load it with its own method"
+        )
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            stored = {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(
+            f"adapter folder {str(folder)!r}: {WEIGHTS} is damaged ({error}); train the run again"
+        ) from None
+    model = PeftModel.from_pretrained(base_model, folder)
+    needed = {k: tuple(v.shape) for k, v in get_peft_model_state_dict(model).items()}
+    for key in sorted(needed.keys() | stored.keys()):
+        if needed.get(key) != stored.get(key):
+            raise InputError(
+                f"adapter folder {str(folder)!r}: tensor {key!r} has shape {stored.get(key)}, the "
+                f"model needs {needed.get(key)}; load it on the base model it was trained on"
+            )
+    return model.eval()

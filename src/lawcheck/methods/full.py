@@ -1,0 +1,61 @@
+"""Full fine-tuning: every parameter of the model moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lawcheck.design import Scalar
+from lawcheck.errors import InputError
+from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+
+METHOD = Method(
+    name="full",
+    title="Full fine-tuning",
+    version=1,
+    trains="every parameter",
+    group="full",
+)
+
+
+def build(
+    model: Any,
+    design: Mapping[str, Scalar],
+    settings: AdapterSettings,
+    seed: int,
+    experts: Mapping[str, Path] | None = None,
+) -> Any:
+    METHOD.validate(design)
+    return model.requires_grad_(True)
+
+
+def save(model: Any, folder: Path) -> None:
+    model.save_pretrained(folder)
+
+
+def load(base_model: Any, folder: Path) -> Any:
+    """The model of `folder`, in the base model's precision and on its device."""
+    from transformers import AutoModelForCausalLM
+
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"model folder {str(folder)!r}: expected config.json; train the run or give the "
+            f"folder that holds it"
+        )
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=base_model.dtype)
+    return model.to(base_model.device).eval()
+
+
+def trainable_parameters(
+    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
+) -> int:
+    METHOD.validate(design)
+    return shapes.total_parameters
+
+
+def added_parameters(
+    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
+) -> int:
+    METHOD.validate(design)
+    return 0

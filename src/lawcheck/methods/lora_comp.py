@@ -1,0 +1,141 @@
+"""LoRA composition: gates trained over frozen LoRA experts, one per discipline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lawcheck.design import Scalar
+from lawcheck.errors import InputError
+from lawcheck.methods import adapters, lora_moe
+from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+
+METHOD = Method(
+    name="lora_comp",
+    title="LoRA composition",
+    version=1,
+    trains="one gate per decoder layer, over frozen discipline experts",
+    group="peft",
+    design={"experts": 5, "rank_multiple": 1},
+    needs_experts=True,
+    routes=True,
+)
+
+
+def build(
+    model: Any,
+    design: Mapping[str, Scalar],
+    settings: AdapterSettings,
+    seed: int,
+    experts: Mapping[str, Path] | None = None,
+) -> Any:
+    """A PeftModel whose expert k is the k-th adapter of `experts`; only its gates are trainable.
+
+    experts: name -> folder of a peft LoRA adapter with the settings' rank, alpha and targets.
+    The saved adapter holds the experts too. Gate weights depend on `seed` and the shapes only.
+    """
+    design = METHOD.validate(design)
+    settings = settings.times(design["rank_multiple"])
+    experts = experts or {}
+    if len(experts) != design["experts"]:
+        raise InputError(
+            f"method 'lora_comp': found {len(experts)} expert folders, expected "
+            f"{design['experts']}; train the discipline LoRAs first and name one folder each"
+        )
+    for name, folder in experts.items():
+        _require_matching(name, folder, settings)
+
+    lora_moe.register()
+    from peft import get_peft_model
+
+    from lawcheck.methods.lora_moe.config import LoraMoeConfig
+
+    config = LoraMoeConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        num_experts=len(experts),
+        target_modules=list(settings.modules),
+        task_type="CAUSAL_LM",
+        train_experts=False,
+        expert_names=list(experts),
+    )
+    with adapters.seeded(seed):
+        built = get_peft_model(model, config)
+    for index, (name, folder) in enumerate(experts.items()):
+        _copy_expert(built, index, name, folder, settings.rank)
+    return built
+
+
+def _require_matching(name: str, folder: Path, settings: AdapterSettings) -> None:
+    config = adapters.read_config(folder)
+    expected: dict[str, Any] = {
+        "peft_type": "LORA",
+        "r": settings.rank,
+        "lora_alpha": settings.alpha,
+        "target_modules": sorted(settings.modules),
+        "bias": "none",
+        "use_dora": False,
+        "use_rslora": False,
+    }
+    targets = config.get("target_modules")
+    found = {**config, "target_modules": sorted(targets) if isinstance(targets, list) else targets}
+    for key, value in expected.items():
+        if found.get(key) != value:
+            raise InputError(
+                f"expert {name!r} in {str(folder)!r}: {key} is {found.get(key)!r}, expected "
+                f"{value!r}; train it with the composition's settings"
+            )
+
+
+def _copy_expert(model: Any, index: int, name: str, folder: Path, rank: int) -> None:
+    """Write one adapter's A and B into block `index` of every adapted module."""
+    import torch
+    from safetensors.torch import load_file
+
+    from lawcheck.methods.lora_moe.layer import LoraMoeLinear
+
+    stored = load_file(folder / adapters.WEIGHTS)
+    block = slice(index * rank, (index + 1) * rank)
+    with torch.no_grad():
+        for key, module in model.named_modules():
+            if not isinstance(module, LoraMoeLinear):
+                continue
+            down = module.lora_moe_A[model.active_adapter].weight[block]
+            up = module.lora_moe_B[model.active_adapter].weight[:, block]
+            for part, matrix in (("lora_A", down), ("lora_B", up)):
+                tensor = stored.pop(f"{key}.{part}.weight", None)
+                found = None if tensor is None else tuple(tensor.shape)
+                if found != tuple(matrix.shape):
+                    raise InputError(
+                        f"expert {name!r} in {str(folder)!r}: {key}.{part} has shape {found}, "
+                        f"expected {tuple(matrix.shape)}; train it on the same base model"
+                    )
+                matrix.copy_(tensor)
+    if stored:
+        raise InputError(
+            f"expert {name!r} in {str(folder)!r}: tensor {min(stored)!r} has no place in the "
+            f"model; train it on the same base model"
+        )
+
+
+def save(model: Any, folder: Path) -> None:
+    adapters.save_adapter(model, folder)
+
+
+def load(base_model: Any, folder: Path) -> Any:
+    return lora_moe.load(base_model, folder)
+
+
+def trainable_parameters(
+    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
+) -> int:
+    return shapes.layers * shapes.hidden * METHOD.validate(design)["experts"]
+
+
+def added_parameters(
+    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
+) -> int:
+    """Gates and frozen experts."""
+    return lora_moe.added_parameters(shapes, METHOD.validate(design), settings)
