@@ -80,7 +80,8 @@ def test_every_sample_once_and_in_its_own_batch(tokenizer, parts):
             batch = batches[step * parts + part]
             for ids, positions in zip(batch["input_ids"], batch["position_ids"], strict=True):
                 begins = [k for k, p in enumerate(positions.tolist()) if p == 0]
-                pieces = [ids[a:b].tolist() for a, b in zip(begins, [*begins[1:], None])]
+                ends = [*begins[1:], None]
+                pieces = [ids[a:b].tolist() for a, b in zip(begins, ends, strict=True)]
                 found += [tuple(p) for p in pieces if p[0] != 0]
         assert sorted(found) == wanted
 

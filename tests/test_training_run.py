@@ -53,7 +53,7 @@ def test_a_run_learns_and_records_itself(base, tmp_path, method):
 
 
 def test_same_seed_gives_the_same_bits_in_a_fresh_process(base, tmp_path):
-    here = train(base, tmp_path / "here", "lora_moe")["weights"]
+    here = train(base, tmp_path / "here", "lora_moe")["weights_sha256"]
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
         "from pathlib import Path\n"
@@ -70,9 +70,9 @@ def test_same_seed_gives_the_same_bits_in_a_fresh_process(base, tmp_path):
         check=True,
         capture_output=True,
     )
-    assert record.weight_hashes(tmp_path / "there" / "adapter") == here
+    assert record.weights_sha256(tmp_path / "there" / "adapter") == here
     other = train_run(make_run("lora_moe", seed=1), make_scale(), make_rows(120), base, tmp_path)
-    assert other["weights"] != here
+    assert other["weights_sha256"] != here
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -83,22 +83,17 @@ def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, meth
         if state.global_step == 6:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    interrupted = (make_run(method), make_scale(), make_rows(120), base, tmp_path / "cut")
+    with monkeypatch.context() as patch:
         patch.setattr(TimedCheckpoints, "on_save", killed)
-        train_run(
-            make_run(method),
-            make_scale(),
-            make_rows(120),
-            base,
-            tmp_path / "cut",
-            checkpoint_seconds=0,
-        )
+        with pytest.raises(KeyboardInterrupt):
+            train_run(*interrupted, checkpoint_seconds=0)
     assert not is_complete(tmp_path / "cut", whole["run_id"])
     # A checkpoint that was being written when the process died is passed over.
     (tmp_path / "cut" / "checkpoints" / "checkpoint-99").mkdir()
     resumed = train(base, tmp_path / "cut", method)
     assert resumed["resumed_at_step"] == 6
-    assert resumed["weights"] == whole["weights"]
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
     assert resumed["loss"] == whole["loss"]
 
 
@@ -120,7 +115,7 @@ def test_a_complete_run_is_left_alone_and_a_damaged_one_is_not(base, tmp_path):
     path = tmp_path / "adapter" / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     assert not is_complete(tmp_path, first["run_id"])
-    assert train(base, tmp_path)["weights"] == first["weights"]
+    assert train(base, tmp_path)["weights_sha256"] == first["weights_sha256"]
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])

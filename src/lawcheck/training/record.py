@@ -17,13 +17,17 @@ from lawcheck.errors import InputError
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
 
 
-def weight_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every safetensors file of an adapter or model folder, by file name."""
-    hashes = {}
-    for path in sorted(folder.glob("*.safetensors")):
+def weights_sha256(folder: Path) -> str | None:
+    """SHA-256 of the safetensors files of a folder, end to end by name; None without any."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        return None
+    sha = hashlib.sha256()
+    for path in files:
         with path.open("rb") as stream:
-            hashes[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return hashes
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    return sha.hexdigest()
 
 
 def read_record(out: Path) -> dict[str, Any] | None:
@@ -36,11 +40,11 @@ def read_record(out: Path) -> dict[str, Any] | None:
 
 
 def is_complete(out: Path, run_id: str) -> bool:
-    """Whether train.json names this run and the hashes of the weights that lie beside it."""
+    """Whether train.json names this run and the hash of the weights that lie beside it."""
     record = read_record(out)
-    if record is None or record.get("run_id") != run_id or not record.get("weights"):
+    if record is None or record.get("run_id") != run_id or not record.get("weights_sha256"):
         return False
-    return weight_hashes(out / ADAPTER) == record["weights"]
+    return weights_sha256(out / ADAPTER) == record["weights_sha256"]
 
 
 @contextlib.contextmanager

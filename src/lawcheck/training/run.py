@@ -24,7 +24,7 @@ from lawcheck.atomic import atomic_folder, write_json
 from lawcheck.design import Run
 from lawcheck.errors import InputError
 from lawcheck.methods.base import AdapterSettings
-from lawcheck.scale import Scale
+from lawcheck.scale import PretrainedBase, Scale
 from lawcheck.training import data, record
 from lawcheck.training.divergence import DivergenceWatch
 from lawcheck.training.trainer import (
@@ -42,7 +42,7 @@ def train_run(
     run: Run,
     scale: Scale,
     rows: Iterable[dict[str, Any]],
-    base_folder: Path,
+    base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path] | None = None,
     *,
@@ -50,7 +50,8 @@ def train_run(
 ) -> dict[str, Any]:
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
-    rows: {"id", "prompt", "response"}, ids unique. experts: adapter folder per discipline, for
+    rows: {"id", "prompt", "response"}, ids unique. base_folder: a folder, or a hub's name where
+    the scale's base is pretrained. experts: adapter folder per discipline, for
     methods that compose trained experts. A complete run is not trained again; an interrupted
     one goes on from its last checkpoint and ends in the same weights. A diverged run is saved at
     its last good state, with record["diverged"] true.
@@ -73,7 +74,7 @@ def _train(
     run: Run,
     scale: Scale,
     rows: Iterable[dict[str, Any]],
-    base_folder: Path,
+    base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path],
     checkpoint_seconds: float,
@@ -81,7 +82,7 @@ def _train(
     began, cpu_began = time.monotonic(), time.process_time()
     training, hardware = scale.training, scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, _world_size())
-    tokenizer = AutoTokenizer.from_pretrained(base_folder)
+    tokenizer = AutoTokenizer.from_pretrained(base_folder, revision=_revision(run, scale))
     encoded = data.encode(tokenizer, rows, training.max_length)
     batches = data.MicroBatches(
         encoded, run.seed, training.batch_size, accumulation * _world_size()
@@ -171,7 +172,7 @@ def _train(
     if trainer.is_world_process_zero():
         with atomic_folder(out / record.ADAPTER) as folder:
             discovery.method_module(run.arm.method).save(model, folder)
-        found["weights"] = record.weight_hashes(out / record.ADAPTER)
+        found["weights_sha256"] = record.weights_sha256(out / record.ADAPTER)
         found["wall_seconds"] = time.monotonic() - began
         found["cpu_seconds"] = time.process_time() - cpu_began
         write_json(out / record.RECORD, found)
@@ -193,12 +194,14 @@ def accumulation_steps(batch_size: int, micro_batch: int, world_size: int) -> in
     return batch_size // (micro_batch * world_size)
 
 
-def _build(run: Run, scale: Scale, base_folder: Path, experts: Mapping[str, Path]) -> Any:
+def _build(run: Run, scale: Scale, base_folder: Path | str, experts: Mapping[str, Path]) -> Any:
     method = discovery.method(run.arm.method)
     # Parameters that move are kept in float32; frozen ones may be held in the scale's precision.
     frozen = method.group == "peft" and scale.hardware.precision == "bfloat16"
     model = AutoModelForCausalLM.from_pretrained(
-        base_folder, dtype=torch.bfloat16 if frozen else torch.float32
+        base_folder,
+        revision=_revision(run, scale),
+        dtype=torch.bfloat16 if frozen else torch.float32,
     )
     adapter = scale.adapter
     settings = AdapterSettings(
@@ -209,6 +212,11 @@ def _build(run: Run, scale: Scale, base_folder: Path, experts: Mapping[str, Path
     )
     module = discovery.method_module(run.arm.method)
     return module.build(model, run.arm.choices, settings, run.seed, experts)
+
+
+def _revision(run: Run, scale: Scale) -> str:
+    base = scale.bases[run.arm.base]
+    return (base.revision if isinstance(base, PretrainedBase) else None) or "main"
 
 
 def _only(items: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
