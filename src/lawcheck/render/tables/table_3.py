@@ -56,9 +56,10 @@ def build(context: RenderContext) -> Grid:
     rows = tuple(
         row(context, columns, arm, label, "", "table3_final", measures) for label, arm in arms
     )
-    return Grid(
-        columns=tuple(columns), rows=rows, scale=context.scale_name, notes=notes(context, rows)
-    )
+    said = notes(context, rows)
+    if context.measured:
+        said = ("CPU s: measured training time of one seed at this scale.", *said)
+    return Grid(columns=tuple(columns), rows=rows, scale=context.scale_name, notes=said)
 
 
 def _arms(context: RenderContext) -> list[tuple[str, Arm]]:
