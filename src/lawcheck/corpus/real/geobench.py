@@ -77,13 +77,13 @@ def read_apstudy(path: Path, prefix: str) -> list[Choice]:
 
 
 def repeated(questions: Iterable[Choice]) -> list[Row]:
-    """Questions asked more than once: how often, and with how many different answers.
+    """Questions asked more than once with the same options: how often, with how many answers.
 
-    They are kept for evaluation, as published; `cluster` marks the copies.
+    They are kept for evaluation, as published; `cluster` groups all items of one stem.
     """
     groups: dict[str, list[Choice]] = defaultdict(list)
     for question in questions:
-        groups[fold(question.question)].append(question)
+        groups[fold(" ".join((question.question, *question.choices)))].append(question)
     return [
         {
             "question": group[0].question,
@@ -102,7 +102,7 @@ def _npee(row: Row, where: str, name: str) -> Choice | Pair | None:
             f"{where}: category {category[:20]!r}, expected one of {', '.join(BLOCKS)}; {AGAIN}"
         )
     if category != "choice":
-        return Pair(name, _WORDING[category].format(text.strip()), answer)
+        return Pair(name, _WORDING[category].format(text.strip()), answer, about=text.strip())
     stem, heading, tail = text.partition(_HEADING)
     if not heading:
         raise InputError(f"{where}: found no {_HEADING!r} in 'question', expected options; {AGAIN}")

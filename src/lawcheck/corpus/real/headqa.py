@@ -5,12 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, require, whole_number
+from lawcheck.corpus.real.files import (
+    AGAIN,
+    Columns,
+    Row,
+    read_json,
+    read_jsonl,
+    require,
+    whole_number,
+)
 from lawcheck.corpus.real.rows import LETTERS, Choice
 from lawcheck.errors import InputError
 
-QUESTION = {"qid": (str, int), "qtext": str, "ra": (str, int), "answers": list, "image": str}
-EXAM = {"name": str, "category": str, "year": (str, int)}
+QUESTION: Columns = {
+    "qid": (str, int),
+    "qtext": str,
+    "ra": (str, int),
+    "answers": list,
+    "image": str,
+}
+EXAM: Columns = {"name": str, "category": str, "year": (str, int)}
 
 
 def read(path: Path, prefix: str) -> list[Choice]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lawcheck.corpus.real.files import AGAIN, read_jsonl, require
+from lawcheck.corpus.real.files import AGAIN, Columns, read_jsonl, require
 from lawcheck.corpus.real.rows import Choice, Pair
 from lawcheck.errors import InputError
 
@@ -26,7 +26,12 @@ class Instruction:
 
 def read(path: Path, prefix: str) -> list[Instruction]:
     """`metadata` is an object in the first release and text of one on the hub."""
-    columns = {"instruction": str, "input": str, "output": str, "metadata": (dict, str)}
+    columns: Columns = {
+        "instruction": str,
+        "input": str,
+        "output": str,
+        "metadata": (dict, str),
+    }
     found = []
     for number, row in enumerate(read_jsonl(path, columns), start=1):
         where = f"{path.name}, line {number}"

@@ -144,8 +144,8 @@ def serve(
 
     pool: what may be trained on. Rows that do not fit, copies, questions held out for tuning
     and questions that this discipline's tasks ask are left out; `tune` leaves out what `eval`
-    asks. `pretrain` is the same pool from
-    its other end, so that it meets `train` only when together they exceed the pool.
+    asks. `pretrain` is the same pool from its other end, so that it meets `train` only when
+    together they exceed the pool.
     items: task -> rows of a split; for `tune` and `eval` n counts rows of each task.
     Raises InputError for an unknown split or one that the discipline lacks.
     """
