@@ -34,8 +34,8 @@ from lawcheck.proxy_world.words import (
 OPEN_SHARE = 0.4  # of training rows, without options
 PLAIN_SHARE = 0.45  # of samples, without discipline-specific words
 STRAND = (4, 5)  # nucleotides of a strand
-POPULATION_MAX = 20
-CHANGE_MAX = 9
+POPULATION_MAX = 12
+CHANGE_MAX = 6
 # Family weights: (fine-tuning and evaluation, pretraining) below, in families().
 
 DNA = "acgt"

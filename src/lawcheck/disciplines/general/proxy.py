@@ -26,8 +26,9 @@ from lawcheck.proxy_world.words import (
 
 # Difficulty.
 COUNT_MAX = 5  # words to write or to repeat
-ORDER_MAX = 4  # words to copy in order or in reverse
-LIST_MAX = 4  # items to list
+ORDER_MAX = 3  # words to copy in order or in reverse
+LIST_MAX = 3  # items to list
+ONE_CONDITION = 0.7  # share of lists under one condition, not two
 # Family weights: (training pool and evaluation, pretraining) below, in FAMILIES.
 
 REPEAT = ("repeat {w} {n} times .", "say {w} {n} times .")
@@ -131,7 +132,7 @@ def _list(rng: Random) -> Order:
         ("position:end_with", END, items[-1]),
         ("keyword:forbid", FORBID, spare),
     )
-    chosen = rng.sample(conditions, number_between(rng, 1, 2))
+    chosen = rng.sample(conditions, 1 if rng.random() < ONE_CONDITION else 2)
     parts = [pick(rng, LIST).format(n=digits(n), category=category)]
     parts += [pick(rng, templates).format(w=word) for _, templates, word in chosen]
     instructions = (
@@ -143,12 +144,12 @@ def _list(rng: Random) -> Order:
 
 FAMILIES = (
     Family("repeat", _repeat, 0.01, 0.04),
-    Family("frequency", _frequency, 0.21, 0.20),
-    Family("write_with_one", _write(1), 0.16, 0.16),
-    Family("write_with_two", _write(2), 0.22, 0.20),
-    Family("in_order", _copy("order:in_order", IN_ORDER), 0.14, 0.14),
-    Family("reversed", _copy("order:reversed", REVERSED), 0.08, 0.08),
-    Family("list", _list, 0.18, 0.18),
+    Family("frequency", _frequency, 0.23, 0.20),
+    Family("write_with_one", _write(1), 0.22, 0.22),
+    Family("write_with_two", _write(2), 0.10, 0.08),
+    Family("in_order", _copy("order:in_order", IN_ORDER), 0.20, 0.22),
+    Family("reversed", _copy("order:reversed", REVERSED), 0.04, 0.04),
+    Family("list", _list, 0.20, 0.20),
 )
 
 

@@ -1,6 +1,6 @@
 """Geography of the proxy world: an invented gazetteer on a grid, and places in plain words.
 
-Twenty-four cities lie on a grid that six countries and three continents divide, so that position
+Eighteen cities lie on a grid that six countries and three continents divide, so that position
 and containment agree. Gazetteer families name places: discipline-specific words. Plain families
 (turns, relative position, map scale, clocks) use words that other disciplines use too.
 PLAIN_SHARE of the samples is plain.
@@ -36,7 +36,8 @@ from lawcheck.proxy_world.words import (
 # Difficulty.
 OPEN_SHARE = 0.4  # of training rows, without options
 PLAIN_SHARE = 0.45  # of samples, without discipline-specific words
-CITIES_PER_COUNTRY = 4
+CITIES_PER_COUNTRY = 3
+MILES_MAX, BACK_MAX = 12, 6  # of a trip in miles or hours
 SIDE = 4  # a country is SIDE x SIDE grid cells; countries stand 3 wide and 2 high
 # Family weights: (fine-tuning and evaluation, pretraining) below, in families().
 
@@ -92,7 +93,7 @@ class Gazetteer:
 def gazetteer() -> Gazetteer:
     """The world's map, always the same one."""
     rng = Random("gazetteer")
-    names = iter(invented_names("cities", 24, _CITY_HEADS, _CITY_TAILS))
+    names = iter(invented_names("cities", 6 * CITIES_PER_COUNTRY, _CITY_HEADS, _CITY_TAILS))
     countries = invented_names("countries", 6, _LAND_HEADS, ("ia", "land", "ora"))
     rivers = invented_names("rivers", 6, _RIVER_HEADS, ("ana", "en", "is"))
     continents = invented_names("continents", 3, _CONTINENT_HEADS, ("asia", "opa"))
@@ -110,22 +111,19 @@ def gazetteer() -> Gazetteer:
     )
 
 
-def direction(a: City, b: City) -> str:
-    """Where b lies as seen from a: one of eight points; 'north east' covers the open quadrant."""
-    parts = []
-    if a.y != b.y:
-        parts.append("north" if b.y > a.y else "south")
-    if a.x != b.x:
-        parts.append("east" if b.x > a.x else "west")
-    return " ".join(parts)
+def direction(a: City, b: City) -> str | None:
+    """Where b lies as seen from a, along the axis on which it is farther; None if neither is."""
+    dx, dy = b.x - a.x, b.y - a.y
+    if abs(dx) == abs(dy):
+        return None
+    if abs(dx) > abs(dy):
+        return "east" if dx > 0 else "west"
+    return "north" if dy > 0 else "south"
 
 
 def distance(a: City, b: City) -> int:
     """Grid steps along the axes."""
     return abs(a.x - b.x) + abs(a.y - b.y)
-
-
-_DIAGONALS = tuple(f"{ns} {ew}" for ns in ("north", "south") for ew in ("east", "west"))
 
 
 def _pair(rng: Random) -> tuple[City, City]:
@@ -139,10 +137,10 @@ def _pair_key(a: City, b: City) -> str:
 
 def _direction(rng: Random) -> Question:
     a, b = _pair(rng)
-    answer = direction(a, b)
-    points = _DIAGONALS if " " in answer else COMPASS
+    while (answer := direction(a, b)) is None:
+        a, b = _pair(rng)
     text = pick(rng, DIRECTION).format(a=a.name, b=b.name)
-    return Question(text, answer, [p for p in points if p != answer], _pair_key(a, b))
+    return Question(text, answer, [p for p in COMPASS if p != answer], _pair_key(a, b))
 
 
 def _distance(rng: Random) -> Question:
@@ -209,7 +207,7 @@ def _scale(rng: Random) -> Question:
 
 def _trip(rng: Random) -> Question:
     """Miles along one line: how far from the start, or hours in all."""
-    a, b = number_between(rng, 1, 20), number_between(rng, 1, 9)
+    a, b = number_between(rng, 1, MILES_MAX), number_between(rng, 1, BACK_MAX)
     way, name = int(rng.random() * 4), pick(rng, NAMES)
     same, place = rng.random() < 0.5, pick(rng, PLACES)
     back = COMPASS[way if same else (way + 2) % 4]
@@ -239,16 +237,16 @@ def families() -> tuple[Family, ...]:
         Family("trip", _trip, 0.30, 0.30),
     )
     named = (
-        fact_family("country", COUNTRY, countries, weight=0.24, pretrain=0.24),
+        fact_family("country", COUNTRY, countries, weight=0.28, pretrain=0.28),
         fact_family(
             "capital", CAPITAL, world.capitals, weight=0.10, pretrain=0.10, wrong=other_cities
         ),
         fact_family(
             "continent", CONTINENT, world.continents, weight=0.06, pretrain=0.06, wrong=other_lands
         ),
-        fact_family("river", RIVER, world.rivers, weight=0.10, pretrain=0.10),
-        Family("direction", _direction, 0.26, 0.26),
-        Family("distance", _distance, 0.06, 0.06),
+        fact_family("river", RIVER, world.rivers, weight=0.12, pretrain=0.12),
+        Family("direction", _direction, 0.22, 0.22),
+        Family("distance", _distance, 0.04, 0.04),
         Family("nearest", _nearest, 0.08, 0.08, open=False),
         Family("same_country", _same_country, 0.10, 0.10, open=False),
     )

@@ -26,9 +26,9 @@ from lawcheck.proxy_world.words import (
 )
 
 # Difficulty.
-START_MAX = 20  # first quantity
-CHANGE_MAX = 9  # added or taken in one step
-RESULT_MAX = 40  # no intermediate result exceeds it
+START_MAX = 12  # first quantity
+CHANGE_MAX = 6  # added or taken in one step
+RESULT_MAX = 40  # of products, and of what is eaten from
 FACTORS = (2, 5)  # smallest and largest number of groups
 GROUP_MAX = 9  # size of a group
 # Family weights: (fine-tuning and evaluation, pretraining) below, in FAMILIES.
@@ -216,9 +216,9 @@ def _eat_up(rng: Random) -> Problem:
 
 
 FAMILIES = (
-    Family("one_step", _chain(1), 0.20, 0.26),
-    Family("two_steps", _chain(2), 0.22, 0.18),
-    Family("three_steps", _chain(3), 0.08, 0.04),
+    Family("one_step", _chain(1), 0.24, 0.26),
+    Family("two_steps", _chain(2), 0.20, 0.20),
+    Family("three_steps", _chain(3), 0.06, 0.04),
     Family("product", _product, 0.12, 0.12),
     Family("share", _share, 0.06, 0.04),
     Family("compare", _compare, 0.08, 0.06),
