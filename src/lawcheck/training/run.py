@@ -28,7 +28,6 @@ from lawcheck.scale import PretrainedBase, Scale
 from lawcheck.training import data, record
 from lawcheck.training.divergence import DivergenceWatch
 from lawcheck.training.trainer import (
-    AnswerHead,
     CompletionTrainer,
     TimedCheckpoints,
     arguments,
@@ -95,10 +94,8 @@ def _train(
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     total = sum(p.numel() for p in model.parameters())
     watch = DivergenceWatch(vocabulary=model.config.vocab_size)
-    head = AnswerHead(model)
     trainer = CompletionTrainer(
         model=model,
-        head=head,
         watch=watch,
         args=arguments(
             out=out / record.CHECKPOINTS,
@@ -119,7 +116,6 @@ def _train(
     loop_began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     loop = time.monotonic() - loop_began
-    head.remove()
     if watch.diverged and not watch.restore(model):
         checkpoint = last_checkpoint(out / record.CHECKPOINTS)
         if checkpoint is None:

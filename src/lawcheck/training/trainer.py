@@ -13,35 +13,16 @@ from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from lawcheck.output_head import logits_at
 from lawcheck.training.data import IGNORED
 from lawcheck.training.divergence import DivergenceWatch
 
 
-class AnswerHead:
-    """Lets the output layer see only positions that predict a response token.
-
-    A pre-hook on the output layer selects them; the model's own forward, and any wrapper around
-    it, stay as they are. Logits come out as (n response tokens, vocabulary).
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self.selected: Tensor | None = None
-        head = model.get_output_embeddings()
-        self._handle = head.register_forward_pre_hook(self._select)
-
-    def _select(self, module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (arguments[0][self.selected], *arguments[1:])
-
-    def remove(self) -> None:
-        self._handle.remove()
-
-
 class CompletionTrainer(Trainer):
-    """head: on the model's output layer. watch: told every loss and gradient norm."""
+    """watch: told every loss and gradient norm."""
 
-    def __init__(self, *, head: AnswerHead, watch: DivergenceWatch, **kwargs: Any) -> None:
+    def __init__(self, *, watch: DivergenceWatch, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.head = head
         self.watch = watch
         self.add_callback(watch)
         self.remove_callback(PrinterCallback)
@@ -57,11 +38,11 @@ class CompletionTrainer(Trainer):
         num_items_in_batch: Tensor | None = None,
     ) -> Any:
         labels = F.pad(inputs.pop("labels")[:, 1:], (0, 1), value=IGNORED)
-        self.head.selected = labels != IGNORED
-        # Packed samples are only told apart where there is no cache.
-        outputs = model(**inputs, use_cache=False)
-        targets = labels[self.head.selected]
-        loss = F.cross_entropy(outputs.logits.float(), targets, reduction="sum")
+        learnt = labels != IGNORED
+        with logits_at(self.model, learnt):
+            # Packed samples are only told apart where there is no cache.
+            outputs = model(**inputs, use_cache=False)
+        loss = F.cross_entropy(outputs.logits.float(), labels[learnt], reduction="sum")
         # Gradients are averaged over processes, the count is summed over them.
         loss = loss * self.accelerator.num_processes / num_items_in_batch
         return (loss, outputs) if return_outputs else loss
