@@ -359,6 +359,18 @@ def test_a_new_estimand_registers_without_touching_the_core():
     assert (weak.parts[0].outcome, weak.outcome) == ("open", "INCONCLUSIVE")
 
 
+def test_items_of_one_prompt_count_as_one_cluster():
+    rows = columns({BASE: 0.4, A: 0.6, B: 0.6}, 5, 60, tasks=("general",))
+    alike = {k: int(q[1:]) // 3 for k, q in enumerate(rows["item_id"])}
+    aim = part(estimand=Contrast(weights=((A, 1.0), (B, -1.0)), target="general"))
+    plain_ = judge(law(aim), table(rows), tasks=PLACES).parts[0]
+    rows["cluster"] = [f"prompt{alike[k]}" for k in range(len(rows["item_id"]))]
+    found = judge(law(aim), table(rows), tasks=PLACES).parts[0]
+    assert found.estimate == pytest.approx(plain_.estimate)
+    assert "60 items in 20 clusters" in found.notes
+    assert found.n_items == 60
+
+
 def test_pooled_contrast_weighs_arms_equally():
     weights = pooled([A, C], [B])
     found = judged([part(estimand=Contrast(weights=weights))], a=0.7, c=0.6, b=0.6)

@@ -46,7 +46,7 @@ def simulate(
     common = _paired(cell, (arms, n, s, 1), rng) * sd * np.sqrt(0.5)
     specific = _paired(cell, (arms, n, s, d), rng) * sd * np.sqrt(0.5 * d)
     shift = common + specific + np.asarray(effects).reshape(-1, 1, 1, 1) / 100
-    fallen = rng.random((arms, n, s, 1, 1), dtype=np.float32) < cell.collapse
+    fallen = rng.random((arms, n, s, 1), dtype=np.float32) < cell.collapse
     found: list[list[NDArray[np.int8]]] = [[] for _ in range(arms)]
     for k in range(d):
         # Levels stay clear of 0 and 1, so that effects add up in points.
