@@ -243,7 +243,7 @@ def introduction(options: str) -> str:
         f"interval. Power: how often a gain of {GAIN:g} points is shown. The columns after the "
         "third are other methods on the same data: the paired t over seeds (items taken as "
         "fixed), the percentile bootstrap over seeds, and rliable's stratified bootstrap interval "
-        f"at the same level. Unless its name says otherwise a design has {base.items} items in "
+        f"at the same level (it ignores its seed: that column repeats only within error). Unless its name says otherwise a design has {base.items} items in "
         f"each of five disciplines, a seed SD of {base.seed_sd:g} point of the average, a "
         f"correlation of {base.correlation:g} between arms of one seed and item effects of "
         f"{base.item_sd:g} points."

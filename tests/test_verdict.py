@@ -28,7 +28,8 @@ from lawcheck.evidence import Evidence
 from lawcheck.laws.share_then_specialize import LAW as SHARE
 from lawcheck.laws.share_then_specialize import PLAIN, SHARED_A, SHARED_EXPERT
 from lawcheck.stats import Estimate
-from lawcheck.verdict import design_digest, exit_code, judge, read_verdict, text, verdict_json
+from lawcheck.verdict import design_digest, judge
+from lawcheck.verdict_forms import exit_code, read_verdict, text, verdict_json
 
 BASE, A, B, C = (Arm(method=m) for m in ("base", "a", "b", "c"))
 

@@ -35,17 +35,6 @@ from lawcheck.stats import (
     seeds_needed,
     tost,
 )
-from lawcheck.verdict_forms import exit_code, read_verdict, text, verdict_json
-
-__all__ = [
-    "Trial",
-    "design_digest",
-    "exit_code",
-    "judge",
-    "read_verdict",
-    "text",
-    "verdict_json",
-]
 
 BIOLOGY = "biology"
 BOUNDED = ("equivalent", "no_gain")
