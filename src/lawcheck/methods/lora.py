@@ -33,7 +33,7 @@ def build(
     settings = settings.times(METHOD.validate(design)["rank_multiple"])
     config = LoraConfig(
         r=settings.rank,
-        lora_alpha=settings.alpha,
+        lora_alpha=settings.alpha,  # type: ignore[arg-type]  # a float works as well
         lora_dropout=settings.dropout,
         target_modules=list(settings.modules),
         task_type="CAUSAL_LM",

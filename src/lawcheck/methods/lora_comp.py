@@ -102,12 +102,12 @@ def _copy_expert(model: Any, index: int, name: str, folder: Path, rank: int) -> 
         for key, module in model.named_modules():
             if not isinstance(module, LoraMoeLinear):
                 continue
-            down = module.lora_moe_A[model.active_adapter].weight[block]
-            up = module.lora_moe_B[model.active_adapter].weight[:, block]
-            for part, matrix in (("lora_A", down), ("lora_B", up)):
+            experts: Any = (module.lora_moe_A, module.lora_moe_B)
+            down, up = (m[model.active_adapter].weight for m in experts)
+            for part, matrix in (("lora_A", down[block]), ("lora_B", up[:, block])):
                 tensor = stored.pop(f"{key}.{part}.weight", None)
-                found = None if tensor is None else tuple(tensor.shape)
-                if found != tuple(matrix.shape):
+                if tensor is None or tensor.shape != matrix.shape:
+                    found = None if tensor is None else tuple(tensor.shape)
                     raise InputError(
                         f"expert {name!r} in {str(folder)!r}: {key}.{part} has shape {found}, "
                         f"expected {tuple(matrix.shape)}; train it on the same base model"

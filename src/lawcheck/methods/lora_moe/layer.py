@@ -189,7 +189,8 @@ class LoraMoeLinear(nn.Module, LoraMoeLayer):
     ) -> None:
         super().__init__()
         self.base_layer = base_layer
-        self.in_features, self.out_features = _get_in_out_features(self.get_base_layer())
+        features: Any = _get_in_out_features(self.get_base_layer())
+        self.in_features, self.out_features = features
         self.lora_moe_A = nn.ModuleDict({})
         self.lora_moe_B = nn.ModuleDict({})
         self.gate_state: dict[str, GateState] = {}

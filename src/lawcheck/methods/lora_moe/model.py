@@ -16,7 +16,6 @@ from peft.tuners.tuners_utils import (
 from transformers.pytorch_utils import Conv1D
 
 from lawcheck.errors import InputError
-from lawcheck.methods.lora_moe.config import LoraMoeConfig
 from lawcheck.methods.lora_moe.layer import (
     GateState,
     LoraMoeGate,
@@ -33,12 +32,12 @@ class LoraMoeModel(BaseTuner):
     tuner_layer_cls = LoraMoeLayer
     target_module_mapping: dict[str, list[str]] = {}  # noqa: RUF012 (peft's declaration)
 
-    def _prepare_adapter_config(self, peft_config: PeftConfig, model_config: dict) -> PeftConfig:
+    def _prepare_adapter_config(self, peft_config: Any, model_config: dict) -> PeftConfig:
         if peft_config.target_modules is None:
             peft_config.target_modules = "all-linear"
         return peft_config
 
-    def _prepare_model(self, peft_config: LoraMoeConfig, model: torch.nn.Module) -> None:
+    def _prepare_model(self, peft_config: Any, model: torch.nn.Module) -> None:
         """Find the gate of every target, before peft starts to replace modules."""
         peft_config = _maybe_include_all_linear_layers(peft_config, model)
         modules = dict(model.named_modules())
@@ -51,12 +50,14 @@ class LoraMoeModel(BaseTuner):
                 self._gate_of[key] = _enclosing_gate(key, peft_config.gate_module, modules)
         self._states = {gate: GateState() for gate in self._gate_of.values()}
 
-    def _check_target_module_exists(self, peft_config: PeftConfig, key: str) -> Any:
+    def _check_target_module_exists(  # type: ignore[override]  # static in peft, called on self
+        self, peft_config: PeftConfig, key: str
+    ) -> Any:
         return key in self._states or super()._check_target_module_exists(peft_config, key)
 
     def _create_and_replace(
         self,
-        peft_config: LoraMoeConfig,
+        peft_config: Any,
         adapter_name: str,
         target: torch.nn.Module,
         target_name: str,
@@ -66,11 +67,13 @@ class LoraMoeModel(BaseTuner):
     ) -> None:
         is_gate = current_key in self._states
         state = self._states[current_key if is_gate else self._gate_of[current_key]]
-        if isinstance(target, LoraMoeLayer):
+        if isinstance(target, LoraMoeGate | LoraMoeLinear):
             target.update_layer(adapter_name, state, peft_config)
             return
         if is_gate:
-            module = LoraMoeGate(target, adapter_name, state, peft_config)
+            module: LoraMoeGate | LoraMoeLinear = LoraMoeGate(
+                target, adapter_name, state, peft_config
+            )
         elif isinstance(target, torch.nn.Linear | Conv1D):
             module = LoraMoeLinear(target, adapter_name, state, peft_config)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from typing import Any
 
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from peft.utils.peft_types import PeftType, register_peft_method
@@ -34,7 +34,7 @@ def register() -> None:
         )
 
 
-def add_member(enum: type[Enum], name: str) -> None:
+def add_member(enum: Any, name: str) -> None:
     """Add a member whose value is its name to a closed enum of strings, once.
 
     An enum cannot be extended by subclassing, and peft looks its methods up by enum member: with

@@ -34,7 +34,8 @@ def routing_probabilities(model: Any, adapter: str | None = None) -> Iterator[li
             f"routing probabilities: no adapter {name!r} in the last gate, found "
             f"{sorted(last.lora_moe_gate)}; name one of them"
         )
-    gate, record = last.lora_moe_gate[name], []
+    record: list[Tensor] = []
+    gate: Any = last.lora_moe_gate[name]
     before, gate.record = gate.record, record
     try:
         yield record
