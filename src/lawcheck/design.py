@@ -338,8 +338,8 @@ class Hypothesis:
     """One part of a law.
 
     margin: bound of `equivalent` and `no_gain`, in the estimand's unit. sesoi: smallest effect
-    of interest, same unit. assay: arms whose mean must beat `base` before an `equivalent` or
-    `no_gain` part counts (empty: the estimand's own arms).
+    of interest, same unit. Parts with a margin count only if the mean of the estimand's arms
+    beats the law's base (assay sensitivity).
     """
 
     name: str
