@@ -254,8 +254,11 @@ def test_relative_gain_is_per_seed_in_percent():
     rows["value"] = [
         0.0 if a == "b" else v for a, v in zip(rows["arm"], rows["value"], strict=True)
     ]
-    with pytest.raises(InputError, match="reference 'b' scores 0 on biology with seed 0"):
-        judge(law(gain), table(rows), tasks=PLACES)
+    undefined = judge(law(gain), table(rows), tasks=PLACES)
+    assert (undefined.outcome, undefined.parts[0].outcome) == ("INCONCLUSIVE", "open")
+    assert undefined.parts[0].estimate is None
+    assert "b scores 0 on biology with seed 0" in undefined.parts[0].notes[0]
+    assert verdict_json(undefined)
 
 
 def share_scores(**changes):

@@ -6,6 +6,7 @@ def _(estimand: MyEstimand, evidence: Evidence) -> Finding: ...
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -20,7 +21,11 @@ from lawcheck.stats import Estimate, paired_t, router_information
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """An estimate in its unit. exact: counted, not sampled; compared with 0 as it stands."""
+    """An estimate in its unit. exact: counted, not sampled; compared with 0 as it stands.
+
+    An estimate of NaN without se: the scores are there, the quantity is undefined on them; the
+    part stays open, and a note says why.
+    """
 
     estimate: Estimate
     unit: str
@@ -102,10 +107,12 @@ def _relative_gain(estimand: RelativeGain, evidence: Evidence) -> Finding:
         mine, theirs = (np.mean(level[a][d], axis=0) for a in arms)
         if (theirs == 0).any():
             k = int(np.argmax(theirs == 0))
-            raise InputError(
-                f"{evidence.what}: reference {estimand.reference.name!r} scores 0 on {d} with seed "
-                f"{seeds[k]}, a relative change is undefined; compare in points"
+            why = (
+                f"no estimate: reference {estimand.reference.name} scores 0 on {d} with seed "
+                f"{seeds[k]}, a relative change is undefined"
             )
+            nothing = Estimate(value=math.nan, se=None, df=None, n_seeds=len(seeds))
+            return Finding(estimate=nothing, unit="percent", notes=(*notes, why))
         changes.append(100 * (mine / theirs - 1))
     per_seed = np.mean(changes, axis=0)
     notes = (*evidence.gaps("average"), *notes)

@@ -8,6 +8,7 @@ enough to contradict the law. Secondary parts use Holm among themselves for ever
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -269,7 +270,7 @@ def _part(
         outcome=outcome,
         alternative=h.alternative,
         unit=t.finding.unit,
-        estimate=value.value,
+        estimate=None if math.isnan(value.value) else value.value,
         se=value.se,
         df=value.df,
         low=low,

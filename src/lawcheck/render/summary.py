@@ -6,6 +6,7 @@ never disagrees with a verdict.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -121,7 +122,7 @@ class Summary:
         if not (self._strata(arm, "average") and self._strata(reference, "average")):
             return None
         found = estimate(RelativeGain(arm=arm, reference=reference), self.evidence).estimate
-        return measure(found, 1.0, SEEDS_ONLY)
+        return None if math.isnan(found.value) else measure(found, 1.0, SEEDS_ONLY)
 
     def _routing(self, arm: Arm) -> Routing | None:
         """Mean routing probabilities per seed, disciplines in table order."""
