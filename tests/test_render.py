@@ -279,3 +279,15 @@ def test_rendering_imports_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_an_undefined_relative_change_is_a_dash(found, tmp_path):
+    reference = arms.discipline_lora().name
+    zero = [
+        r | {"value": 0.0} if r["arm"] == reference and r["task"] == "test_math" else r
+        for r in found
+    ]
+    render(LAW, context(table(zero)), tmp_path, tmp_path)
+    frame = pd.read_csv(tmp_path / "table_3.csv").query("column == 'delta_m'")
+    assert frame["mean"].isna().all()
+    assert "nan" not in (tmp_path / "table_3.md").read_text().lower()
