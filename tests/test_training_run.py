@@ -21,14 +21,6 @@ def base(tmp_path_factory):
     return make_base(tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def train(base, out, name="lora", rows=120, **parts):
     return train_run(make_run(name), make_scale(**parts), make_rows(rows), base, out)
 
@@ -55,7 +47,7 @@ def test_a_run_learns_and_records_itself(base, tmp_path, method):
 def test_same_seed_gives_the_same_bits_in_a_fresh_process(base, tmp_path):
     here = train(base, tmp_path / "here", "lora_moe")["weights_sha256"]
     code = (
-        "import sys, torch; torch.set_num_threads(1)\n"
+        "import sys\n"
         "from pathlib import Path\n"
         "from tiny_world import make_rows, make_run, make_scale\n"
         "from lawcheck.training import train_run\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from lawcheck.base.tokenizer import build_words
 from lawcheck.design import Recipe, Run, arm
 from lawcheck.scale import Scale
 
+# A second thread makes models of this size slower, and bits differ with the number of threads.
+torch.set_num_threads(1)
+
 WORDS = [f"w{i}" for i in range(40)]
 
 
-def make_base(folder: Path, seed: int = 0) -> Path:
-    tokenizer = build_words([*WORDS, "a", "b", "c", "d", "options", ":", ";", "####"])
+def make_base(folder: Path, seed: int = 0, words: Iterable[str] = ()) -> Path:
+    """words: of the vocabulary, beside WORDS."""
+    tokenizer = build_words([*WORDS, *words])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,

@@ -1,0 +1,180 @@
+"""Many runs in one process: base models, tasks and encoded texts are made once."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, logging
+
+from lawcheck import discovery
+from lawcheck.design import Discipline, Score
+from lawcheck.errors import InputError
+from lawcheck.evaluation.model import PrefixSharingLM
+from lawcheck.evaluation.router import expert_shares
+from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet
+from lawcheck.scale import Scale
+from lawcheck.score_files import read_rows, write_scores
+from lawcheck.training.record import ADAPTER, is_complete, read_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalJob:
+    """One run to score. run_folder: holds train.json and adapter/; None scores the base model.
+
+    base_folder: a folder, or a hub's name, with `revision`. disciplines: whose tasks are asked.
+    """
+
+    run_id: str
+    arm: str
+    seed: int
+    method: str
+    base_folder: Path | str
+    run_folder: Path | None
+    disciplines: tuple[Discipline, ...]
+    revision: str = "main"
+
+
+def evaluate_runs(
+    jobs: Sequence[EvalJob],
+    scale: Scale,
+    corpus: Path,
+    out_for: Callable[[str], Path],
+    *,
+    split: str = "eval",
+) -> dict[str, str]:
+    """Score every job that has no score file yet; return each file's SHA-256 by run id.
+
+    out_for: run id -> Parquet file. It gets one row per item (NaN where the item could not be
+    scored), for routed methods one row per discipline task and expert, and for a diverged run,
+    which is scored at its last good state, one row that says so.
+    Raises InputError for a run that is not trained and for an unreadable corpus or score file.
+    """
+    for job in jobs:
+        # Found before hours are spent on the others.
+        if job.run_folder is not None and not is_complete(job.run_folder, job.run_id):
+            raise InputError(
+                f"run {job.run_id!r}: {job.run_folder.name}/ holds no complete training, expected "
+                f"train.json and the weights it names; train the run first"
+            )
+    waiting = [j for j in jobs if not _scored(out_for(j.run_id), j.run_id)]
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    for (folder, revision), group in groupby(
+        sorted(waiting, key=lambda j: (str(j.base_folder), j.revision)),
+        key=lambda j: (j.base_folder, j.revision),
+    ):
+        _evaluate_on_base(list(group), folder, revision, scale, corpus, out_for, split)
+    return {j.run_id: hashlib.sha256(out_for(j.run_id).read_bytes()).hexdigest() for j in jobs}
+
+
+def _scored(path: Path, run_id: str) -> bool:
+    """Score files are written whole, so one that exists is complete if it is this run's."""
+    if not path.is_file():
+        return False
+    found = set(read_rows([path]).column("run_id").to_pylist())
+    if found != {run_id}:
+        raise InputError(
+            f"score file {path.name}: holds {sorted(found)}, expected run {run_id!r}; delete it "
+            f"and evaluate again"
+        )
+    return True
+
+
+def _evaluate_on_base(
+    jobs: list[EvalJob],
+    folder: Path | str,
+    revision: str,
+    scale: Scale,
+    corpus: Path,
+    out_for: Callable[[str], Path],
+    split: str,
+) -> None:
+    hardware = scale.hardware
+    tokenizer = AutoTokenizer.from_pretrained(folder, revision=revision)
+    base = AutoModelForCausalLM.from_pretrained(
+        folder, revision=revision, dtype=getattr(torch, hardware.precision)
+    )
+    base = base.to(hardware.device).eval()
+    with quiet():
+        lm = PrefixSharingLM(
+            pretrained=base, tokenizer=tokenizer, batch_size=hardware.evaluation_batch
+        )
+    wanted = {d.name: d for job in jobs for d in job.disciplines}
+    placed = load_tasks(wanted.values(), scale, corpus, split)
+    build_requests(placed, lm)
+    for number, job in enumerate(jobs, start=1):
+        # Adapters are put into the base model itself; the last job may have the original.
+        own = base if number == len(jobs) else copy.deepcopy(base)
+        if job.run_folder is not None:
+            module = discovery.method_module(job.method)
+            own = module.load(own, job.run_folder / ADAPTER)
+        lm.exchange(own)
+        names = {d.name for d in job.disciplines}
+        chosen = [p for p in placed if p.discipline.name in names]
+        write_scores(list(_rows(job, chosen, lm)), out_for(job.run_id))
+
+
+def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterator[Score]:
+    def row(task: str, item_id: str, metric: str, value: float, cluster: str = "") -> Score:
+        return Score(
+            run_id=job.run_id,
+            arm=job.arm,
+            seed=job.seed,
+            task=task,
+            item_id=item_id,
+            cluster=cluster,
+            metric=metric,
+            value=value,
+        )
+
+    with quiet():
+        results = lm_eval.evaluate(
+            lm,
+            {"tasks": {p.declared.name: p.task for p in placed}},
+            apply_chat_template=True,
+            log_samples=True,
+            bootstrap_iters=0,
+        )
+    for p in placed:
+        metric, _, wanted = p.declared.metric.partition(",")
+        samples = results["samples"][p.declared.name]
+        # A task may extract answers in several ways; the first is meant unless one is named.
+        chosen = wanted or samples[0]["filter"]
+        for sample in samples:
+            if sample["filter"] != chosen:
+                continue
+            document = sample["doc"]
+            yield row(
+                p.declared.name,
+                str(document.get("id", sample["doc_id"])),
+                p.declared.metric,
+                _value(sample, metric),
+                str(document[p.declared.cluster]) if p.declared.cluster else "",
+            )
+    if discovery.method(job.method).routes:
+        for p in placed:
+            if p.discipline.role == "discipline":
+                for expert, share in enumerate(expert_shares(p, lm)):
+                    name = p.declared.name
+                    yield row(name, f"expert_{expert}", "routing_probability", share)
+    record = read_record(job.run_folder) if job.run_folder is not None else None
+    if record and record["diverged"]:
+        yield row("train", "", "diverged", 1.0)
+
+
+def _value(sample: dict[str, Any], metric: str) -> float:
+    if metric not in sample:
+        known = json.dumps(sample["metrics"])
+        raise InputError(f"item metric {metric!r}: the task gives {known}; declare one of them")
+    value = sample[metric]
+    return math.nan if value is None else float(value)

@@ -1,0 +1,151 @@
+"""lm-evaluation-harness tasks over the corpus's evaluation rows, built once for many runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.tasks import TaskManager
+from lm_eval.tasks._yaml_loader import load_yaml
+
+import lawcheck.disciplines
+from lawcheck.corpus.build import read_rows
+from lawcheck.corpus.real.harness import harness_task
+from lawcheck.design import Discipline, EvalTask
+from lawcheck.errors import InputError
+from lawcheck.scale import Scale
+
+
+@dataclass(frozen=True)
+class PlacedTask:
+    """A harness task with its declaration and the discipline it belongs to."""
+
+    discipline: Discipline
+    declared: EvalTask
+    task: ConfigurableTask
+
+
+def load_tasks(
+    disciplines: Iterable[Discipline], scale: Scale, corpus: Path, split: str
+) -> list[PlacedTask]:
+    """Tasks of the disciplines in the scale's world. split: eval or tune.
+
+    Raises InputError for a missing or malformed corpus file and for one without rows of a task.
+    """
+    limit = scale.evaluation.items if split == "eval" else scale.evaluation.tune_items or None
+    manager = TaskManager(include_defaults=False)
+    placed = []
+    for discipline in disciplines:
+        path = corpus / f"{discipline.name}.{split}.jsonl"
+        rows = read_rows(path)
+        for declared in discipline.worlds[scale.world].tasks:
+            own = [r for r in rows if r.get("task", declared.name) == declared.name][:limit]
+            if not own:
+                raise InputError(
+                    f"task {declared.name!r}: {path.name} holds no row of it, expected at least "
+                    f"one; build the corpus again"
+                )
+            config = _config(discipline, declared, path, scale.evaluation.max_new_tokens)
+            config["custom_dataset"] = _dataset(own)
+            with quiet():
+                task = manager.load([config])["tasks"][declared.name]
+            task.process_results = _unscored_as_nan(task.process_results, declared.metric)
+            placed.append(PlacedTask(discipline, declared, task))
+    return placed
+
+
+def build_requests(placed: Iterable[PlacedTask], lm: Any) -> None:
+    """Word every question once; `evaluate` then finds the requests ready, run after run.
+
+    The documents and the chat template are the same for all runs on one base model, and wording
+    the questions costs as much as answering them at proxy scale.
+    """
+    for p in placed:
+        with quiet():
+            p.task.build_all_requests(
+                apply_chat_template=True,
+                chat_template=lm.apply_chat_template,
+                tokenizer_name=lm.tokenizer_name,
+            )
+        p.task.build_all_requests = _reset(p.task)
+
+
+def _reset(task: ConfigurableTask) -> Callable[..., None]:
+    def forget_answers(**_: Any) -> None:
+        for instance in task.instances:
+            instance.resps = []
+            instance.filtered_resps = {}
+
+    return forget_answers
+
+
+def _config(
+    discipline: Discipline, declared: EvalTask, path: Path, max_new_tokens: int
+) -> dict[str, Any]:
+    """The task file of the discipline's folder, else the harness's own definition."""
+    config = harness_config(discipline, declared, path)
+    for key in ("dataset_path", "dataset_name", "dataset_kwargs"):
+        config.pop(key, None)
+    if declared.output == "generate":
+        kwargs = dict(config.get("generation_kwargs") or {})
+        kwargs["max_gen_toks"] = min(kwargs.get("max_gen_toks", max_new_tokens), max_new_tokens)
+        config["generation_kwargs"] = kwargs
+    return config
+
+
+def harness_config(discipline: Discipline, declared: EvalTask, path: Path) -> dict[str, Any]:
+    for folder in lawcheck.disciplines.__path__:
+        file = Path(folder) / discipline.name / "tasks" / f"{declared.name}.yaml"
+        if file.is_file():
+            return dict(load_yaml(file))
+    return harness_task(declared.name, path)
+
+
+def _dataset(rows: list[dict[str, Any]]) -> Callable[..., dict[str, datasets.Dataset]]:
+    """Rows straight from memory: datasets' own loader writes a copy to a cache folder first."""
+
+    def load(**_: Any) -> dict[str, datasets.Dataset]:
+        return {"test": datasets.Dataset.from_list(rows)}
+
+    return load
+
+
+def _unscored_as_nan(score: Callable[..., dict[str, Any]], metric: str) -> Callable[..., Any]:
+    """A check that cannot be made (NLTK without its data) leaves the item unscored."""
+
+    def process_results(document: dict[str, Any], results: list[Any]) -> dict[str, Any]:
+        try:
+            return score(document, results)
+        except LookupError as error:
+            # NLTK raises the class itself; its children KeyError and IndexError are faults.
+            if type(error) is not LookupError:
+                raise
+            return {metric.partition(",")[0]: math.nan}
+
+    return process_results
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without lm-eval's notes on every task, and without its bars where nobody watches."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.nullcontext() if sys.stderr.isatty() else _no_stderr():
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _no_stderr() -> contextlib.redirect_stderr[io.StringIO]:
+    return contextlib.redirect_stderr(io.StringIO())
