@@ -1,13 +1,15 @@
 """General instructions of the proxy world: short orders whose compliance can be verified.
 
-A prompt holds one or two instructions. The reference response is one of many that comply. A
+A prompt holds one to three instructions. Many responses comply; the reference response takes
+whatever words are free from the start of a fixed list. (With free words drawn at random the best
+guess at each place is a word of the prompt, and a small model learns to say nothing else.) A
 prompt's key is its instructions with their arguments, free of wording.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -79,12 +81,22 @@ def _frequency(rng: Random) -> Order:
     return Order(prompt, " ".join([word] * n + [last]), instructions)
 
 
+# The free words of a response, in this order.
+FILLERS = EVERYDAY[:: len(EVERYDAY) // 10]
+
 CONDITIONS = {
     "position:start_with": START,
     "position:end_with": END,
     "keyword:include": INCLUDE,
     "keyword:forbid": FORBID,
 }
+
+
+def _tempting(rng: Random, first_choices: Sequence[str], taken: Sequence[str]) -> str:
+    """A word to forbid: half the time one that the reference would else say."""
+    tempting = rng.random() < 0.5
+    pool = first_choices if tempting else EVERYDAY
+    return pick(rng, [w for w in pool if w not in taken] or [w for w in EVERYDAY if w not in taken])
 
 
 def _write(n_conditions: int) -> Callable[[Random], Order]:
@@ -94,15 +106,17 @@ def _write(n_conditions: int) -> Callable[[Random], Order]:
         n = number_between(rng, 2, COUNT_MAX)
         checkers = rng.sample(tuple(CONDITIONS), n_conditions)
         named = rng.sample(EVERYDAY, n_conditions)
-        words = rng.sample([w for w in EVERYDAY if w not in named], n)
         given = dict(zip(checkers, named, strict=True))
+        if "keyword:forbid" in given:
+            given["keyword:forbid"] = _tempting(rng, FILLERS[:n], named)
+        words = [w for w in FILLERS if w not in given.values()][:n]
         first, last = given.get("position:start_with"), given.get("position:end_with")
         if first:
             words[0] = first
         if last:
             words[-1] = last
         if included := given.get("keyword:include"):
-            words[number_between(rng, 1 if first else 0, n - (2 if last else 1))] = included
+            words[1 if first else 0] = included
         parts = [f"{pick(rng, WRITE).format(n=digits(n))} ."]
         parts += [pick(rng, CONDITIONS[c]).format(w=w) for c, w in given.items()]
         conditions = tuple((c, {"word": w}) for c, w in given.items())
@@ -125,14 +139,20 @@ def _copy(checker: str, templates: tuple[str, ...]) -> Callable[[Random], Order]
 def _list(rng: Random) -> Order:
     """A list under one or two of: first item given, last item given, one item forbidden."""
     category, n = pick(rng, tuple(CATEGORIES)), number_between(rng, 2, LIST_MAX)
-    members = rng.sample(CATEGORIES[category], len(CATEGORIES[category]))
-    items, spare = members[:n], members[n]
+    members = CATEGORIES[category]
+    first, last = rng.sample(members, 2)
     conditions = (
-        ("position:start_with", START, items[0]),
-        ("position:end_with", END, items[-1]),
-        ("keyword:forbid", FORBID, spare),
+        ("position:start_with", START, first),
+        ("position:end_with", END, last),
+        ("keyword:forbid", FORBID, _tempting(rng, members[:n], (first, last))),
     )
     chosen = rng.sample(conditions, 1 if rng.random() < ONE_CONDITION else 2)
+    given = {checker: word for checker, _, word in chosen}
+    items = [m for m in members if m not in given.values()][:n]
+    if "position:start_with" in given:
+        items = [first, *items[: n - 1]]
+    if "position:end_with" in given:
+        items[-1] = last
     parts = [pick(rng, LIST).format(n=digits(n), category=category)]
     parts += [pick(rng, templates).format(w=word) for _, templates, word in chosen]
     instructions = (

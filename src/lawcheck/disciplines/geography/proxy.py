@@ -37,6 +37,7 @@ from lawcheck.proxy_world.words import (
 OPEN_SHARE = 0.4  # of training rows, without options
 PLAIN_SHARE = 0.45  # of samples, without discipline-specific words
 CITIES_PER_COUNTRY = 3
+ONE_TURN = 0.75  # share of turn questions with one turn, not two
 MILES_MAX, BACK_MAX = 12, 6  # of a trip in miles or hours
 SIDE = 4  # a country is SIDE x SIDE grid cells; countries stand 3 wide and 2 high
 # Family weights: (fine-tuning and evaluation, pretraining) below, in families().
@@ -174,7 +175,7 @@ def _same_country(rng: Random) -> Question:
 
 def _turn(rng: Random) -> Question:
     way, name = int(rng.random() * 4), pick(rng, NAMES)
-    turns = [int(rng.random() * 3) for _ in range(number_between(rng, 1, 2))]
+    turns = [int(rng.random() * 3) for _ in range(1 if rng.random() < ONE_TURN else 2)]
     end = (way + sum((-1, 1, 2)[t] for t in turns)) % 4
     text = pick(rng, TURN).format(
         name=name, way=COMPASS[way], turns=" ".join(TURNS[t] for t in turns)

@@ -216,9 +216,9 @@ def _eat_up(rng: Random) -> Problem:
 
 
 FAMILIES = (
-    Family("one_step", _chain(1), 0.24, 0.26),
-    Family("two_steps", _chain(2), 0.20, 0.20),
-    Family("three_steps", _chain(3), 0.06, 0.04),
+    Family("one_step", _chain(1), 0.20, 0.24),
+    Family("two_steps", _chain(2), 0.24, 0.22),
+    Family("three_steps", _chain(3), 0.08, 0.04),
     Family("product", _product, 0.12, 0.12),
     Family("share", _share, 0.06, 0.04),
     Family("compare", _compare, 0.08, 0.06),
