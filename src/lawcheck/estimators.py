@@ -14,7 +14,7 @@ import numpy as np
 
 from lawcheck.design import Arm, Contrast, Cost, Estimand, RelativeGain, RouterInformation
 from lawcheck.errors import InputError
-from lawcheck.evidence import Evidence, sampling_notes
+from lawcheck.evidence import Evidence, MissingScoresError, sampling_notes
 from lawcheck.scores import ROUTING
 from lawcheck.stats import Estimate, paired_t, router_information
 
@@ -56,7 +56,7 @@ def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
     scores = evidence.scores
     tasks = [s for s in evidence.strata("average") if (s.task, ROUTING) in scores.measured]
     if not tasks:
-        raise InputError(
+        raise MissingScoresError(
             f"{evidence.what} needs routing probabilities (metric {ROUTING!r}), found none; "
             f"{evidence.how}"
         )

@@ -18,6 +18,10 @@ Floats = NDArray[np.float64]
 CostOf = Callable[[Arm, str, str], float]
 
 
+class MissingScoresError(InputError):
+    """The table lacks scores that the law needs; making them is the next step."""
+
+
 @dataclass(frozen=True)
 class Stratum:
     """A task of the target with its weight; the weights of a target sum to 1."""
@@ -59,7 +63,7 @@ class Evidence:
 
     @property
     def how(self) -> str:
-        return f"run: snakemake law_{self.law}"
+        return f"run: snakemake --profile local law_{self.law}"
 
     def strata(self, target: str) -> tuple[Stratum, ...]:
         """Tasks of a target: `average`, a companion's role or a discipline's name.
@@ -76,7 +80,7 @@ class Evidence:
             if place is not None and self._counts(place, target):
                 inside.setdefault(place.discipline, []).append(task)
         if not inside:
-            raise InputError(
+            raise MissingScoresError(
                 f"{self.what} needs scores of {target!r}, found none in any arm; {self.how}"
             )
         return tuple(
@@ -103,7 +107,7 @@ class Evidence:
     ) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Seeds for which every arm has every task, and a note on those left out.
 
-        Raises InputError where an arm has no complete seed, or no seed is common to all.
+        Raises MissingScoresError where an arm has no complete seed, or no seed is common to all.
         """
         tasks = tuple(tasks)
         have: dict[str, set[int]] = {}
@@ -112,7 +116,7 @@ class Evidence:
             have[a.name] = set.intersection(*per_task.values())
             if not have[a.name]:
                 lost = [t for t, seeds in per_task.items() if not seeds] or tasks
-                raise InputError(
+                raise MissingScoresError(
                     f"{self.what} needs arm {a.name!r}, found no seed with scores of "
                     f"{', '.join(lost)}; {self.how}"
                 )
@@ -120,7 +124,7 @@ class Evidence:
         everything = set.union(*have.values())
         if not common:
             first, other = (next(a for a in have if a != b) for b in list(have)[:2])
-            raise InputError(
+            raise MissingScoresError(
                 f"{self.what} needs the same seeds in every arm, found {sorted(have[other])} in "
                 f"{other!r} and {sorted(have[first])} in {first!r}; {self.how}"
             )

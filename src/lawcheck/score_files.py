@@ -43,7 +43,7 @@ def write_scores(
             rows = list(rows)
             rows = {c: [getattr(r, c) for r in rows] for c in COLUMNS}
         table = pa.table({c: pa.array(v) for c, v in rows.items()})
-    table = _typed(table, str(path))
+    table = typed(table, str(path))
     names, codes = zip(*(coded(table.column(c)) for c in TEXT), strict=True)
     code = dict(zip(TEXT, codes, strict=True))
     seeds = table.column("seed").to_numpy()
@@ -91,7 +91,7 @@ def _read(path: Path) -> pa.Table:
             raise InputError(
                 f"scores {path}: not a Parquet file ({_line(error)}); give .parquet or .csv"
             ) from error
-    return _typed(table, f"scores {path}")
+    return typed(table, f"scores {path}")
 
 
 def coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
@@ -113,7 +113,7 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _typed(table: pa.Table, origin: str) -> pa.Table:
+def typed(table: pa.Table, origin: str) -> pa.Table:
     """The table with exactly COLUMNS and their types, whatever their order was."""
     names = table.column_names
     unknown = [c for c in names if c not in COLUMNS]

@@ -26,7 +26,7 @@ from lawcheck.design import (
 )
 from lawcheck.errors import InputError, nearest
 from lawcheck.estimators import Finding, estimate
-from lawcheck.evidence import CostOf, Evidence
+from lawcheck.evidence import CostOf, Evidence, MissingScoresError
 from lawcheck.scores import ScoreTable, TaskPlace
 from lawcheck.stats import (
     Estimate,
@@ -65,8 +65,8 @@ def judge(
     base are aggregated by base. looks: planned looks at growing data; each uses alpha / looks.
     seed: of the generator that permutation tests draw from.
 
-    Raises InputError where a part cannot be estimated at all: an arm without scores, arms that
-    share no seed, an unplaced task, no planned cost.
+    Raises InputError where a part cannot be estimated at all: an unplaced task, no planned cost;
+    and its kind MissingScoresError for an arm without scores or arms that share no seed.
     """
     if looks < 1:
         raise InputError(f"{law.name}: looks {looks}, expected 1 or more")
@@ -112,7 +112,7 @@ def _check_arms(law: Law, evidence: Evidence) -> None:
     lost = sorted(set(needed) - set(evidence.scores.arms))
     if lost:
         more = f" and {len(lost) - 1} more arms" if len(lost) > 1 else ""
-        raise InputError(
+        raise MissingScoresError(
             f"{law.name}: hypothesis {needed[lost[0]]!r} needs arm {lost[0]!r}{more}, found no "
             f"scores ({nearest(lost[0], evidence.scores.arms)}); {evidence.how}"
         )

@@ -51,14 +51,15 @@ def text(verdict: Verdict) -> str:
     lines = [f"{verdict.law}: {verdict.outcome}{scale} ({kind})", f"  {verdict.claim}"]
     lines += [f"  note: {n}" for n in verdict.notes]
     for role in ("primary", "secondary"):
-        lines += [line for p in verdict.parts if p.role == role for line in ("", *_part(p))]
+        lines += [line for p in verdict.parts if p.role == role for line in ("", *part_lines(p))]
     if verdict.without_biology:
         lines += ["", "  without biology:"]
         lines += [f"    {p.name}: {p.outcome}, {_estimate(p)}" for p in verdict.without_biology]
     return "\n".join(lines) + "\n"
 
 
-def _part(p: PartVerdict) -> list[str]:
+def part_lines(p: PartVerdict) -> list[str]:
+    """Outcome, estimate, sampling, what would settle it, notes: one line each."""
     lines = [f"  {p.role} {p.name}: {p.outcome}", f"    {_estimate(p)}; claimed {_claimed(p)}"]
     if p.se is not None:
         sampled = [f"{p.n_seeds} seeds"]
