@@ -15,8 +15,7 @@ ROOT = str(STUDY.layout.root)
 STUDY_ARGUMENTS = (
     f"--scale {STUDY.settings.get('scale', 'proxy')} --results {STUDY.layout.results}"
 )
-# With --software-deployment-method conda: the named environment that lawcheck is installed in.
-ENVIRONMENT = "lawcheck"
+ENVIRONMENT = workflow.source_path("reproduce/envs/lawcheck.yaml")
 SEEDS = "--seeds " + ",".join(map(str, STUDY.seeds))
 
 

@@ -64,6 +64,7 @@ def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> lis
         world=planner.scale.world,
         scale_name=planner.scale.name,
         costs=planned_cost,
+        bases=stages.bases_by_seed(planner.scale, law.base.base, planner.seeds),
         measured=measured_seconds(planner, layout, law),
     )
     return render(law, context, layout.tables, figures / planner.scale.name)

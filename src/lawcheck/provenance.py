@@ -80,7 +80,13 @@ def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[
         path = layout.run(run.id) / "train.json"
         if path.is_file():
             record = read_json(path)
-            kept = ("wall_seconds", "cpu_seconds", "peak_memory_bytes", "weights_sha256", "diverged")
+            kept = (
+                "wall_seconds",
+                "cpu_seconds",
+                "peak_memory_bytes",
+                "weights_sha256",
+                "diverged",
+            )
             per_run[run.id] = {key: record[key] for key in kept if key in record}
     content = {
         "law": law.name,

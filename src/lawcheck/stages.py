@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def build_bases(
         target = layout.base(base, seed)
         ready = not rebuild and resolve_base(scale, base, seed, target) is not None
         if not ready:
-            build_base(scale, base, seed, target, data=data_folder(scale))
+            progress = sys.stderr.isatty()
+            build_base(scale, base, seed, target, data=data_folder(scale), progress=progress)
         built[seed] = target
     return built
 
@@ -96,6 +98,7 @@ def evaluate(
             base_folder=base_folder(planner, layout, run.arm.base, run.seed),
             run_folder=layout.run(run.id) if run.arm.recipe is not None else None,
             disciplines=tuple(d for d in world if run.part in (None, d.name)),
+            revision=getattr(scale.bases[run.arm.base], "revision", None) or "main",
         )
         for run in runs
     ]

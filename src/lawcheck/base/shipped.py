@@ -44,7 +44,8 @@ def resolve_base(scale: Scale, base: str, seed: int, built_folder: Path) -> Path
     manifest = _manifest(scale, base)
     if manifest and manifest["recipe_digest"] == digest and str(seed) in manifest["seeds"]:
         return _checked(_folder(scale, base), seed, manifest["seeds"][str(seed)]["files"])
-    if not built_folder.exists():
+    # A workflow engine makes the folder before the base is built; the record is written last.
+    if not (built_folder / RECORD).exists():
         return None
     record = read_record(built_folder)
     if record["seed"] != seed:
