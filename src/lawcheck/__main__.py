@@ -101,7 +101,16 @@ def _plan(arguments: argparse.Namespace) -> None:
     from lawcheck.planning import plan_law, plan_text
 
     planner, _ = _study(arguments)
-    found = plan_law(planner, discovery.law(arguments.law), arguments.arm)
+    law = discovery.law(arguments.law)
+    if arguments.pilot:
+        from lawcheck.pilot import pilot_plan, pilot_text
+
+        if arguments.arm or arguments.runs or arguments.seeds:
+            raise InputError("plan: --pilot plans whole laws and all seeds; leave other options")
+        planned = pilot_plan(law, arguments.pilot, planner)
+        _print_json(planned) if arguments.json else print(pilot_text(planned))
+        return
+    found = plan_law(planner, law, arguments.arm)
     if arguments.runs:
         print("\n".join(row["id"] for row in found["runs"]))
     elif arguments.json:
@@ -251,6 +260,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("plan", _plan, "runs, tokens and cost of a law", law=True)
     sub.add_argument("--arm", help="this arm only")
     sub.add_argument("--runs", action="store_true", help="print run ids only")
+    sub.add_argument(
+        "--pilot", action="append", metavar="SCORES", help="seeds needed, from a pilot's scores"
+    )
     sub.add_argument("--json", action="store_true")
 
     verb("corpus", _corpus, "write the scale's corpus")
