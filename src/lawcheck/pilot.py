@@ -73,9 +73,10 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
     except InputError as error:
         return entry | {"note": str(error).removeprefix(f"{evidence.what} ")}, None
     value = finding.estimate
-    entry |= {"unit": finding.unit, "pilot_seeds": value.n_seeds, "counted": finding.exact}
     if finding.exact:
+        entry["counted"] = True
         return entry | {"note": "counted from the plan; no seed changes it"}, None
+    entry |= {"unit": finding.unit, "pilot_seeds": value.n_seeds}
     if value.single_run or value.n_seeds < 2:
         return entry | {"note": "one seed shows no variance between runs; pilot two or more"}, None
     if value.seed_variance + value.item_variance <= 0:
@@ -116,14 +117,10 @@ def _whole(primary: Sequence[tuple[Hypothesis, Estimate | None]]) -> dict[str, d
     that any fails is at most 20 %, however they depend on one another.
     """
     joint = 1 - (1 - POWER) / max(1, len(primary))
-    goals = {
-        "each": {"power": POWER, "cautious": False},
-        "joint": {"power": joint, "cautious": False},
-        "joint_cautious": {"power": joint, "cautious": True},
-    }
-    plans = {}
-    for name, goal in goals.items():
-        needed = [None if v is None else _seeds(h, v, **goal) for h, v in primary]
+    goals = {"each": (POWER, False), "joint": (joint, False), "joint_cautious": (joint, True)}
+    plans: dict[str, dict[str, Any]] = {}
+    for name, (power, cautious) in goals.items():
+        needed = [None if v is None else _seeds(h, v, power, cautious) for h, v in primary]
         known = [n for n in needed if n is not None]
         whole = len(known) == len(primary) and known
         plans[name] = {"seeds": max(known) if whole else None}
