@@ -227,10 +227,10 @@ def families() -> tuple[Family, ...]:
         Family("growth", _growth, 0.12, 0.12),
     )
     technical = (
-        Family("complement", _complement, 0.20, 0.20),
-        Family("transcribe", _transcribe, 0.18, 0.18),
-        fact_family("codon", CODON, CODONS, weight=0.20, pretrain=0.20),
-        Family("translate", _translate, 0.08, 0.06),
+        Family("complement", _complement, 0.14, 0.14),
+        Family("transcribe", _transcribe, 0.14, 0.14),
+        fact_family("codon", CODON, CODONS, weight=0.26, pretrain=0.24),
+        Family("translate", _translate, 0.12, 0.10),
         Family("punnett", _punnett, 0.18, 0.20),
         fact_family("organelle", ORGANELLE, ORGANELLES, weight=0.08, pretrain=0.08),
         fact_family("class", CLASS, CLASSES, weight=0.08, pretrain=0.08),

@@ -60,8 +60,8 @@ NEAREST = ("which city is nearest to {a} ?", "{a} : nearest city ?")
 DISTANCE = ("distance from {a} to {b} ?", "how far is {b} from {a} ?")
 SAME = ("which city is in the same country as {a} ?", "{a} shares a country with ?")
 TURN = (
-    "{name} goes {way} . {turns} now which way ?",
-    "{name} goes {way} . {turns} which way now ?",
+    "{name} goes {miles} miles {way} . {turns} now which way ?",
+    "{name} goes {miles} miles {way} . {turns} which way now ?",
 )
 TURNS = ("turns left .", "turns right .", "turns back .")
 BETWEEN = "the {a} is {way} of the {b} . the {c} is {way} of the {a} . {question}"
@@ -174,14 +174,18 @@ def _same_country(rng: Random) -> Question:
 
 
 def _turn(rng: Random) -> Question:
-    way, name = int(rng.random() * 4), pick(rng, NAMES)
+    # Name and miles are idle: without them a held-out problem could be told from its neighbours.
+    way, name, miles = int(rng.random() * 4), pick(rng, NAMES), number_between(rng, 1, MILES_MAX)
     turns = [int(rng.random() * 3) for _ in range(1 if rng.random() < ONE_TURN else 2)]
     end = (way + sum((-1, 1, 2)[t] for t in turns)) % 4
     text = pick(rng, TURN).format(
-        name=name, way=COMPASS[way], turns=" ".join(TURNS[t] for t in turns)
+        name=name,
+        miles=digits(miles),
+        way=COMPASS[way],
+        turns=" ".join(TURNS[t] for t in turns),
     )
     wrong = [p for p in COMPASS if p != COMPASS[end]]
-    return Question(text, COMPASS[end], wrong, f"{name}/{way}/{turns}")
+    return Question(text, COMPASS[end], wrong, f"{name}/{miles}/{way}/{turns}")
 
 
 def _between(rng: Random) -> Question:

@@ -26,8 +26,8 @@ from lawcheck.proxy_world.words import (
 )
 
 # Difficulty.
-START_MAX = 12  # first quantity
-CHANGE_MAX = 6  # added or taken in one step
+START_MAX = 20  # first quantity
+CHANGE_MAX = 9  # added or taken in one step
 RESULT_MAX = 40  # of products, and of what is eaten from
 FACTORS = (2, 5)  # smallest and largest number of groups
 GROUP_MAX = 9  # size of a group
@@ -216,10 +216,10 @@ def _eat_up(rng: Random) -> Problem:
 
 
 FAMILIES = (
-    Family("one_step", _chain(1), 0.20, 0.24),
+    Family("one_step", _chain(1), 0.16, 0.22),
     Family("two_steps", _chain(2), 0.24, 0.22),
-    Family("three_steps", _chain(3), 0.08, 0.04),
-    Family("product", _product, 0.12, 0.12),
+    Family("three_steps", _chain(3), 0.16, 0.08),
+    Family("product", _product, 0.08, 0.10),
     Family("share", _share, 0.06, 0.04),
     Family("compare", _compare, 0.08, 0.06),
     Family("walk", _walk, 0.08, 0.10),
