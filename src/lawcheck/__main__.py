@@ -121,8 +121,21 @@ def _plan(arguments: argparse.Namespace) -> None:
 
 def _corpus(arguments: argparse.Namespace) -> None:
     from lawcheck.corpus.build import build_corpus
+    from lawcheck.plan import data_folder
 
     planner, layout = _study(arguments)
+    if arguments.report:
+        from lawcheck.corpus.decontaminate import report
+
+        data = data_folder(planner.scale)
+        if data is None:
+            raise InputError(
+                f"corpus report: scale {planner.scale.name!r} is generated, its splits cannot "
+                f"share text; name a scale of real data such as slices"
+            )
+        for row in report(data):
+            print("  ".join(f"{key} {value}" for key, value in row.items()))
+        return
     manifest = build_corpus(planner.scale, layout.corpus)
     for name, entry in sorted(manifest["files"].items()):
         print(f"{entry['rows']:>8}  {name}")
@@ -157,6 +170,13 @@ def _base(arguments: argparse.Namespace) -> None:
             f"base {arguments.base!r}: a rebuilt base scores unlike the shipped one; "
             f"see the differences above"
         )
+
+
+def _audit(arguments: argparse.Namespace) -> None:
+    from lawcheck.published.audit import write_audit
+
+    for path in write_audit(Path(arguments.out)):
+        print(path)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -265,7 +285,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--json", action="store_true")
 
-    verb("corpus", _corpus, "write the scale's corpus")
+    sub = verb("corpus", _corpus, "write the scale's corpus")
+    sub.add_argument(
+        "--report", action="store_true", help="text shared between training and evaluation"
+    )
 
     sub = verb("base", _base, "build base models that are not shipped")
     sub.add_argument("--base", default="default")
@@ -298,6 +321,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("render", _render, "tables and figures of a judged law", law=True)
     sub.add_argument("--figures", default="paper_figures")
+
+    sub = verb("audit", _audit, "check the published tables", study=False)
+    sub.add_argument("--out", default="results/audit", help="folder of findings and plots")
 
     sub = verb("preregister", _preregister, "record the digest of a law's design", law=True)
     sub.add_argument("--out", default="reproduce/preregistered")
