@@ -141,9 +141,9 @@ def _train(
 ) -> dict[str, Any]:
     """Returns steps, tokens seen (without padding) and the loss curve."""
     plan = [
-        batch
+        members
         for epoch in range(recipe.epochs)
-        for batch in data_rows.batches(samples, seed, epoch, recipe.tokens_per_batch, pad)
+        for members in data_rows.batches(samples, seed, epoch, recipe.tokens_per_batch)
     ]
     tuned = optimizers(model, recipe)
     peaks = [group["lr"] for optimizer in tuned for group in optimizer.param_groups]
@@ -153,12 +153,12 @@ def _train(
     recent: list[float] = []
     model.train()
     bar = tqdm(plan, desc=f"base seed {seed}", unit="step", disable=not progress)
-    for step, batch in enumerate(bar):
+    for step, members in enumerate(bar):
         share = min((step + 1) / warmup, (len(plan) - step) / max(1, len(plan) - warmup))
         groups = [group for optimizer in tuned for group in optimizer.param_groups]
         for group, peak in zip(groups, peaks, strict=True):
             group["lr"] = peak * share
-        loss = response_loss(model, batch)
+        loss = response_loss(model, data_rows.collate(members, pad))
         model.zero_grad(set_to_none=True)
         loss.backward()
         for optimizer in tuned:

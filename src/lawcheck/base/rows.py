@@ -95,8 +95,8 @@ def encode(
     return samples
 
 
-def batches(samples: list[Sample], seed: int, epoch: int, tokens: int, pad: int) -> list[Batch]:
-    """One epoch of length-bucketed batches of about `tokens` padded tokens.
+def batches(samples: list[Sample], seed: int, epoch: int, tokens: int) -> list[list[Sample]]:
+    """One epoch of length-bucketed batches of at most `tokens` padded tokens.
 
     The order is a hash of (seed, epoch, sample id): it depends on nothing but the ids.
     """
@@ -110,8 +110,9 @@ def batches(samples: list[Sample], seed: int, epoch: int, tokens: int, pad: int)
         for begin in range(0, len(order), WINDOW)
         for members in _cut(sorted(order[begin : begin + WINDOW], key=_length), tokens)
     ]
+    # Reversed digests: a second order, independent of the one that chose the members.
     made.sort(key=lambda members: place(members[0])[::-1])
-    return [collate(members, pad) for members in made]
+    return made
 
 
 def collate(samples: list[Sample], pad: int) -> Batch:
