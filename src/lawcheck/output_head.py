@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 @contextlib.contextmanager
-def logits_at(model: nn.Module, positions: Any) -> Iterator[None]:
+def logits_at(model: Any, positions: Any) -> Iterator[None]:
     """Inside, the model's output layer sees only `positions` of the hidden states.
 
     positions: any index of [batch, tokens], a boolean mask or a pair of index tensors. Logits
@@ -21,7 +21,8 @@ def logits_at(model: nn.Module, positions: Any) -> Iterator[None]:
     def select(module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (arguments[0][positions], *arguments[1:])
 
-    handle = model.get_output_embeddings().register_forward_pre_hook(select)
+    head: nn.Module = model.get_output_embeddings()
+    handle = head.register_forward_pre_hook(select)
     try:
         yield
     finally:

@@ -122,7 +122,11 @@ class PrefixSharingLM(HFLM):
         ids, positions = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
         # 0: the prompt; k: the k-th option; -1: padding.
         part = torch.full(shape, -1)
-        rows, columns, targets, owners, owned = [], [], [], [], []
+        rows: list[int] = []
+        columns: list[int] = []
+        targets: list[int] = []
+        owners: list[int] = []
+        owned: list[int] = []
         for row, (context, members) in enumerate(questions):
             n = at = len(context)
             ids[row, :n] = torch.tensor(context)

@@ -104,7 +104,7 @@ def _evaluate_on_base(
     base = AutoModelForCausalLM.from_pretrained(
         folder, revision=revision, dtype=getattr(torch, hardware.precision)
     )
-    base = base.to(hardware.device).eval()
+    base = base.to(torch.device(hardware.device)).eval()  # type: ignore[arg-type]
     with quiet():
         lm = PrefixSharingLM(
             pretrained=base, tokenizer=tokenizer, batch_size=hardware.evaluation_batch

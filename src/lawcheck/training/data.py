@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -76,8 +77,7 @@ def encode(tokenizer: Any, rows: Iterable[dict[str, Any]], max_length: int) -> E
             f"least one; check the corpus and the scale's max_length"
         )
     if len(set(ids)) < len(ids):
-        seen: set[str] = set()
-        twice = next(i for i in ids if i in seen or seen.add(i))
+        ((twice, _),) = Counter(ids).most_common(1)
         raise InputError(f"training rows: id {twice!r} stands twice; give every row its own id")
     return Encoded(
         ids=ids,
@@ -179,13 +179,12 @@ def pack(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Tensor]:
     used: list[int] = []
     for member in members.tolist():
         length = int(lengths[member])
-        row = next((r for r, n in enumerate(used) if n + length <= width), None)
-        if row is None:
-            rows.append([member])
-            used.append(length)
-        else:
-            rows[row].append(member)
-            used[row] += length
+        fit = next((r for r, n in enumerate(used) if n + length <= width), len(rows))
+        if fit == len(rows):
+            rows.append([])
+            used.append(0)
+        rows[fit].append(member)
+        used[fit] += length
     shape = (max(len(rows), 1), width)
     input_ids, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     labels = np.full(shape, IGNORED, np.int64)

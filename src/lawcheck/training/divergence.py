@@ -57,9 +57,7 @@ class DivergenceWatch(TrainerCallback):
     def add_loss(self, loss: Tensor) -> None:
         self.loss = loss if self.loss is None else self.loss + loss
 
-    def on_pre_optimizer_step(
-        self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any
-    ) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         assert self.loss is not None
         loss, self.loss = self._over_ranks(self.loss), None
         fault = self._fault(loss, state.global_step >= args.warmup_steps)
@@ -69,7 +67,7 @@ class DivergenceWatch(TrainerCallback):
             self.healthy.append(loss)
             # The parameters that gave this healthy loss are untouched until the step is taken.
             if state.global_step % max(1, state.max_steps // self.rule.snapshots) == 0:
-                self._keep(model, state.global_step)
+                self._keep(kwargs["model"], state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.streak or self.diverged:

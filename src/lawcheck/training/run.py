@@ -173,7 +173,8 @@ def _train(
         found["cpu_seconds"] = time.process_time() - cpu_began
         write_json(out / record.RECORD, found)
         shutil.rmtree(out / record.CHECKPOINTS, ignore_errors=True)
-    return found
+    trainer.accelerator.wait_for_everyone()
+    return found if trainer.is_world_process_zero() else record.read_record(out) or found
 
 
 def accumulation_steps(batch_size: int, micro_batch: int, world_size: int) -> int:

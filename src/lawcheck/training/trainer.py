@@ -35,8 +35,9 @@ class CompletionTrainer(Trainer):
         model: nn.Module,
         inputs: dict[str, Tensor],
         return_outputs: bool = False,
-        num_items_in_batch: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
+        assert num_items_in_batch is not None
         labels = F.pad(inputs.pop("labels")[:, 1:], (0, 1), value=IGNORED)
         learnt = labels != IGNORED
         with logits_at(self.model, learnt):
@@ -55,8 +56,8 @@ class CompletionTrainer(Trainer):
     def _clip_grad_norm(self, model: nn.Module) -> Any:
         if self.accelerator.distributed_type == DistributedType.NO:
             # The same call over the parameters that move: walking all modules costs 2 ms a step.
-            moving = self.optimizer.param_groups
-            parameters = [p for group in moving for p in group["params"]]
+            assert self.optimizer is not None
+            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
             norm = self.accelerator.clip_grad_norm_(parameters, self.args.max_grad_norm)
         else:
             norm = super()._clip_grad_norm(model)
@@ -116,6 +117,10 @@ def arguments(
 ) -> TrainingArguments:
     """settings, training, hardware: parts of a lawcheck.scale.Scale. steps: of one epoch."""
     total = steps * training.epochs
+    # Passed only where wanted: transformers is renaming it and warns.
+    optional: dict[str, Any] = (
+        {"gradient_checkpointing": True} if hardware.gradient_checkpointing else {}
+    )
     return TrainingArguments(
         output_dir=str(out),
         # A batch of the loader is one ready micro-batch.
@@ -142,6 +147,5 @@ def arguments(
         remove_unused_columns=False,
         dataloader_num_workers=0,
         dataloader_pin_memory=hardware.device == "cuda",
-        # Passed only where wanted: transformers is renaming it and warns.
-        **({"gradient_checkpointing": True} if hardware.gradient_checkpointing else {}),
+        **optional,
     )
