@@ -50,8 +50,10 @@ def _set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def _offline(scale: Any) -> None:
-    """Worlds that are built here never ask a hub."""
+def _quieten(scale: Any) -> None:
+    """Worlds that are built here never ask a hub; CPU scales never look for an accelerator."""
+    if scale.hardware.device == "cpu":
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
     if all(base.kind == "built" for base in scale.bases.values()):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
@@ -65,7 +67,7 @@ def _study(arguments: argparse.Namespace, runs: Sequence[str] = ()) -> tuple[Pla
     from lawcheck.workflow import parse_seeds
 
     scale = load_scale(arguments.scale)
-    _offline(scale)
+    _quieten(scale)
     seeds = parse_seeds(getattr(arguments, "seeds", None), scale)
     if runs:
         seeds = tuple(sorted({_seed_of(r) for r in runs}))
