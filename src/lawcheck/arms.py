@@ -24,14 +24,14 @@ def discipline_lora(fraction: float = 1.0, upsampling: Upsampling | None = None)
 
 
 def lora(recipe: Recipe | None = None, rank_multiple: int = 1) -> Arm:
-    scaled = {} if rank_multiple == 1 else {"rank_multiple": rank_multiple}
-    return arm("lora", recipe or Recipe(), **scaled)
+    design = () if rank_multiple == 1 else (("rank_multiple", rank_multiple),)
+    return Arm(method="lora", design=design, recipe=recipe or Recipe())
 
 
 def lora_moe(variant: str = "plain", recipe: Recipe | None = None, experts: int = 5) -> Arm:
     """Five experts are the method's default and stay unnamed."""
-    scaled = {} if experts == 5 else {"experts": experts}
-    return arm("lora_moe", recipe or Recipe(), variant=variant, **scaled)
+    design = () if experts == 5 else (("experts", experts),)
+    return Arm(method="lora_moe", design=(("variant", variant), *design), recipe=recipe or Recipe())
 
 
 def lora_comp(recipe: Recipe | None = None) -> Arm:

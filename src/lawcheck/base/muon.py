@@ -76,6 +76,7 @@ class Muon(torch.optim.Optimizer):
     def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
         """Update the running mean of the gradient; return its Nesterov look-ahead."""
         state = self.state[parameter]
+        assert parameter.grad is not None
         if not state:
             state["mean"] = torch.zeros_like(parameter)
         state["mean"].lerp_(parameter.grad, 1 - momentum)

@@ -51,7 +51,7 @@ def item_scores(
     """Whether each item of one discipline is answered right."""
     if "choices" in rows[0]:
         return _choices(model, tokenizer, rows)
-    prompts = [row.get("question", row.get("prompt")) for row in rows]
+    prompts = [str(row.get("question", row.get("prompt"))) for row in rows]
     answers = generate(model, tokenizer, prompts, max_new_tokens)
     if "instruction_id_list" in rows[0]:
         return [
@@ -118,7 +118,7 @@ def generate(
     answers = [""] * len(prompts)
     for length, members in sorted(by_length.items()):
         ids = torch.tensor([encoded[i] for i in members])
-        made = model.generate(
+        made = model.generate(  # type: ignore[operator]
             ids,
             attention_mask=torch.ones_like(ids),
             max_new_tokens=max_new_tokens,

@@ -99,7 +99,7 @@ def encode_samples(
     for row, text, ids in zip(rows, texts, encoded, strict=True):
         if tokenizer.unk_token_id in ids:
             known = tokenizer.get_vocab()
-            word = next(w for w in text.split() if w not in known)
+            word = next(w for w in str(text).split() if w not in known)
             raise InputError(
                 f"sample {row['id']!r}: found {word!r}, expected a word of the vocabulary; add "
                 f"it to the generator's vocabulary"

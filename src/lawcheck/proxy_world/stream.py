@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from random import Random
@@ -56,7 +56,7 @@ def fact_family(
     *,
     weight: float,
     pretrain: float,
-    wrong: dict[str, Sequence[str]] | None = None,
+    wrong: Mapping[str, Sequence[str]] | None = None,
     fact: Callable[[str], str] | None = None,
     open: bool = True,
 ) -> Family:

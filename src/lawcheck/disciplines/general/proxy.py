@@ -50,7 +50,7 @@ class Order:
 
     prompt: str
     response: str
-    instructions: tuple[tuple[str, dict[str, Any]], ...]
+    instructions: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
