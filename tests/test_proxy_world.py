@@ -28,7 +28,6 @@ SCIENCE = tuple(TRAIN)
 TRAIN_GENERAL = 1000
 SIZES = {"pretrain": 8600, "tune": 300, "eval": 500}
 CHOICE = ("chemistry", "medicine", "biology", "geography", "out_of_domain")
-UNIQUE_BELOW = 10
 
 
 @functools.cache
@@ -149,10 +148,11 @@ def test_training_samples_are_short() -> None:
     assert max(lengths) <= 120
 
 
+@pytest.mark.parametrize("below", [1, 10])
 @pytest.mark.parametrize("name", ["biology", "geography"])
-def test_samples_with_and_without_unique_tokens_both_exist(name: str) -> None:
+def test_samples_with_and_without_unique_tokens_both_exist(name: str, below: int) -> None:
     others = Counter(w for d in SCIENCE if d != name for r in rows(d, "train") for w in words_of(r))
-    with_unique = [any(others[w] < UNIQUE_BELOW for w in words_of(r)) for r in rows(name, "train")]
+    with_unique = [any(others[w] < below for w in words_of(r)) for r in rows(name, "train")]
     assert 0.25 <= sum(with_unique) / len(with_unique) <= 0.75
 
 
