@@ -135,8 +135,12 @@ def test_resolution_prefers_shipped_and_falls_back_to_built(scale, built, packag
         shipped.resolve_base(scale, "default", 5, built)
     target = shipped.ship(scale, "default", {3: built}, {3: {"math": 0.5}})
     assert shipped.resolve_base(scale, "default", 3, built) == target / "seed3"
-    assert shipped.resolve_base(scale, "default", 4, tmp_path / "none") is None
     assert shipped.verify_shipped(scale, "default") == {3: target / "seed3"}
+    fourth = tmp_path / "default-s4"
+    build_base(scale, "default", 4, fourth, progress=False)
+    shipped.ship(scale, "default", {4: fourth}, {4: {"math": 0.5}})
+    assert set(shipped.verify_shipped(scale, "default")) == {3, 4}
+    assert shipped.resolve_base(scale, "default", 5, tmp_path / "none") is None
     other = load_scale("proxy", {**TINY, "bases": {"default": {**TINY["bases"]["default"]}}})
     changed = other.model_copy(
         update={"bases": {"default": other.bases["default"].model_copy(update={"epochs": 2})}}
@@ -161,9 +165,13 @@ def test_a_corrupt_shipped_file_is_one_line(scale, built, package_data, damage):
         lambda: shipped.resolve_base(scale, "default", 3, built),
         lambda: shipped.verify_shipped(scale, "default"),
     ):
-        with pytest.raises(InputError, match=r"model\.safetensors.*lawcheck base --rebuild") as e:
+        with pytest.raises(
+            InputError, match=r"model\.safetensors.*lawcheck base --ship --seed 3"
+        ) as e:
             call()
         assert "\n" not in str(e.value)
+    shipped.ship(scale, "default", {3: built}, {3: {"math": 0.5}})
+    assert shipped.resolve_base(scale, "default", 3, built) == target / "seed3"
 
 
 def test_a_rebuilt_base_is_compared_by_bits_then_by_score(scale, built, package_data, tmp_path):

@@ -85,7 +85,7 @@ def verify_shipped(scale: Scale, base: str) -> dict[int, Path]:
     if manifest["recipe_digest"] != digest:
         raise InputError(
             f"shipped base {base!r}: made by recipe {manifest['recipe_digest']}, expected "
-            f"{digest}; run `lawcheck base --rebuild`"
+            f"{digest}; run `lawcheck base --ship`"
         )
     return {
         int(seed): _checked(_folder(scale, base), int(seed), entry["files"])
@@ -96,15 +96,21 @@ def verify_shipped(scale: Scale, base: str) -> dict[int, Path]:
 def ship(
     scale: Scale, base: str, built: Mapping[int, Path], scores: Mapping[int, Mapping[str, float]]
 ) -> Path:
-    """Pack built folders (seed -> folder) as the scale's shipped bases, replacing older ones.
+    """Pack built folders (seed -> folder) as the scale's shipped bases.
 
-    scores: seed -> task -> score in [0, 1]. Raises InputError for a folder of another recipe or
-    seed.
+    scores: seed -> task -> score in [0, 1]. Shipped bases of other seeds stay if the recipe is
+    the same, else they go. Raises InputError for a folder of another recipe or seed.
     """
     digest = scale.base_digest(base)
     target = _folder(scale, base)
     seeds: dict[str, Any] = {}
+    older = _manifest(scale, base)
     with atomic.atomic_folder(target) as part:
+        if older and older["recipe_digest"] == digest:
+            for seed in older["seeds"].keys() - {str(s) for s in built}:
+                if (target / f"seed{seed}").is_dir():
+                    shutil.copytree(target / f"seed{seed}", part / f"seed{seed}")
+                    seeds[seed] = older["seeds"][seed]
         for seed, folder in sorted(built.items()):
             record = read_record(folder)
             if (record["seed"], record["recipe_digest"]) != (seed, digest):
@@ -168,7 +174,7 @@ def _manifest(scale: Scale, base: str) -> dict[str, Any] | None:
     except ValueError:
         raise InputError(
             f"{path}: not valid JSON, expected the manifest of the shipped bases; reinstall the "
-            f"package, or run `lawcheck base --rebuild`"
+            f"package, or remove the file and run `lawcheck base --ship`"
         ) from None
 
 
@@ -180,7 +186,8 @@ def _checked(shipped: Path, seed: int, files: Mapping[str, str]) -> Path:
         if found != expected:
             raise InputError(
                 f"shipped base file {path}: found SHA-256 {found[:12]}, expected "
-                f"{expected[:12]}; run `lawcheck base --rebuild`"
+                f"{expected[:12]}; reinstall the package, or run "
+                f"`lawcheck base --ship --seed {seed}`"
             )
     return folder
 
