@@ -225,6 +225,21 @@ def _judge(arguments: argparse.Namespace) -> int:
     return exit_code(verdict) if arguments.exit_code else 0
 
 
+def _import(arguments: argparse.Namespace) -> None:
+    from lawcheck.importing import import_scores, read_map, summary
+
+    out = Path(arguments.out)
+    found = import_scores(
+        arguments.paths,
+        out,
+        mapping=read_map(arguments.map) if arguments.map else None,
+        arm=arguments.arm,
+        seeds=arguments.seed,
+        partial=arguments.partial,
+    )
+    print(summary(found, out))
+
+
 def _render(arguments: argparse.Namespace) -> None:
     from lawcheck import discovery
     from lawcheck.judging import render_law
@@ -320,6 +335,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="0 HOLDS, 3 NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED",
     )
+
+    sub = verb("import", _import, "your own results into a score table", study=False)
+    sub.add_argument("paths", nargs="+", metavar="PATH", help="lm-eval output, CSV or Parquet")
+    sub.add_argument("--out", required=True, help="Parquet file to write")
+    sub.add_argument("--map", help="YAML: runs, tasks, metrics, columns (docs/your-own-results.md)")
+    sub.add_argument("--arm", help="arm of everything that is read")
+    sub.add_argument("--seed", type=int, action="append", help="its seed (repeatable)")
+    sub.add_argument("--partial", action="store_true", help="leave out runs without arm or seed")
 
     sub = verb("render", _render, "tables and figures of a judged law", law=True)
     sub.add_argument("--figures", default="paper_figures")
