@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile local
 TARGETS := $(if $(filter all,$(LAWS)),all,$(addprefix law_,$(LAWS)))
 
-.PHONY: setup laws test smoke slices lint
+.PHONY: setup laws test smoke slices lint publish
 
 setup: $(READY)
 
@@ -36,6 +36,10 @@ slices: $(READY)
 	$(SNAKEMAKE) law_share_then_specialize --config scale=slices
 	@$(BIN)/lawcheck judge share_then_specialize --scale slices \
 	  --scores results/slices/laws/share_then_specialize.scores.parquet
+
+# Scores, verdicts and tables of the judged laws into results/reference/, under version control.
+publish: $(READY)
+	$(BIN)/lawcheck publish --scale proxy
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -174,6 +174,15 @@ def _base(arguments: argparse.Namespace) -> None:
         )
 
 
+def _publish(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery
+    from lawcheck.publish import publish
+
+    _, layout = _study(arguments)
+    names = arguments.laws or [n for n in discovery.laws() if layout.verdict(n).is_file()]
+    print(publish(layout, [discovery.law(n) for n in names], Path(arguments.out)))
+
+
 def _audit(arguments: argparse.Namespace) -> None:
     from lawcheck.published.audit import write_audit
 
@@ -346,6 +355,10 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("render", _render, "tables and figures of a judged law", law=True)
     sub.add_argument("--figures", default="paper_figures")
+
+    sub = verb("publish", _publish, "copy scores, verdicts and tables to tracked folders")
+    sub.add_argument("laws", nargs="*", metavar="LAW", help="every judged law if none is named")
+    sub.add_argument("--out", default="results/reference")
 
     sub = verb("audit", _audit, "check the published tables", study=False)
     sub.add_argument("--out", default="results/audit", help="folder of findings and plots")

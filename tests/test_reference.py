@@ -1,0 +1,34 @@
+"""The committed scores still give the committed verdicts and tables."""
+
+from pathlib import Path
+
+import pytest
+
+from lawcheck import discovery
+from lawcheck.judging import judge_file
+from lawcheck.scale import load_scale
+from lawcheck.verdict_forms import read_verdict
+
+REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
+VERDICTS = [p for p in sorted(REFERENCE.glob("*/laws/*.json")) if "provenance" not in p.name]
+
+
+def test_a_reference_is_committed():
+    assert VERDICTS
+
+
+@pytest.mark.parametrize("path", VERDICTS, ids=lambda p: f"{p.parts[-3]}-{p.stem}")
+def test_judging_the_committed_scores_again_gives_the_same_verdict(path):
+    law, scale = discovery.law(path.stem), load_scale(path.parts[-3])
+    again = judge_file(law, [path.with_suffix(".scores.parquet")], scale)
+    committed = read_verdict(path)
+    assert again.outcome == committed.outcome
+    assert again.scores_digest == committed.scores_digest
+    assert [p.name for p in again.parts] == [p.name for p in committed.parts]
+    for new, old in zip(again.parts, committed.parts, strict=True):
+        assert new.outcome == old.outcome
+        for field in ("estimate", "se", "df", "low", "high", "p", "mde"):
+            mine, theirs = getattr(new, field), getattr(old, field)
+            assert (mine is None) == (theirs is None)
+            if mine is not None:
+                assert mine == pytest.approx(theirs, rel=1e-9, abs=1e-9)
