@@ -84,6 +84,9 @@ def build_base(
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
         atomic.write_json(part / RECORD, record)
+        for file in part.iterdir():
+            # transformers writes weights for the owner only; a shared installation must read them.
+            file.chmod(0o644)
     return record
 
 
