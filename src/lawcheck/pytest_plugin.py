@@ -136,7 +136,7 @@ class LawAssertions:
         self._found: dict[Law, Verdict | Exception] = {}
 
     def __repr__(self) -> str:
-        files = ", ".join(map(str, self._files)) or f"scale {self._scale or 'none'}"
+        files = ", ".join(p.name for p in self._files) or f"scale {self._scale or 'none'}"
         return f"<laws on {files}>"
 
     def judge(self, law: str | Law) -> Verdict:
