@@ -61,7 +61,7 @@ def item_scores(
             for row, text in zip(rows, answers, strict=True)
         ]
     return [
-        text.rpartition("####")[2].strip() == row["answer"]
+        text.partition("####")[2].strip() == row["answer"]
         for row, text in zip(rows, answers, strict=True)
     ]
 
