@@ -13,9 +13,32 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = "law_share_then_specialize"
 
 
-def snakemake(folder, *words):
+STRANGER = """
+from lawcheck.arms import lora, lora_moe
+from lawcheck.design import Hypothesis, Law, difference
+
+LAW = Law(
+    name="moe_beats_lora",
+    title="Mixtures beat one adapter",
+    claim="LoRA-MoE beats LoRA",
+    source="a stranger",
+    hypotheses=(
+        Hypothesis(
+            name="gain",
+            role="primary",
+            claim="LoRA-MoE beats LoRA",
+            estimand=difference([lora_moe()], [lora()]),
+            alternative="greater",
+            sesoi=1.0,
+        ),
+    ),
+)
+"""
+
+
+def snakemake(folder, *words, **variables):
     """Run Snakemake on the project's Snakefile in a folder of its own."""
-    environment = dict(os.environ)
+    environment = {**os.environ, **variables}
     # The rules call `lawcheck`, which lies beside this interpreter.
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     return subprocess.run(
@@ -29,6 +52,22 @@ def snakemake(folder, *words):
         env=environment,
         cwd=folder,
     )
+
+
+def test_a_strangers_law_gets_a_target_and_shares_runs(tmp_path):
+    laws = tmp_path / "laws"
+    laws.mkdir()
+    (laws / "moe_beats_lora.py").write_text(STRANGER)
+    words = ("law_moe_beats_lora", "--dry-run", "--printshellcmds")
+    done = snakemake(tmp_path, *words, LAWCHECK_LAWS=str(laws))
+    assert done.returncode == 0, done.stderr[-3000:]
+    commands = re.findall(r"lawcheck train .*", done.stdout + done.stderr)
+    trained = [run for c in commands for run in re.findall(r"\S+-s\d+-[0-9a-f]{12}", c)]
+    both = [run for run in trained if run.startswith("lora_moe.plain.d100-")]
+    # One run a seed, though two laws want it.
+    assert len(both) == len(set(both)) == 2
+    assert any(run.startswith("lora.d100-") for run in trained)
+    assert "render_moe_beats_lora" in done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
