@@ -229,7 +229,8 @@ def _judge(arguments: argparse.Namespace) -> int:
 
     scale = load_scale(arguments.scale) if arguments.scale else None
     out = Path(arguments.json) if arguments.json else None
-    verdict = judge_file(discovery.law(arguments.law), arguments.scores, scale, out)
+    law = discovery.law(arguments.law)
+    verdict = judge_file(law, arguments.scores, scale, out, arguments.looks)
     print(text(verdict), end="")
     return exit_code(verdict) if arguments.exit_code else 0
 
@@ -339,6 +340,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--scale", help="the scale the scores come from (none: your own scores)")
     sub.add_argument("--scores", required=True, action="append", help="Parquet or CSV table")
     sub.add_argument("--json", help="write the verdict here")
+    sub.add_argument(
+        "--looks",
+        type=int,
+        default=1,
+        help="planned looks at growing data, e.g. 5 then 10 seeds: 2",
+    )
     sub.add_argument(
         "--exit-code",
         action="store_true",

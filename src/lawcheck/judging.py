@@ -23,11 +23,16 @@ CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
 
 
 def judge_file(
-    law: Law, scores: Sequence[str | Path], scale: Scale | None = None, out: Path | None = None
+    law: Law,
+    scores: Sequence[str | Path],
+    scale: Scale | None = None,
+    out: Path | None = None,
+    looks: int = 1,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
-    scale: the scale the scores come from; None for somebody's own scores.
+    scale: the scale the scores come from; None for somebody's own scores. looks: how often the
+    growing data are judged in all (5 seeds, then 10: two looks); each look uses alpha / looks.
     """
     table = load_scores(scores)
     world = scale.world if scale else None
@@ -41,6 +46,7 @@ def judge_file(
         cost=planned_cost,
         bases=stages.bases_by_seed(scale, law.base.base, seeds) if scale else None,
         preregistered=record.fits,
+        looks=looks,
     )
     notes = [*verdict.notes, *([record.note] if record.note else [])]
     if scale is not None and not scale.claims:
