@@ -344,7 +344,7 @@ def _parser() -> argparse.ArgumentParser:
         "--looks",
         type=int,
         default=1,
-        help="planned looks at growing data, e.g. 5 then 10 seeds: 2",
+        help="planned looks at growing data (5 seeds, then 10: 2)",
     )
     sub.add_argument(
         "--exit-code",
