@@ -36,7 +36,7 @@ LAW = Law(
 """
 
 
-def snakemake(folder, *words, **variables):
+def snakemake(folder, *words, scale="smoke", **variables):
     """Run Snakemake on the project's Snakefile in a folder of its own."""
     environment = {**os.environ, **variables}
     # The rules call `lawcheck`, which lies beside this interpreter.
@@ -45,7 +45,7 @@ def snakemake(folder, *words, **variables):
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
             *("--profile", str(ROOT / "reproduce" / "profiles" / "local")),
-            *("--directory", str(folder), TARGET, *words, "--config", "scale=smoke"),
+            *("--directory", str(folder), *words, "--config", f"scale={scale}"),
         ],
         capture_output=True,
         text=True,
@@ -54,11 +54,16 @@ def snakemake(folder, *words, **variables):
     )
 
 
-def test_a_strangers_law_gets_a_target_and_shares_runs(tmp_path):
-    laws = tmp_path / "laws"
-    laws.mkdir()
-    (laws / "moe_beats_lora.py").write_text(STRANGER)
-    words = ("law_moe_beats_lora", "--dry-run", "--printshellcmds")
+@pytest.fixture
+def laws(tmp_path):
+    folder = tmp_path / "laws"
+    folder.mkdir()
+    (folder / "moe_beats_lora.py").write_text(STRANGER)
+    return folder
+
+
+def test_a_strangers_law_gets_a_target_and_shares_runs(tmp_path, laws):
+    words = ("law_moe_beats_lora", TARGET, "--dry-run", "--printshellcmds")
     done = snakemake(tmp_path, *words, LAWCHECK_LAWS=str(laws))
     assert done.returncode == 0, done.stderr[-3000:]
     commands = re.findall(r"lawcheck train .*", done.stdout + done.stderr)
@@ -70,10 +75,26 @@ def test_a_strangers_law_gets_a_target_and_shares_runs(tmp_path):
     assert "render_moe_beats_lora" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
+def test_a_diverged_run_is_recorded_counted_and_does_not_stop_the_study(tmp_path, laws):
+    scale = tmp_path / "exploding.yaml"
+    explosion = "{learning_rate: 1.0e+30, weight_decay: 0.0, warmup_ratio: 0.0}"
+    scale.write_text(f"extends: smoke\ntitle: explosion\nmethods:\n  lora: {explosion}\n")
+    done = snakemake(tmp_path, "law_moe_beats_lora", scale=scale, LAWCHECK_LAWS=str(laws))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for record in (tmp_path / "results/exploding/runs").glob("lora.*/train.json"):
+        found = json.loads(record.read_text())
+        assert found["diverged"]
+        assert found["reason"]
+        assert found["last_good_step"] <= found["at_step"]
+    verdict = json.loads((tmp_path / "results/exploding/laws/moe_beats_lora.json").read_text())
+    assert verdict["parts"][0]["n_diverged"] == 2
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    done = snakemake(folder)
+    done = snakemake(folder, TARGET)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
     return folder
 
@@ -110,7 +131,7 @@ def test_every_run_left_scores_for_every_item(study):
 
 @pytest.mark.slow
 def test_a_second_call_does_nothing(study):
-    done = snakemake(study, "--dry-run")
+    done = snakemake(study, TARGET, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in done.stdout + done.stderr
 
