@@ -291,3 +291,15 @@ def test_an_undefined_relative_change_is_a_dash(found, tmp_path):
     frame = pd.read_csv(tmp_path / "table_3.csv").query("column == 'delta_m'")
     assert frame["mean"].isna().all()
     assert "nan" not in (tmp_path / "table_3.md").read_text().lower()
+
+
+def test_a_design_that_was_not_fixed_beforehand_is_marked_everywhere(scores, tmp_path):
+    fixed = context(scores)
+    assert fixed.verdict is not None
+    loose = dataclasses.replace(
+        fixed, verdict=dataclasses.replace(fixed.verdict, preregistered=False)
+    )
+    render(LAW, loose, tmp_path, tmp_path)
+    for page in tmp_path.glob("*.md"):
+        assert "exploratory" in page.read_text(encoding="utf-8"), page.name
+    assert fixed.shown_scale == fixed.scale_name

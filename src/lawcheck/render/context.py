@@ -35,6 +35,12 @@ class RenderContext:
     bases: Mapping[int, str] | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def shown_scale(self) -> str:
+        """The scale as captions print it, marked where the design was not fixed beforehand."""
+        exploratory = self.verdict is not None and not self.verdict.preregistered
+        return f"{self.scale_name}, exploratory" if exploratory else self.scale_name
+
     def of_role(self, role: str) -> tuple[Discipline, ...]:
         """Disciplines of a role that exist in this world, in table order."""
         return tuple(d for d in self.disciplines if d.role == role and self.world in d.worlds)

@@ -33,7 +33,7 @@ def build(context: RenderContext) -> Figure:
     ours, theirs = figure.subplots(1, 2)
     seeds = _ours(ours, context, groups, designs)
     _theirs(theirs, groups, designs)
-    ours.set_title(f"(c) measured, scale {context.scale_name}, {seeds} seeds", loc="left")
+    ours.set_title(f"(c) measured, scale {context.shown_scale}, {seeds} seeds", loc="left")
     theirs.set_title("(c) published, 7B, one run", loc="left")
     for axes in (ours, theirs):
         axes.set_xticks(range(len(designs)), [_wrapped(design_label(d)) for d in designs])

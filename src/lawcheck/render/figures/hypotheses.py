@@ -48,7 +48,7 @@ def build(context: RenderContext) -> Figure:
     for axes, (unit, _), parts in zip(grid.flat, kinds, groups, strict=True):
         _panel(axes, unit, parts)
     figure.suptitle(
-        f"{context.law.title}: {verdict.outcome} at scale {verdict.scale} "
+        f"{context.law.title}: {verdict.outcome} at scale {context.shown_scale} "
         f"({verdict.n_seeds} seeds)",
         fontsize=9,
         x=0.01,

@@ -24,4 +24,4 @@ def build(context: RenderContext) -> Grid:
     ]
     columns = (*accuracy_columns(context), *companions)
     rows = tuple(row(context, columns, arm, arm.name) for arm in context.law.arms)
-    return Grid(columns=columns, rows=rows, scale=context.scale_name, notes=notes(context, rows))
+    return Grid(columns=columns, rows=rows, scale=context.shown_scale, notes=notes(context, rows))

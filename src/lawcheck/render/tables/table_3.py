@@ -59,7 +59,7 @@ def build(context: RenderContext) -> Grid:
     said = notes(context, rows)
     if context.measured:
         said = ("CPU s: measured training time of one seed at this scale.", *said)
-    return Grid(columns=tuple(columns), rows=rows, scale=context.scale_name, notes=said)
+    return Grid(columns=tuple(columns), rows=rows, scale=context.shown_scale, notes=said)
 
 
 def _arms(context: RenderContext) -> list[tuple[str, Arm]]:

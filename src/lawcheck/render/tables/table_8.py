@@ -70,4 +70,4 @@ def build(context: RenderContext) -> Grid:
         for fraction, arms in groups.items()
         for variant, arm in arms
     )
-    return Grid(columns=columns, rows=rows, scale=context.scale_name, notes=notes(context, rows))
+    return Grid(columns=columns, rows=rows, scale=context.shown_scale, notes=notes(context, rows))
