@@ -13,6 +13,7 @@ from lawcheck.scale import PlanSettings, Scale, load_scale
 
 
 def adapter_settings(scale: Scale) -> AdapterSettings:
+    """What the scale's adapters are built and counted with."""
     defaults = scale.adapter
     return AdapterSettings(
         rank=defaults.rank,

@@ -110,10 +110,10 @@ def evaluate(
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     """One score table for a law, from the score files of its runs."""
     from lawcheck.provenance import write_provenance
-    from lawcheck.score_files import read_rows, write_scores
+    from lawcheck.score_files import concatenate
 
     runs = planner.law_runs(law)
-    files = {}
+    files = []
     for run_id in runs:
         path = layout.run_scores(run_id)
         if not path.is_file():
@@ -121,9 +121,9 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
                 f"law {law.name!r}: run {run_id} has no scores; "
                 f"run: snakemake --profile local law_{law.name}"
             )
-        files[run_id] = path
+        files.append(path)
     target = layout.law_scores(law.name)
-    write_scores(read_rows(files.values()), target)
+    concatenate(files, target)
     write_provenance(planner, layout, law, runs.values())
     return target
 

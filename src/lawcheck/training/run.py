@@ -21,9 +21,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, logging
 
 from lawcheck import discovery
 from lawcheck.atomic import atomic_folder, write_json
+from lawcheck.cost import adapter_settings
 from lawcheck.design import Run
 from lawcheck.errors import InputError
-from lawcheck.methods.base import AdapterSettings
 from lawcheck.scale import PretrainedBase, Scale
 from lawcheck.training import data, record
 from lawcheck.training.divergence import DivergenceWatch
@@ -200,15 +200,8 @@ def _build(run: Run, scale: Scale, base_folder: Path | str, experts: Mapping[str
         revision=_revision(run, scale),
         dtype=torch.bfloat16 if frozen else torch.float32,
     )
-    adapter = scale.adapter
-    settings = AdapterSettings(
-        rank=adapter.rank,
-        alpha=adapter.alpha_over_rank * adapter.rank,
-        dropout=adapter.dropout,
-        targets=adapter.targets,
-    )
     module = discovery.method_module(run.arm.method)
-    return module.build(model, run.arm.choices, settings, run.seed, experts)
+    return module.build(model, run.arm.choices, adapter_settings(scale), run.seed, experts)
 
 
 def _revision(run: Run, scale: Scale) -> str:
