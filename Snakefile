@@ -1,7 +1,6 @@
 # Every law, one target each: snakemake --profile local law_share_then_specialize
 from snakemake.exceptions import WorkflowError
 
-from lawcheck import discovery
 from lawcheck.errors import InputError
 from lawcheck.workflow import Study
 
@@ -23,7 +22,7 @@ wildcard_constraints:
     base=r"[a-z0-9_]+",
     seed=r"\d+",
     batch="|".join(STUDY.batches),
-    law="|".join(discovery.laws()),
+    law="|".join(STUDY.laws),
 
 
 localrules:
@@ -33,7 +32,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        [STUDY.law_outputs(law) for law in discovery.laws()],
+        [STUDY.law_outputs(law) for law in STUDY.laws],
 
 
 include: "reproduce/rules/corpus.smk"

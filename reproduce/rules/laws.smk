@@ -16,7 +16,7 @@ rule judge:
         "lawcheck judge {wildcards.law} --scale {params.scale} --scores {input} --json {output} > {log} 2>&1"
 
 
-for _law in discovery.laws():
+for _law in STUDY.laws:
 
     rule:
         name:

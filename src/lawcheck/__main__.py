@@ -265,7 +265,8 @@ def _preregister(arguments: argparse.Namespace) -> None:
     from lawcheck.preregistration import preregister
 
     planner, _ = _study(arguments)
-    print(preregister(discovery.law(arguments.law), planner.scale, Path(arguments.out)))
+    law = discovery.law(arguments.law)
+    print(preregister(law, planner.scale, Path(arguments.out), arguments.looks))
 
 
 def _tune(arguments: argparse.Namespace) -> None:
@@ -343,8 +344,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--looks",
         type=int,
-        default=1,
-        help="planned looks at growing data (5 seeds, then 10: 2)",
+        help="planned looks at growing data (5 seeds, then 10: 2); as preregistered, else 1",
     )
     sub.add_argument(
         "--exit-code",
@@ -372,6 +372,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("preregister", _preregister, "record the digest of a law's design", law=True)
     sub.add_argument("--out", default="reproduce/preregistered")
+    sub.add_argument("--looks", type=int, default=1, help="planned looks at growing data (1)")
 
     sub = verb("tune", _tune, "search learning rates on the tuning split")
     sub.add_argument("--method", action="append", help="this method only (repeatable)")

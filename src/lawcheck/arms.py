@@ -18,9 +18,12 @@ def upsampled(kind: str, target: int) -> Upsampling:
 TUNED = Recipe(upsampling=upsampled("diverse", 100_000), general_share=1.0)
 
 
-def discipline_lora(fraction: float = 1.0, upsampling: Upsampling | None = None) -> Arm:
+def discipline_lora(
+    fraction: float = 1.0, upsampling: Upsampling | None = None, base: str = "default"
+) -> Arm:
     """Five adapters, each trained on one discipline and evaluated on it."""
-    return arm("lora", Recipe(fraction=fraction, upsampling=upsampling), each_alone=True)
+    recipe = Recipe(fraction=fraction, upsampling=upsampling)
+    return arm("lora", recipe, each_alone=True, base=base)
 
 
 def lora(recipe: Recipe | None = None, rank_multiple: int = 1) -> Arm:
@@ -42,10 +45,13 @@ def full(recipe: Recipe | None = None) -> Arm:
     return arm("full", recipe or Recipe())
 
 
-def experts_of(composition: Arm) -> Arm:
+def experts_of(composition: Arm, upsampled: bool = True) -> Arm:
     """The frozen discipline adapters a composition routes over.
 
-    Same data fraction and upsampling; general data trains the gate only, never the experts.
+    Same data fraction and base, and same upsampling unless told otherwise; general data trains
+    the gate only, never the experts.
     """
-    assert composition.recipe is not None
-    return discipline_lora(composition.recipe.fraction, composition.recipe.upsampling)
+    recipe = composition.recipe
+    assert recipe is not None
+    up = recipe.upsampling if upsampled else None
+    return discipline_lora(recipe.fraction, up, composition.base)

@@ -244,6 +244,11 @@ class Estimand:
         """Every arm whose scores the estimand needs."""
         raise TypeError(f"{type(self).__name__} declares no arms")
 
+    @property
+    def averages(self) -> bool:
+        """Whether it speaks of the mean over disciplines, so that leaving one out changes it."""
+        return False
+
 
 Weights = tuple[tuple[Arm, float], ...]
 
@@ -267,6 +272,10 @@ class Contrast(Estimand):
     @property
     def arms(self) -> tuple[Arm, ...]:
         return tuple(a for a, _ in self.weights)
+
+    @property
+    def averages(self) -> bool:
+        return self.target == "average"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +302,10 @@ class RelativeGain(Estimand):
     @property
     def arms(self) -> tuple[Arm, ...]:
         return (self.arm, self.reference)
+
+    @property
+    def averages(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,7 +352,8 @@ class Hypothesis:
 
     margin: bound of `equivalent` and `no_gain`, in the estimand's unit. sesoi: smallest effect
     of interest, same unit. Parts with a margin count only if the mean of the estimand's arms
-    beats the law's base (assay sensitivity).
+    beats the law's base (assay sensitivity). needs_pretrained: judged only where the base models
+    were pretrained by others; elsewhere the estimate is descriptive.
     """
 
     name: str
@@ -351,6 +365,7 @@ class Hypothesis:
     margin: float | None = None
     alpha: float = 0.05
     min_seeds: int = 3
+    needs_pretrained: bool = False
 
     def __post_init__(self) -> None:
         require_name("hypothesis", self.name)

@@ -37,7 +37,7 @@ class Evidence:
 
     bases: seed -> base model; None where every seed is its own unit. cost: planned cost of
     (arm, quantity, scale). without: disciplines left out of the average. seed: of `generator`.
-    law, hypothesis: for messages.
+    pretrained: whether the base models were pretrained by others. law, hypothesis: for messages.
     """
 
     scores: ScoreTable
@@ -47,6 +47,7 @@ class Evidence:
     bases: Mapping[int, str] | None = None
     cost: CostOf | None = None
     without: frozenset[str] = frozenset()
+    pretrained: bool = True
     seed: int = 0
 
     def for_part(self, hypothesis: str) -> Evidence:
@@ -157,6 +158,29 @@ class Evidence:
             return values, ("one base model for all seeds: the result speaks of that base only",)
         means = [_mean_seen(values[ks]) for _, ks in sorted(groups.items())]
         return np.stack(means), (f"{len(seeds)} seeds on {len(groups)} bases: clustered by base",)
+
+    def levels(
+        self, arms: Iterable[Arm], target: str = "average"
+    ) -> tuple[dict[Arm, Floats], tuple[str, ...], tuple[str, ...]]:
+        """Accuracy in points of every arm on the seeds common to all, and the disciplines.
+
+        Returns arm -> (n_seeds, n_disciplines), or base models in place of seeds where seeds
+        share them; the disciplines of the columns; notes. Unscored items are left out.
+        """
+        arms = tuple(dict.fromkeys(arms))
+        strata = self.strata(target)
+        seeds, notes = self.common_seeds(arms, (s.task for s in strata))
+        names = tuple(dict.fromkeys(s.discipline for s in strata))
+        found: dict[Arm, Floats] = {}
+        based: tuple[str, ...] = ()
+        for a in arms:
+            columns = []
+            for name in names:
+                tasks = [s.task for s in strata if s.discipline == name]
+                means = [_mean_seen(self.scores.cube(a.name, t, seeds).T) for t in tasks]
+                columns.append(100 * np.mean(means, axis=0))
+            found[a], based = self.by_base(np.stack(columns, axis=1), seeds)
+        return found, names, (*self.gaps(target), *notes, *based)
 
     def combination(self, weights: Weights, target: str) -> tuple[Estimate, tuple[str, ...]]:
         """Weighted sum of arms' accuracies on a target, in points, by the guarded two-way t.

@@ -27,12 +27,13 @@ def judge_file(
     scores: Sequence[str | Path],
     scale: Scale | None = None,
     out: Path | None = None,
-    looks: int = 1,
+    looks: int | None = None,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
     scale: the scale the scores come from; None for somebody's own scores. looks: how often the
-    growing data are judged in all (5 seeds, then 10: two looks); each look uses alpha / looks.
+    growing data are judged in all (5 seeds, then 10: two looks), each with alpha / looks; None: as
+    preregistered, else once.
     """
     table = load_scores(scores)
     world = scale.world if scale else None
@@ -46,7 +47,8 @@ def judge_file(
         cost=planned_cost,
         bases=stages.bases_by_seed(scale, law.base.base, seeds) if scale else None,
         preregistered=record.fits,
-        looks=looks,
+        pretrained=scale is None or all(b.kind == "pretrained" for b in scale.bases.values()),
+        looks=record.looks if looks is None else looks,
     )
     notes = [*verdict.notes, *([record.note] if record.note else [])]
     if scale is not None and not scale.claims:

@@ -116,10 +116,20 @@ class Planner:
         }
 
     def experts(self, arm: Arm, seed: int) -> tuple[Run, ...]:
-        """The frozen runs that a composition is built over; empty for other methods."""
+        """The frozen runs that a composition is built over; empty for other methods.
+
+        An expert whose discipline the upsampling leaves alone is the one without upsampling.
+        """
         if not discovery.method(arm.method).needs_experts:
             return ()
-        return self.runs_of(experts_of(arm), seed)
+        assert arm.recipe is not None
+        up = arm.recipe.upsampling
+        plain_runs = self.runs_of(experts_of(arm, upsampled=False), seed)
+        if up is None:
+            return plain_runs
+        retrained = self.runs_of(experts_of(arm), seed)
+        pairs = zip(plain_runs, retrained, strict=True)
+        return tuple(new if old.part in up.disciplines else old for old, new in pairs)
 
     def law_runs(self, law: Law) -> dict[str, Run]:
         """Every run that a law's scores come from, by id."""
@@ -153,6 +163,13 @@ class Batch:
     runs: tuple[Run, ...]
     rows: int
     needs: tuple[str, ...]
+
+
+def realisable(scale: Scale, laws: Mapping[str, Law]) -> dict[str, Law]:
+    """The laws whose base models the scale declares."""
+    return {
+        name: law for name, law in laws.items() if {a.base for a in law.arms} <= set(scale.bases)
+    }
 
 
 def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:
@@ -205,7 +222,7 @@ def _even(runs: Sequence[Run], planner: Planner) -> list[list[Run]]:
 def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> list[Run]:
     """The runs with these ids. Raises InputError for an id that no law declares."""
     known: dict[str, Run] = {}
-    for law in laws.values():
+    for law in realisable(planner.scale, laws).values():
         known |= planner.with_experts(planner.law_runs(law).values())
     for run_id in ids:
         if run_id not in known:

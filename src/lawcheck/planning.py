@@ -9,12 +9,19 @@ from lawcheck import discovery
 from lawcheck.cost import adapter_settings, planned_cost, planned_tokens
 from lawcheck.design import Law
 from lawcheck.errors import InputError, nearest
-from lawcheck.plan import Planner, batches
+from lawcheck.plan import Planner, batches, realisable
 
 
 def plan_law(planner: Planner, law: Law, only: str | None = None) -> dict[str, Any]:
     """Runs of a law (or of one of its arms) with their planned size. JSON-ready."""
     scale = planner.scale
+    laws = realisable(scale, {law.name: law, **discovery.laws()})
+    if law.name not in laws:
+        lost = next(a.base for a in law.arms if a.base not in scale.bases)
+        raise InputError(
+            f"law {law.name!r}: scale {scale.name!r} declares no base model {lost!r}; add it under "
+            f"'bases', or choose another scale"
+        )
     arms = {a.name: a for a in law.arms}
     if only is not None:
         if only not in arms:
@@ -24,12 +31,10 @@ def plan_law(planner: Planner, law: Law, only: str | None = None) -> dict[str, A
     runs = planner.with_experts(wanted.values())
     shared = Counter(
         run_id
-        for other in discovery.laws().values()
+        for other in laws.values()
         for run_id in planner.with_experts(planner.law_runs(other).values())
     )
-    jobs = [
-        b for b in batches(planner, discovery.laws()).values() if {r.id for r in b.runs} & set(runs)
-    ]
+    jobs = [b for b in batches(planner, laws).values() if {r.id for r in b.runs} & set(runs)]
     minutes = _minutes(planner, runs)
     return {
         "law": law.name,

@@ -20,10 +20,14 @@ from lawcheck.verdict import design_digest
 
 @dataclass(frozen=True)
 class Preregistration:
-    """fits: a record exists and the present design equals it. note: why not, for the verdict."""
+    """fits: a record exists and the present design equals it. note: why not, for the verdict.
+
+    looks: how often the growing data are judged in all, as recorded.
+    """
 
     fits: bool
     note: str = ""
+    looks: int = 1
 
 
 def folders() -> list[Path]:
@@ -32,16 +36,20 @@ def folders() -> list[Path]:
     return [p / "reproduce" / "preregistered" for p in (Path.cwd(), source)]
 
 
-def scale_digest(scale: Scale) -> str:
-    """Digest of every setting of a scale that can touch a result."""
-    settings = scale.model_dump(exclude={"title", "hardware", "plan", "seeds"})
-    return digest(settings, 64)
+def scale_digest(scale: Scale, law: Law) -> str:
+    """Digest of every setting of a scale that can touch a result of the law."""
+    settings = scale.model_dump(exclude={"title", "hardware", "plan", "seeds", "bases"})
+    used = {a.base: scale.base_recipe(a.base) for a in law.arms}
+    return digest({**settings, "bases": used}, 64)
 
 
-def preregister(law: Law, scale: Scale, folder: Path) -> Path:
-    """Record the design. Raises InputError if another design is recorded already."""
+def preregister(law: Law, scale: Scale, folder: Path, looks: int = 1) -> Path:
+    """Record the design and the number of looks at the data.
+
+    Raises InputError if another design is recorded already.
+    """
     path = folder / f"{law.name}.{scale.name}.json"
-    content = _content(law, scale)
+    content = {**_content(law, scale), "looks": looks}
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != content:
         raise InputError(
             f"{path}: holds another design of law {law.name!r} at scale {scale.name!r}; a changed "
@@ -58,11 +66,12 @@ def preregistration_of(law: Law, scale: Scale | None) -> Preregistration:
         path = folder / f"{law.name}.{scale.name}.json"
         if path.is_file():
             recorded = json.loads(path.read_text(encoding="utf-8"))
+            looks = int(recorded.pop("looks", 1))
             if recorded == _content(law, scale):
-                return Preregistration(True)
+                return Preregistration(True, looks=looks)
             changed = [k for k, v in _content(law, scale).items() if recorded.get(k) != v]
             return Preregistration(
-                False, f"exploratory: {', '.join(changed)} changed since preregistration"
+                False, f"exploratory: {', '.join(changed)} changed since preregistration", looks
             )
     return Preregistration(False, "exploratory: no preregistered design at this scale")
 
@@ -72,5 +81,5 @@ def _content(law: Law, scale: Scale) -> dict[str, Any]:
         "law": law.name,
         "scale": scale.name,
         "design_digest": design_digest(law),
-        "scale_digest": scale_digest(scale),
+        "scale_digest": scale_digest(scale, law),
     }

@@ -20,12 +20,13 @@ from lawcheck.design import Discipline
 from lawcheck.errors import InputError
 from lawcheck.score_files import COLUMNS, SCHEMA, coded, concatenate, read_rows, write_scores
 
-ROUTING, DIVERGED = "routing_probability", "diverged"
+ROUTING, DIVERGED, DISTINCT = "routing_probability", "diverged", "distinct_ngrams"
 # Metrics that describe a run; every other metric scores items.
-MEASUREMENTS = frozenset({ROUTING, DIVERGED})
+MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT})
 
 __all__ = [
     "COLUMNS",
+    "DISTINCT",
     "DIVERGED",
     "MEASUREMENTS",
     "ROUTING",

@@ -19,7 +19,6 @@ from lawcheck.design import (
     Outcome,
     PartOutcome,
     PartVerdict,
-    RelativeGain,
     Verdict,
     digest,
     plain,
@@ -42,8 +41,12 @@ BOUNDED = ("equivalent", "no_gain")
 
 
 def design_digest(law: Law) -> str:
-    """Digest of a law's whole declaration: what `preregister` fixes and a verdict names."""
-    return digest(plain(law), 64)
+    """Digest of what is claimed and how it is judged: what `preregister` fixes.
+
+    Words and pictures (title, source, tables, figures, arms shown beside) may change later.
+    """
+    judged = {"name": law.name, "claim": law.claim, "base": law.base, "parts": law.hypotheses}
+    return digest(plain(judged), 64)
 
 
 def judge(
@@ -56,6 +59,7 @@ def judge(
     bases: Mapping[int, str] | None = None,
     preregistered: bool = False,
     looks: int = 1,
+    pretrained: bool = True,
     seed: int = 0,
 ) -> Verdict:
     """Judge every hypothesis of a law on one score table.
@@ -63,7 +67,8 @@ def judge(
     tasks: place of every task of the table (`task_places`). cost: planned cost of (arm,
     quantity, scale), for laws with a Cost part. bases: seed -> base model; several seeds on one
     base are aggregated by base. looks: planned looks at growing data; each uses alpha / looks.
-    seed: of the generator that permutation tests draw from.
+    pretrained: whether the base models were pretrained by others; where not, parts that need it
+    are descriptive. seed: of the generator that permutation tests draw from.
 
     Raises InputError where a part cannot be estimated at all: an unplaced task, no planned cost;
     and its kind MissingScoresError for an arm without scores or arms that share no seed.
@@ -72,7 +77,13 @@ def judge(
         raise InputError(f"{law.name}: looks {looks}, expected 1 or more")
     _check_tasks(scores, tasks)
     evidence = Evidence(
-        scores=scores, places=tasks, law=law.name, bases=bases, cost=cost, seed=seed
+        scores=scores,
+        places=tasks,
+        law=law.name,
+        bases=bases,
+        cost=cost,
+        pretrained=pretrained,
+        seed=seed,
     )
     _check_arms(law, evidence)
     everything = _trials(law, evidence, looks)
@@ -125,7 +136,7 @@ class Trial:
     p: of the declared alternative. p_opposite: of the opposite. p_against: of anything that
     contradicts the part (the opposite, or a gain below the smallest effect of interest); never
     above p_opposite. assay: whether the arms compared beat the base, where that is needed.
-    enough: at least min_seeds.
+    enough: at least min_seeds, and the kind of base models that the part speaks of.
     """
 
     hypothesis: Hypothesis
@@ -159,6 +170,9 @@ def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: int) -> Trial:
     enough = finding.exact or value.n_seeds >= fewest
     if not enough:
         notes.append(f"left open: needs {fewest} seeds, found {value.n_seeds}; {evidence.how}")
+    if h.needs_pretrained and not evidence.pretrained:
+        enough = False
+        notes.append("descriptive: these base models differ in configuration, not in pretraining")
     diverged = evidence.scores.diverged
     names = {a.name for a in h.estimand.arms}
     n_diverged = sum(n for (arm, _), n in diverged.items() if arm in names)
@@ -316,7 +330,7 @@ def _without_biology(
     law: Law, evidence: Evidence, trials: Sequence[Trial], looks: int
 ) -> tuple[PartVerdict, ...]:
     """The parts about the average again, biology left out; the others keep their p values."""
-    changed = {h.name for h in law.hypotheses if _averages(h)}
+    changed = {h.name for h in law.hypotheses if h.estimand.averages}
     disciplines = {s.discipline for s in evidence.strata("average")} if changed else set()
     if BIOLOGY not in disciplines or len(disciplines) == 1:
         return ()
@@ -328,8 +342,3 @@ def _without_biology(
         for t in trials
     ]
     return tuple(p for p in _decide(again) if p.name in changed)
-
-
-def _averages(h: Hypothesis) -> bool:
-    e = h.estimand
-    return isinstance(e, RelativeGain) or (isinstance(e, Contrast) and e.target == "average")

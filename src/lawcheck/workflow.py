@@ -10,9 +10,10 @@ from typing import Any
 
 from lawcheck import discovery
 from lawcheck.base.shipped import shipped_hash
+from lawcheck.design import Law
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
-from lawcheck.plan import Batch, Planner, batches
+from lawcheck.plan import Batch, Planner, batches, realisable
 from lawcheck.render import outputs
 from lawcheck.scale import BuiltBase, Scale, load_scale
 
@@ -48,8 +49,13 @@ class Study:
         return Planner(self.scale, self.seeds)
 
     @cached_property
+    def laws(self) -> dict[str, Law]:
+        """Every law whose base models the scale declares."""
+        return realisable(self.scale, discovery.laws())
+
+    @cached_property
     def batches(self) -> dict[str, Batch]:
-        return batches(self.planner, discovery.laws())
+        return batches(self.planner, self.laws)
 
     def batch_file(self, batch: str, stage: str) -> str:
         return str(self.layout.root / "batches" / f"{batch}.{stage}.json")

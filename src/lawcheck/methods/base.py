@@ -142,11 +142,12 @@ class ModelShapes:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ModelShapes:
-        """From a transformers config as a dictionary; model types llama and qwen2."""
+        """From a transformers config as a dictionary; model types llama, mistral and qwen2."""
         kind = config.get("model_type")
-        if kind not in ("llama", "qwen2"):
+        if kind not in ("llama", "mistral", "qwen2"):
             raise InputError(
-                f"model shapes: model type {kind!r} is not counted; expected llama or qwen2"
+                f"model shapes: model type {kind!r} is not counted; expected llama, mistral or "
+                f"qwen2"
             )
         hidden, heads = config["hidden_size"], config["num_attention_heads"]
         return cls(

@@ -1,48 +1,17 @@
-"""From a declared estimand to its estimate. A new estimand registers here from its own module:
-
-@estimate.register
-def _(estimand: MyEstimand, evidence: Evidence) -> Finding: ...
-"""
+"""Estimands over levels of arms: contrasts, routers, relative gains, planned costs."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import singledispatch
 
 import numpy as np
 
-from lawcheck.design import Arm, Contrast, Cost, Estimand, RelativeGain, RouterInformation
+from lawcheck.design import Arm, Contrast, Cost, RelativeGain, RouterInformation
 from lawcheck.errors import InputError
-from lawcheck.evidence import Evidence, MissingScoresError, sampling_notes
+from lawcheck.estimators.finding import Finding, estimate, over_seeds
+from lawcheck.evidence import Evidence, MissingScoresError
 from lawcheck.scores import ROUTING
-from lawcheck.stats import Estimate, paired_t, router_information
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """An estimate in its unit. exact: counted, not sampled; compared with 0 as it stands.
-
-    An estimate of NaN without se: the scores are there, the quantity is undefined on them; the
-    part stays open, and a note says why.
-    """
-
-    estimate: Estimate
-    unit: str
-    notes: tuple[str, ...] = ()
-    exact: bool = False
-
-
-@singledispatch
-def estimate(estimand: Estimand, evidence: Evidence) -> Finding:
-    """Estimate of an estimand on the evidence.
-
-    Raises InputError where arms, seeds or tasks are missing, TypeError for an estimand without
-    a registered estimator.
-    """
-    raise TypeError(
-        f"{type(estimand).__name__} has no estimator; register one with lawcheck.estimators"
-    )
+from lawcheck.stats import Estimate, router_information
 
 
 @estimate.register
@@ -81,7 +50,7 @@ def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
         per_seed += weight * np.array(
             [router_information(routing[:, k]) for k in range(len(seeds))]
         )
-    return _over_seeds(per_seed, seeds, evidence, "share of maximum information", notes)
+    return over_seeds(per_seed, seeds, evidence, "share of maximum information", notes)
 
 
 @estimate.register
@@ -116,25 +85,7 @@ def _relative_gain(estimand: RelativeGain, evidence: Evidence) -> Finding:
         changes.append(100 * (mine / theirs - 1))
     per_seed = np.mean(changes, axis=0)
     notes = (*evidence.gaps("average"), *notes)
-    return _over_seeds(per_seed, seeds, evidence, "percent", notes, n_items, n_unscored)
-
-
-def _over_seeds(
-    per_seed: np.ndarray,
-    seeds: tuple[int, ...],
-    evidence: Evidence,
-    unit: str,
-    notes: tuple[str, ...],
-    n_items: int = 0,
-    n_unscored: int = 0,
-) -> Finding:
-    """Paired t over seeds, or over base models where seeds share them."""
-    values, based = evidence.by_base(per_seed, seeds)
-    try:
-        result = paired_t(values, n_items, n_unscored)
-    except InputError as error:
-        raise InputError(f"{evidence.what}: {error}; {evidence.how}") from error
-    return Finding(estimate=result, unit=unit, notes=(*notes, *based, *sampling_notes(result)))
+    return over_seeds(per_seed, seeds, evidence, "percent", notes, n_items, n_unscored)
 
 
 @estimate.register
