@@ -19,8 +19,8 @@ DIVERSITY = "diversity"
 class RoughnessRatio(Estimand):
     """Log ratio of roughness over data fractions, treatments over controls, one value a seed.
 
-    Roughness: residual SD of accuracy around a line in log(data fraction); residual variances
-    are averaged over the curves and disciplines of a side before the logarithm. disciplines,
+    Roughness: residual SD of accuracy around a line in log(data fraction). Residual variances are
+    averaged over the disciplines of a curve, logarithms over the curves of a side. disciplines,
     control_disciplines: the disciplines of either side (None: all of the average).
     Unit: natural logarithm of a ratio of SDs.
     """

@@ -27,24 +27,19 @@ def _roughness(estimand: RoughnessRatio, evidence: Evidence) -> Finding:
         (estimand.treatments, estimand.disciplines),
         (estimand.controls, estimand.control_disciplines),
     )
-    # (n_seeds,) each: residual variances are pooled before the logarithm, which a single curve
-    # with three degrees of freedom would make noisy.
-    top, bottom = (
-        np.mean(
-            [
-                _residual_variance(levels, curve, _columns(wanted, names, evidence))
-                for curve in side
-            ],
-            axis=0,
-        )
+    # One logarithm a curve: sides with different numbers of curves then carry the same bias, which
+    # cancels. Disciplines are pooled first: three degrees of freedom alone make a noisy logarithm.
+    variances = [
+        [_residual_variance(levels, curve, _columns(wanted, names, evidence)) for curve in side]
         for side, wanted in sides
-    )
-    if not ((top > 0) & (bottom > 0)).all():
+    ]
+    if not all((v > 0).all() for side in variances for v in side):
         raise InputError(
             f"{evidence.what}: a curve of scores lies exactly on its line, its roughness has no "
             f"logarithm; score more items"
         )
-    per_seed = 0.5 * np.log(top / bottom)
+    top, bottom = (np.mean(np.log(side), axis=0) for side in variances)
+    per_seed = 0.5 * (top - bottom)
     return Finding(estimate=paired_t(per_seed), unit="log ratio of SDs", notes=notes)
 
 

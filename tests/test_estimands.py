@@ -1,0 +1,166 @@
+"""Estimands over curves, seeds and mixtures: what they estimate, and how often they are wrong."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from score_world import PLACES, SCIENCE, columns, table
+
+from lawcheck import discovery
+from lawcheck.arms import discipline_lora, lora, lora_moe
+from lawcheck.design import Recipe
+from lawcheck.errors import InputError
+from lawcheck.estimands import RankCorrelation, RoughnessRatio, SeedSpread
+from lawcheck.estimators import estimate
+from lawcheck.evidence import Evidence, MissingScoresError
+from lawcheck.scores import DISTINCT
+from lawcheck.stats import paired_t, roughness
+from lawcheck.verdict import judge
+
+FRACTIONS = (0.1, 0.2, 0.5, 0.7, 1.0)
+MIXED = tuple(lora(Recipe(fraction=f)) for f in FRACTIONS)
+ALONE = tuple(discipline_lora(f) for f in FRACTIONS)
+MOE = tuple(lora_moe("plain", Recipe(fraction=f)) for f in FRACTIONS)
+
+
+def evidence(rows) -> Evidence:
+    return Evidence(scores=table(rows), places=PLACES, law="test")
+
+
+def curve_rows(scatter: dict, seeds: int = 4, items: int = 4000, seed: int = 0):
+    """Accuracies on a line in log fraction, each curve with its own scatter around it."""
+    rng = np.random.default_rng(seed)
+    rows: dict[str, list] = {}
+    for curve, sd in scatter.items():
+        for arm in curve:
+            line = 0.6 + 0.05 * math.log(arm.recipe.fraction)
+            for s in range(seeds):
+                for task in SCIENCE:
+                    level = float(np.clip(line + rng.normal(0, sd), 0.02, 0.98))
+                    right = np.arange(items) < round(level * items)
+                    for k, value in enumerate(right):
+                        row = (f"{arm.name}-s{s}", arm.name, s, task, f"q{k}", "", "acc")
+                        for name, cell in zip(ORDER, (*row, float(value)), strict=True):
+                            rows.setdefault(name, []).append(cell)
+    return rows
+
+
+ORDER = ("run_id", "arm", "seed", "task", "item_id", "cluster", "metric", "value")
+
+
+def test_roughness_ratio_finds_the_ratio_of_scatters_and_not_of_slopes():
+    rows = curve_rows({MIXED: 0.06, ALONE: 0.02}, seeds=6, items=500)
+    found = estimate(RoughnessRatio(treatments=(MIXED,), controls=(ALONE,)), evidence(rows))
+    assert found.estimate.n_seeds == 6
+    assert found.estimate.value == pytest.approx(math.log(3), abs=0.35)
+    assert found.estimate.p_above() < 0.01
+
+
+def test_roughness_ratio_may_compare_disciplines_of_the_same_arms():
+    rows = curve_rows({MIXED: 0.03}, seeds=4, items=300)
+    e = RoughnessRatio(
+        treatments=(MIXED,),
+        controls=(MIXED,),
+        disciplines=("biology",),
+        control_disciplines=("chemistry", "math"),
+    )
+    assert abs(estimate(e, evidence(rows)).estimate.value) < 1.0
+    same = dataclasses.replace(e, control_disciplines=("biology",))
+    assert estimate(same, evidence(rows)).estimate.value == 0
+    with pytest.raises(MissingScoresError, match="needs discipline 'physics'"):
+        estimate(dataclasses.replace(e, disciplines=("physics",)), evidence(rows))
+
+
+def test_level_of_the_roughness_test_with_unequal_numbers_of_curves():
+    """5 seeds, 5 disciplines, two curves against one, equal scatter: about 5 % at 5 %."""
+    rng = np.random.default_rng(1)
+
+    def logs(curves: int, repetitions: int) -> np.ndarray:
+        y = rng.normal(size=(repetitions, 5, curves, 5, len(FRACTIONS)))
+        return np.log((roughness(FRACTIONS, y) ** 2).mean(axis=-1)).mean(axis=-1)
+
+    ratio = 0.5 * (logs(2, 2000) - logs(1, 2000))
+    rejected = np.mean([paired_t(r).p_above() < 0.05 for r in ratio])
+    assert 0.03 < rejected < 0.07
+
+
+def test_a_curve_needs_three_fractions():
+    with pytest.raises(InputError, match="3 or more"):
+        RoughnessRatio(treatments=(MIXED[:2],), controls=(ALONE,))
+
+
+def test_seed_spread_sees_more_variance_and_counts_arms_once():
+    arms = {MIXED[-1]: 0.05, MOE[-1]: 0.05, ALONE[-1]: 0.005}
+    parts = [
+        columns({a: 0.6}, 8, 2000, SCIENCE, sd, rng_seed=k)
+        for k, (a, sd) in enumerate(arms.items())
+    ]
+    rows = {c: [v for p in parts for v in p[c]] for c in parts[0]}
+    spread = SeedSpread(treatments=(MIXED[-1], MOE[-1]), controls=(ALONE[-1],))
+    found = estimate(spread, evidence(rows)).estimate
+    assert found.value > 1
+    assert found.p_above() < 0.05
+    reverse = SeedSpread(treatments=(ALONE[-1],), controls=(MIXED[-1], MOE[-1]))
+    assert estimate(reverse, evidence(rows)).estimate.value == pytest.approx(-found.value)
+
+
+def with_diversity(rows, shares):
+    for arm, share in shares.items():
+        for seed in sorted(set(rows["seed"])):
+            row = (f"{arm.name}-s{seed}", arm.name, seed, "mixture", "train", "", DISTINCT, share)
+            for name, cell in zip(ORDER, row, strict=True):
+                rows[name].append(cell)
+    return rows
+
+
+def link():
+    law = discovery.law("balance_then_diversity")
+    return next(h.estimand for h in law.hypotheses if h.name == "link")
+
+
+def test_rank_correlation_with_diversity_is_tested_over_mixtures():
+    groups = link().groups
+    level = {a: 0.5 + 0.05 * k for group in groups for k, a in enumerate(group)}
+    share = {a: 0.9 - 0.1 * k for group in groups for k, a in enumerate(group)}
+    rows = with_diversity(columns(level, 3, 400, SCIENCE, 0.001), share)
+    found = estimate(link(), evidence(rows)).estimate
+    assert found.value == pytest.approx(-1)
+    # Five mixtures have 120 orders, whatever the number of seeds and methods.
+    assert found.p_below() == pytest.approx(1 / 120)
+    assert found.n_seeds == 3
+
+
+def test_a_mixture_has_one_diversity_and_must_have_it():
+    groups = link().groups
+    level = {a: 0.5 for group in groups for a in group}
+    rows = columns(level, 2, 50, SCIENCE)
+    with pytest.raises(MissingScoresError, match="n-gram diversity"):
+        estimate(link(), evidence(rows))
+    share = {a: 0.5 + 0.01 * g for g, group in enumerate(groups) for a in group}
+    with pytest.raises(InputError, match="differ in n-gram diversity"):
+        estimate(link(), evidence(with_diversity(rows, share)))
+
+
+def test_rank_correlation_of_two_targets():
+    law = discovery.law("merge_then_align")
+    estimand = next(h.estimand for h in law.hypotheses if isinstance(h.estimand, RankCorrelation))
+    level = {a: 0.4 + 0.02 * k for k, a in enumerate(estimand.arms)}
+    found = estimate(estimand, evidence(columns(level, 2, 1500))).estimate
+    assert found.value > 0.9
+    assert found.p_above() < 0.01
+
+
+def test_parts_that_need_pretrained_families_stay_descriptive_without_them():
+    law = discovery.law("base_model")
+    level = {a: 0.7 if a.recipe else 0.5 for a in law.arms}
+    scores = table(columns(level, 3, 200, SCIENCE))
+    built = judge(law, scores, tasks=PLACES, pretrained=False)
+    assert {p.name: p.outcome for p in built.parts if p.role == "secondary"} == {
+        "starts_ahead": "open",
+        "gains_most": "open",
+    }
+    assert all(any("descriptive" in n for n in p.notes) for p in built.parts[1:])
+    assert built.outcome == "HOLDS"
+    there = judge(law, scores, tasks=PLACES)
+    assert not any("descriptive" in n for p in there.parts for n in p.notes)
