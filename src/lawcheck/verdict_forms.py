@@ -54,35 +54,37 @@ def text(verdict: Verdict) -> str:
         lines += [line for p in verdict.parts if p.role == role for line in ("", *part_lines(p))]
     if verdict.without_biology:
         lines += ["", "  without biology:"]
-        lines += [f"    {p.name}: {p.outcome}, {_estimate(p)}" for p in verdict.without_biology]
+        lines += [f"    {p.name}: {p.outcome}, {estimate(p)}" for p in verdict.without_biology]
     return "\n".join(lines) + "\n"
 
 
 def part_lines(p: PartVerdict) -> list[str]:
     """Outcome, estimate, sampling, what would settle it, notes: one line each."""
-    lines = [f"  {p.role} {p.name}: {p.outcome}", f"    {_estimate(p)}; claimed {_claimed(p)}"]
+    lines = [f"  {p.role} {p.name}: {p.outcome}", f"    {estimate(p)}; claimed {claimed(p)}"]
     if p.se is not None:
         sampled = [f"{p.n_seeds} seeds"]
         sampled += [f"{p.n_items:,} items"] if p.n_items else []
         sampled += [f"p {p.p:.3g}"] if p.p is not None else []
-        sampled += [f"detects {_number(p.mde)} at 80 % power"] if p.mde is not None else []
+        sampled += [f"detects {number(p.mde)} at 80 % power"] if p.mde is not None else []
         lines.append("    " + ", ".join(sampled))
-    settle = _settles(p)
+    settle = settles(p)
     lines += [f"    would settle it: {settle}"] if settle else []
     return lines + [f"    note: {n}" for n in p.notes]
 
 
-def _estimate(p: PartVerdict) -> str:
+def estimate(p: PartVerdict) -> str:
+    """Estimate, unit and interval in words."""
     if p.estimate is None:
         return "no estimate"
-    value = f"{_number(p.estimate, '+')} {p.unit}"
+    value = f"{number(p.estimate, '+')} {p.unit}"
     if p.low is None or p.high is None:
         return value
     level = f"{100 * (1 - 2 * p.alpha):g} %"
-    return f"{value}, {level} interval {_number(p.low, '+')} to {_number(p.high, '+')}"
+    return f"{value}, {level} interval {number(p.low, '+')} to {number(p.high, '+')}"
 
 
-def _claimed(p: PartVerdict) -> str:
+def claimed(p: PartVerdict) -> str:
+    """The region that the declared alternative speaks of."""
     if p.alternative == "no_gain":
         return f"< {p.margin:g} {p.unit}"
     if p.alternative == "equivalent":
@@ -90,7 +92,7 @@ def _claimed(p: PartVerdict) -> str:
     return CLAIM[p.alternative]
 
 
-def _settles(p: PartVerdict) -> str:
+def settles(p: PartVerdict) -> str:
     """What more data would decide an open part at its effect of interest, if any would."""
     if p.outcome != "open":
         return ""
@@ -102,7 +104,8 @@ def _settles(p: PartVerdict) -> str:
     return f"nothing more of the same size: {p.n_seeds} seeds have 80 % power for {goal:g} {p.unit}"
 
 
-def _number(value: float, sign: str = "") -> str:
+def number(value: float, sign: str = "") -> str:
+    """Three significant digits; whole numbers from 100 on."""
     return f"{value:{sign}.3g}" if abs(value) < 100 else f"{value:{sign},.0f}"
 
 
