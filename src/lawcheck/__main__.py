@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lawcheck.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    from lawcheck.design import Law
     from lawcheck.layout import Layout
     from lawcheck.plan import Planner
 
@@ -174,13 +175,23 @@ def _base(arguments: argparse.Namespace) -> None:
         )
 
 
-def _publish(arguments: argparse.Namespace) -> None:
+def _judged(names: Sequence[str], layout: Layout) -> list[Law]:
+    """The laws named, or every law with a verdict in the results folder."""
     from lawcheck import discovery
+
+    found = names or [n for n in discovery.laws() if layout.verdict(n).is_file()]
+    if not found:
+        raise InputError(
+            f"results {layout.root}: no judged law; run: snakemake --profile local all"
+        )
+    return [discovery.law(n) for n in found]
+
+
+def _publish(arguments: argparse.Namespace) -> None:
     from lawcheck.publish import publish
 
     _, layout = _study(arguments)
-    names = arguments.laws or [n for n in discovery.laws() if layout.verdict(n).is_file()]
-    print(publish(layout, [discovery.law(n) for n in names], Path(arguments.out)))
+    print(publish(layout, _judged(arguments.laws, layout), Path(arguments.out)))
 
 
 def _audit(arguments: argparse.Namespace) -> None:
@@ -251,13 +262,12 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 def _render(arguments: argparse.Namespace) -> None:
-    from lawcheck import discovery
     from lawcheck.judging import render_law
 
     planner, layout = _study(arguments)
-    law = discovery.law(arguments.law)
-    for path in render_law(planner, layout, law, Path(arguments.figures)):
-        print(path)
+    for law in _judged(arguments.laws, layout):
+        for path in render_law(planner, layout, law, Path(arguments.figures)):
+            print(path)
 
 
 def _preregister(arguments: argparse.Namespace) -> None:
@@ -360,7 +370,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, action="append", help="its seed (repeatable)")
     sub.add_argument("--partial", action="store_true", help="leave out runs without arm or seed")
 
-    sub = verb("render", _render, "tables and figures of a judged law", law=True)
+    sub = verb("render", _render, "tables and figures of judged laws, from their scores alone")
+    sub.add_argument("laws", nargs="*", metavar="LAW", help="every judged law if none is named")
     sub.add_argument("--figures", default="paper_figures")
 
     sub = verb("publish", _publish, "copy scores, verdicts and tables to tracked folders")

@@ -6,6 +6,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lawcheck import discovery, stages
 from lawcheck.atomic import atomic_file
@@ -15,9 +16,12 @@ from lawcheck.layout import Layout
 from lawcheck.plan import Planner
 from lawcheck.preregistration import preregistration_of
 from lawcheck.scale import Scale
-from lawcheck.scores import load_scores, task_places
+from lawcheck.scores import ScoreTable, load_scores, task_places
 from lawcheck.verdict import judge
 from lawcheck.verdict_forms import read_verdict, verdict_json
+
+if TYPE_CHECKING:
+    from lawcheck.render import RenderContext
 
 CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
 
@@ -37,7 +41,6 @@ def judge_file(
     """
     table = load_scores(scores)
     world = scale.world if scale else None
-    seeds = sorted({s for a in table.arms for t in table.tasks for s in table.seeds(a, t)})
     record = preregistration_of(law, scale)
     verdict = judge(
         law,
@@ -45,7 +48,7 @@ def judge_file(
         tasks=task_places(discovery.disciplines().values(), world),
         scale=scale.name if scale else "",
         cost=planned_cost,
-        bases=stages.bases_by_seed(scale, law.base.base, seeds) if scale else None,
+        bases=stages.bases_by_seed(scale, law.base.base, seeds_of(table)) if scale else None,
         preregistered=record.fits,
         pretrained=scale is None or all(b.kind == "pretrained" for b in scale.bases.values()),
         looks=record.looks if looks is None else looks,
@@ -60,13 +63,24 @@ def judge_file(
     return verdict
 
 
-def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> list[Path]:
-    """Tables and figures of a judged law, from its score table and verdict alone."""
-    from lawcheck.render import RenderContext, render
+def seeds_of(table: ScoreTable) -> tuple[int, ...]:
+    """Every seed that some arm has item scores of, ascending."""
+    found = {s for a in table.arms for t in table.item_metric for s in table.seeds(a, t)}
+    return tuple(sorted(found))
 
-    context = RenderContext(
+
+def render_context(planner: Planner, layout: Layout, law: Law) -> RenderContext:
+    """What a judged law's tables, figures and card in the report look at.
+
+    The seeds are those of the scores, whatever the scale's own are.
+    """
+    from lawcheck.render import RenderContext
+
+    scores = load_scores(layout.law_scores(law.name))
+    planner = dataclasses.replace(planner, seeds=seeds_of(scores))
+    return RenderContext(
         law=law,
-        scores=load_scores(layout.law_scores(law.name)),
+        scores=scores,
         verdict=read_verdict(layout.verdict(law.name)),
         disciplines=tuple(discovery.disciplines().values()),
         world=planner.scale.world,
@@ -75,6 +89,13 @@ def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> lis
         bases=stages.bases_by_seed(planner.scale, law.base.base, planner.seeds),
         measured=measured_seconds(planner, layout, law),
     )
+
+
+def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> list[Path]:
+    """Tables and figures of a judged law, from its score table and verdict alone."""
+    from lawcheck.render import render
+
+    context = render_context(planner, layout, law)
     return render(law, context, layout.tables, figures / planner.scale.name)
 
 

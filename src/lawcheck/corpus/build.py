@@ -12,7 +12,7 @@ from lawcheck import discovery
 from lawcheck.atomic import atomic_folder, write_json
 from lawcheck.corpus.frozen import require_frozen
 from lawcheck.corpus.recipe import Row, mix, planned_rows
-from lawcheck.design import Discipline, Run
+from lawcheck.design import Discipline, Run, digest
 from lawcheck.errors import InputError
 from lawcheck.plan import data_folder, science, source_module
 from lawcheck.scale import Scale
@@ -42,9 +42,22 @@ def build_corpus(scale: Scale, folder: Path) -> dict[str, Any]:
                 path.write_text(text, encoding="utf-8", newline="\n")
                 sha = hashlib.sha256(text.encode()).hexdigest()
                 files[path.name] = {"rows": len(rows), "sha256": sha}
-        manifest = {"scale": scale.name, "world": scale.world, "files": files}
+        manifest = {
+            "scale": scale.name,
+            "world": scale.world,
+            "identity": corpus_identity(scale),
+            "files": files,
+        }
         write_json(part / "manifest.json", manifest)
     return manifest
+
+
+def corpus_identity(scale: Scale) -> str:
+    """Digest of what decides a corpus's rows: sizes, generator and disciplines' versions."""
+    world = {d.name: d.version for d in discovery.disciplines().values() if scale.world in d.worlds}
+    sizes = {"items": scale.evaluation.items, "tune_items": scale.evaluation.tune_items}
+    settings = scale.corpus.model_dump(exclude={"unique_below"})
+    return digest({"world": scale.world, "corpus": settings, **sizes, "versions": world})
 
 
 def _counts(d: Discipline, scale: Scale) -> dict[str, int | None]:
@@ -100,6 +113,11 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"corpus of scale {scale.name!r}: no manifest in {folder.name}/; {step}")
     manifest = json.loads(path.read_text(encoding="utf-8"))
+    if manifest.get("identity") != corpus_identity(scale):
+        raise InputError(
+            f"corpus of scale {scale.name!r}: {path} holds a corpus of other settings or another "
+            f"generator ({manifest.get('identity')}), expected {corpus_identity(scale)}; {step}"
+        )
     for name, entry in manifest["files"].items():
         file = folder / name
         found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"
