@@ -19,5 +19,9 @@ DISCIPLINE = Discipline(
             tasks=(EvalTask(name="slices_mol_true_false", chance=1 / 3),),
             stand_in="true-or-false questions of Mol-Instructions instead of its choices",
         ),
+        "paper": World(
+            source="lawcheck.disciplines.biology.paper",
+            tasks=(EvalTask(name="mol_instructions_choice", chance=0.25, cluster="cluster"),),
+        ),
     },
 )

@@ -2,6 +2,18 @@
 
 from lawcheck.design import Discipline, EvalTask, World
 
+CHEMBENCH = (
+    "name_conversion",
+    "property_prediction",
+    "mol2caption",
+    "caption2mol",
+    "product_prediction",
+    "retrosynthesis",
+    "yield_prediction",
+    "temperature_prediction",
+    "solvent_prediction",
+)
+
 DISCIPLINE = Discipline(
     name="chemistry",
     title="Chemistry",
@@ -18,6 +30,13 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.chemistry.slices",
             tasks=(EvalTask(name="slices_chebi20", chance=0.25),),
             stand_in="ChEBI-20 instead of ChemData and ChemBench",
+        ),
+        "paper": World(
+            source="lawcheck.disciplines.chemistry.paper",
+            tasks=tuple(
+                EvalTask(name=f"chembench_{part}", chance=0.25, cluster="cluster")
+                for part in CHEMBENCH
+            ),
         ),
     },
 )

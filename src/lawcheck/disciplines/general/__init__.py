@@ -21,5 +21,14 @@ DISCIPLINE = Discipline(
             tasks=(EvalTask(name="ifeval", metric="prompt_level_strict_acc", output="generate"),),
             stand_in="5,000 Alpaca rows instead of an unpublished instruction set",
         ),
+        "paper": World(
+            source="lawcheck.disciplines.general.paper",
+            tasks=(
+                EvalTask(
+                    name="ifeval", metric="prompt_level_strict_acc", version=4, output="generate"
+                ),
+            ),
+            stand_in="four open instruction sets instead of an unpublished one",
+        ),
     },
 )

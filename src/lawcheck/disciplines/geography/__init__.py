@@ -22,5 +22,12 @@ DISCIPLINE = Discipline(
             ),
             stand_in="GeoBench's open questions instead of GeoSignal",
         ),
+        "paper": World(
+            source="lawcheck.disciplines.geography.paper",
+            tasks=(
+                EvalTask(name="geobench_apstudy", chance=0.2, cluster="cluster"),
+                EvalTask(name="geobench_npee", chance=0.26, cluster="cluster"),
+            ),
+        ),
     },
 )

@@ -23,5 +23,18 @@ DISCIPLINE = Discipline(
             tasks=(EvalTask(name="gsm8k", metric="exact_match", output="generate"),),
             stand_in="GSM8K's own training questions instead of OpenMathInstruct-2",
         ),
+        "paper": World(
+            source="lawcheck.disciplines.math.paper",
+            tasks=(
+                # Solutions end in a box, not after "####": the last number is the answer.
+                EvalTask(
+                    name="gsm8k",
+                    metric="exact_match,flexible-extract",
+                    version=3,
+                    cluster="cluster",
+                    output="generate",
+                ),
+            ),
+        ),
     },
 )

@@ -22,5 +22,9 @@ DISCIPLINE = Discipline(
             ),
             stand_in="the rest of MedMCQA's validation split instead of its training split",
         ),
+        "paper": World(
+            source="lawcheck.disciplines.medicine.paper",
+            tasks=(EvalTask(name="medmcqa", chance=0.25, cluster="cluster"),),
+        ),
     },
 )

@@ -20,5 +20,9 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.out_of_domain.slices",
             tasks=(EvalTask(name="mmlu", chance=0.25),),
         ),
+        "paper": World(
+            source="lawcheck.disciplines.out_of_domain.paper",
+            tasks=(EvalTask(name="mmlu", chance=0.25, cluster="cluster"),),
+        ),
     },
 )

@@ -1,0 +1,1 @@
+"""The evaluation sets of the paper: what is asked, and what their scores and copies report."""
