@@ -22,7 +22,9 @@ Placed = tuple[str, Row]
 Read = Callable[[Iterable[Placed], str], list[Row]]
 
 _GOLD_NUMBER = re.compile(r"#### *-?[0-9][0-9.,]*\s*\Z")
-_LABEL = re.compile(r"\(([A-Z])\)")
+_LABEL = re.compile(r"\(([A-H])\)")
+# An option's label stands apart from the word before it; "(E)-2-butenal" is none.
+_OPTION = re.compile(r"(?<!\S)\(([A-H])\)(?![-,])")
 
 
 def gsm8k_documents(rows: Iterable[Placed], task: str) -> list[Row]:
@@ -45,10 +47,8 @@ def medmcqa_documents(rows: Iterable[Placed], task: str) -> list[Row]:
     all rows, 0 to 3 or 1 to 4, says which one is read. Raises InputError where it does not.
     """
     placed = list(rows)
-    columns: Columns = {
-        **{"id": str, "question": str, "cop": int},
-        **dict.fromkeys(medmcqa.OPTIONS, str),
-    }
+    columns: Columns = {"id": str, "question": str, "cop": int}
+    columns = {**columns, **dict.fromkeys(medmcqa.OPTIONS, str)}
     golds = []
     for where, row in placed:
         require(row, columns, where)
@@ -116,17 +116,16 @@ def mol_instructions_documents(rows: Iterable[Placed], task: str) -> list[Row]:
         if _metadata(row["metadata"], where).get("split") != "test":
             continue
         question = "\n".join(filter(None, (row["instruction"], row["input"])))
-        labels = list(dict.fromkeys(_LABEL.findall(question)))
-        letters = [letter for letter in LETTERS if letter in labels]
+        marks = _option_marks(question)
+        letters = [mark[1] for mark in marks]
         gold = _LABEL.search(row["output"])
-        if not gold or gold[1] not in letters or letters != list(LETTERS[: len(letters)]):
+        if not gold or gold[1] not in letters:
             raise InputError(
-                f"{where}: answer {row['output'][:30]!r} to options {', '.join(labels) or 'none'}, "
+                f"{where}: answer {row['output'][:30]!r} to options {''.join(letters) or 'none'}, "
                 f"expected the gold letter in brackets, one of (A), (B) and so on; {AGAIN}"
             )
-        starts = [question.index(f"({letter})") for letter in letters]
-        ends = [*starts[1:], len(question)]
-        options = [question[a + 3 : b].strip() for a, b in zip(starts, ends, strict=True)]
+        ends = [*(mark.start() for mark in marks[1:]), len(question)]
+        options = [question[m.end() : end].strip() for m, end in zip(marks, ends, strict=True)]
         document = _choice(task, number, question, options, letters.index(gold[1]))
         found.append(document | {"letters": [f"({letter})" for letter in letters]})
     if seen and not found:
@@ -194,6 +193,21 @@ def _choice(task: str, number: int, question: str, options: Sequence[str], answe
         "answer": answer,
         "cluster": identity(question),
     }
+
+
+def _option_marks(question: str) -> list[re.Match[str]]:
+    """The labels (A), (B) and so on that follow one another, the longest such run."""
+    marks = list(_OPTION.finditer(question))
+    best: list[re.Match[str]] = []
+    for start, mark in enumerate(marks):
+        if mark[1] == "A":
+            run = [mark]
+            for later in marks[start + 1 :]:
+                if later[1] == LETTERS[len(run)]:
+                    run.append(later)
+            # Of equal runs the last: a stem may mention (A) before the options begin.
+            best = run if len(run) >= len(best) else best
+    return best
 
 
 def _metadata(value: object, where: str) -> Row:

@@ -31,7 +31,7 @@ def read_npee(path: Path, prefix: str) -> list[Choice | Pair]:
     """
     rows = read_jsonl(path, {"category": str, "question": str, "answer": str})
     read = (
-        _npee(row, f"{path.name}, line {number}", f"{prefix}.{number}")
+        npee_question(row, f"{path.name}, line {number}", f"{prefix}.{number}")
         for number, row in enumerate(rows, start=1)
     )
     return [question for question in read if question is not None]
@@ -54,26 +54,30 @@ def read_npee_nested(path: Path, prefix: str) -> list[Choice | Pair]:
             at = f"{where}, question {number}"
             row = {"category": name, "question": question, "answer": answer}
             require(row, {"question": str, "answer": str}, at)
-            item = _npee(row, at, f"{prefix}.{name}.{number}")
+            item = npee_question(row, at, f"{prefix}.{name}.{number}")
             found += [item] if item is not None else []
     return found
 
 
 def read_apstudy(path: Path, prefix: str) -> list[Choice]:
     """`question` holds `stem` and labelled `choices`; the published `id` is the same throughout."""
-    found = []
     rows = read_jsonl(path, {"question": dict, "answerKey": str})
-    for number, row in enumerate(rows, start=1):
-        where = f"{path.name}, line {number}"
-        question = require(row["question"], {"stem": str, "choices": list}, where)
-        options = []
-        for option in question["choices"]:
-            require(option, {"text": str, "label": str}, f"{where}, choices")
-            options.append((option["label"], option["text"]))
-        name, gold = f"{prefix}.{number}", row["answerKey"]
-        choice = _choice(name, question["stem"], options, gold, where)
-        found += [choice] if choice is not None else []
-    return found
+    read = (
+        apstudy_question(row, f"{path.name}, line {number}", f"{prefix}.{number}")
+        for number, row in enumerate(rows, start=1)
+    )
+    return [question for question in read if question is not None]
+
+
+def apstudy_question(row: Row, where: str, name: str) -> Choice | None:
+    """A row as a question; None where no option carries its gold letter. Raises InputError."""
+    require(row, {"question": dict, "answerKey": str}, where)
+    question = require(row["question"], {"stem": str, "choices": list}, where)
+    options = []
+    for option in question["choices"]:
+        require(option, {"text": str, "label": str}, f"{where}, choices")
+        options.append((option["label"], option["text"]))
+    return _choice(name, question["stem"], options, row["answerKey"], where)
 
 
 def repeated(questions: Iterable[Choice]) -> list[Row]:
@@ -95,7 +99,9 @@ def repeated(questions: Iterable[Choice]) -> list[Row]:
     ]
 
 
-def _npee(row: Row, where: str, name: str) -> Choice | Pair | None:
+def npee_question(row: Row, where: str, name: str) -> Choice | Pair | None:
+    """None for a choice of which no option carries the gold letter."""
+    require(row, {"category": str, "question": str, "answer": str}, where)
     category, text, answer = row["category"], row["question"], row["answer"].strip()
     if category not in BLOCKS:
         raise InputError(
