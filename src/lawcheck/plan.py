@@ -49,6 +49,21 @@ def data_folder(scale: Scale) -> Path | None:
     return Path(named).resolve()
 
 
+def pinned_sources(scale: Scale) -> dict[str, dict[str, str]] | None:
+    """Discipline -> data set -> revision or content, for worlds too large to hash at every plan.
+
+    None for worlds whose data are generated, or small enough to be hashed file by file.
+    """
+    found = {}
+    for d in discovery.disciplines().values():
+        if scale.world in d.worlds:
+            module = source_module(d, scale)
+            if not hasattr(module, "pinned_sources"):
+                return None
+            found[d.name] = module.pinned_sources()
+    return found or None
+
+
 def source_module(discipline: Discipline, scale: Scale) -> Any:
     return import_module(discipline.worlds[scale.world].source)
 
@@ -65,7 +80,12 @@ class Planner:
 
     @cached_property
     def data_digest(self) -> str | None:
-        """Digest of the real files that the world reads; None for generated worlds."""
+        """Digest of the real files that the world reads, or of what pins them; None for
+        generated worlds.
+        """
+        pinned = pinned_sources(self.scale)
+        if pinned is not None:
+            return digest(pinned)
         folder = data_folder(self.scale)
         if folder is None:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,33 @@ from lawcheck.corpus.frozen import require_frozen
 from lawcheck.corpus.recipe import Row, mix, planned_rows
 from lawcheck.design import Discipline, Run, digest
 from lawcheck.errors import InputError
-from lawcheck.plan import data_folder, science, source_module
+from lawcheck.plan import data_folder, pinned_sources, science, source_module
 from lawcheck.scale import Scale
 
 NEXT = "run: lawcheck corpus --scale {scale}"
 
 
-def build_corpus(scale: Scale, folder: Path) -> dict[str, Any]:
+def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> dict[str, Any]:
     """Write every split of every discipline of the scale's world; return the manifest.
 
-    A generated world must match the digest that the scale froze. Raises InputError.
+    A generated world must match the digest that the scale froze. accepted: data sets of a
+    streamed world whose row counts may differ from the published ones. Raises InputError.
     """
     science(scale)
     require_frozen(scale)
     data = data_folder(scale)
+    if pinned_sources(scale) is not None:
+        from lawcheck.corpus.streamed import build_streamed
+
+        assert data is not None
+        world = [d for d in discovery.disciplines().values() if scale.world in d.worlds]
+        counts = {d.name: _counts(d, scale) for d in world}
+        header = {"scale": scale.name, "world": scale.world, "identity": corpus_identity(scale)}
+        return build_streamed(scale, folder, data, counts, header, accepted)
+    if accepted:
+        raise InputError(
+            f"scale {scale.name!r}: its counts are not compared with published ones; leave --accept"
+        )
     files: dict[str, Any] = {}
     with atomic_folder(folder) as part:
         for d in discovery.disciplines().values():
@@ -57,7 +70,9 @@ def corpus_identity(scale: Scale) -> str:
     world = {d.name: d.version for d in discovery.disciplines().values() if scale.world in d.worlds}
     sizes = {"items": scale.evaluation.items, "tune_items": scale.evaluation.tune_items}
     settings = scale.corpus.model_dump(exclude={"unique_below"})
-    return digest({"world": scale.world, "corpus": settings, **sizes, "versions": world})
+    identity = {"world": scale.world, "corpus": settings, **sizes, "versions": world}
+    pinned = pinned_sources(scale)
+    return digest(identity if pinned is None else {**identity, "sources": pinned})
 
 
 def _counts(d: Discipline, scale: Scale) -> dict[str, int | None]:
@@ -120,7 +135,7 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
         )
     for name, entry in manifest["files"].items():
         file = folder / name
-        found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"
+        found = _sha256(file) if file.is_file() else "no file"
         if found != entry["sha256"]:
             raise InputError(
                 f"corpus file {name}: sha256 is {found[:12]}, the manifest says "
@@ -129,10 +144,20 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
     return dict(manifest)
 
 
-def training_rows(run: Run, scale: Scale, folder: Path) -> list[Row]:
-    """The mixed training rows of a run, read from the corpus on disk."""
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def training_rows(run: Run, scale: Scale, folder: Path) -> Iterable[Row]:
+    """The mixed training rows of a run, read from the corpus on disk.
+
+    A list, or for a streamed corpus an iterator that holds a batch of rows at a time.
+    """
     assert run.arm.recipe is not None
     disciplines = {d.name: d for d in science(scale)}
+    if pinned_sources(scale) is not None:
+        return _streamed_rows(run, scale, folder, disciplines)
     rows = {name: read_rows(folder / f"{name}.train.jsonl") for name in disciplines}
     share = run.arm.recipe.general_share
     pool: Sequence[Row] = []
@@ -146,3 +171,24 @@ def training_rows(run: Run, scale: Scale, folder: Path) -> list[Row]:
     if run.part is None:
         return mixed
     return [row for row in mixed if row["discipline"] == run.part]
+
+
+def _streamed_rows(
+    run: Run, scale: Scale, folder: Path, disciplines: dict[str, Discipline]
+) -> Iterable[Row]:
+    from lawcheck.corpus.shards import Shards, shard_files
+    from lawcheck.corpus.stream import stream_mix
+
+    assert run.arm.recipe is not None
+    rows = {name: Shards(shard_files(folder, name)) for name in disciplines}
+    general = None
+    if run.arm.recipe.general_share:
+        pools = [d.name for d in discovery.of_role("general", scale.world)]
+        general = Shards([f for name in pools for f in shard_files(folder, name)])
+        if len(pools) > 1:
+            raise InputError(
+                f"scale {scale.name!r}: found general pools {', '.join(pools)}, expected one in a "
+                f"streamed world; merge them"
+            )
+    below = scale.corpus.unique_below
+    return stream_mix(run.arm.recipe, rows, general, disciplines, below, run.part)

@@ -1,0 +1,172 @@
+"""A discipline's training rows on disk, too many to hold: Arrow files in the order of recipes.
+
+`<discipline>.train-<k>-of-<n>.arrow`, uncompressed Arrow IPC. Rows stand in the order of the
+SHA-256 of their ids, in which a recipe takes its share (lawcheck.corpus.recipe.nested), so that
+every data fraction is a prefix. Readers map the files into memory: pages come and go with the
+operating system's cache, and the process itself holds one batch of rows.
+
+Writing takes two passes with bounded memory: rows are spread over files by the first bits of
+their hash, then each file is sorted on its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import pyarrow as pa
+
+from lawcheck.errors import InputError
+
+Row = dict[str, Any]
+
+COLUMNS = ("id", "discipline", "set", "kind", "prompt", "response")
+SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
+ROWS_PER_SHARD = 32_768  # planned; the files of a discipline differ by chance
+BATCH = 1024  # rows read at a time
+SPILL = 512  # rows of one file held before they are written
+
+
+def shard_files(folder: Path, discipline: str) -> list[Path]:
+    return sorted(folder.glob(f"{discipline}.train-*-of-*.arrow"))
+
+
+def key(row_id: str) -> bytes:
+    return hashlib.sha256(row_id.encode()).digest()
+
+
+class ShardWriter:
+    """Takes rows in any order. planned: rows that are expected, which sets the number of files.
+
+    limit: at most so many rows are kept, the first in hash order. Use as a context manager; the
+    files are complete after `finish`.
+    """
+
+    def __init__(self, folder: Path, discipline: str, planned: int, limit: int | None) -> None:
+        self.folder, self.discipline, self.limit = folder, discipline, limit
+        self.count = max(1, -(-planned // ROWS_PER_SHARD))
+        self._held: list[list[tuple[str, ...]]] = [[] for _ in range(self.count)]
+        self._spilled: dict[int, pa.RecordBatchStreamWriter] = {}
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._spilled.values():
+            writer.close()
+        for path in self.folder.glob(f".{self.discipline}.*.spill"):
+            path.unlink()
+
+    def add(self, row: tuple[str, ...]) -> None:
+        """row: one text per column of COLUMNS."""
+        part = int.from_bytes(key(row[0])[:4], "big") * self.count >> 32
+        held = self._held[part]
+        held.append(row)
+        if len(held) == SPILL:
+            self._spill(part)
+
+    def finish(self) -> dict[str, int]:
+        """Sort every part and write its file. Returns file name -> rows."""
+        written: dict[str, int] = {}
+        left = self.limit
+        for part in range(self.count):
+            table = self._collect(part)
+            ids = table.column("id").to_pylist()
+            order = sorted(range(len(ids)), key=lambda i: key(ids[i]))
+            if len(set(ids)) < len(ids):
+                raise InputError(
+                    f"discipline {self.discipline!r}: two rows have the same id; name each data "
+                    f"set differently"
+                )
+            if left is not None:
+                order = order[:left]
+                left -= len(order)
+            name = f"{self.discipline}.train-{part:05d}-of-{self.count:05d}.arrow"
+            target = str(self.folder / name)
+            with pa.OSFile(target, "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+                for start in range(0, len(order), BATCH):
+                    chosen = table.take(pa.array(order[start : start + BATCH], pa.int64()))
+                    writer.write_table(chosen.combine_chunks(), max_chunksize=BATCH)
+            written[name] = len(order)
+        return written
+
+    def _spill_file(self, part: int) -> Path:
+        return self.folder / f".{self.discipline}.{part}.spill"
+
+    def _spill(self, part: int) -> None:
+        held, self._held[part] = self._held[part], []
+        if part not in self._spilled:
+            sink = pa.OSFile(str(self._spill_file(part)), "wb")
+            self._spilled[part] = pa.ipc.new_stream(sink, SCHEMA)
+        columns = zip(*held, strict=True)
+        self._spilled[part].write_batch(
+            pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=SCHEMA)
+        )
+
+    def _collect(self, part: int) -> pa.Table:
+        if self._held[part]:
+            self._spill(part)
+        writer = self._spilled.pop(part, None)
+        if writer is None:
+            return SCHEMA.empty_table()
+        writer.close()
+        path = self._spill_file(part)
+        with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
+            table = reader.read_all().combine_chunks()
+        path.unlink()
+        return table
+
+
+class Shards(Sequence[Row]):
+    """The rows of a discipline, mapped into memory. Raises InputError for a file that is none."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._readers: list[pa.RecordBatchFileReader] = []
+        self._starts = [0]
+        self._places: list[tuple[int, int]] = []
+        for path in paths:
+            try:
+                reader = pa.ipc.open_file(pa.memory_map(str(path), "r"))
+                sizes = [reader.get_batch(k).num_rows for k in range(reader.num_record_batches)]
+            except (pa.ArrowInvalid, OSError) as error:
+                raise InputError(
+                    f"{path.name}: not a whole Arrow file ({' '.join(str(error).split())[:80]}); "
+                    f"build the corpus again"
+                ) from None
+            for k, size in enumerate(sizes):
+                self._places.append((len(self._readers), k))
+                self._starts.append(self._starts[-1] + size)
+            self._readers.append(reader)
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        at = bisect_right(self._starts, index) - 1
+        return dict(self._batch(at).slice(index - self._starts[at], 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.first(len(self))
+
+    def first(self, count: int) -> Iterator[Row]:
+        """The first rows, a batch in memory at a time."""
+        for at, start in enumerate(self._starts[:-1]):
+            if start >= count:
+                return
+            yield from self._batch(at).slice(0, count - start).to_pylist()
+
+    def _batch(self, at: int) -> pa.RecordBatch:
+        reader, k = self._places[at]
+        return self._readers[reader].get_batch(k)

@@ -1,0 +1,127 @@
+"""Evaluation rows of the paper's benchmarks, from their releases: hub columns beside ours.
+
+Every row has id, task, cluster and `question` or `prompt`, multiple-choice rows `choices` and
+`answer` (from 0); lawcheck.corpus.contamination compares training rows with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lawcheck.corpus.real import geobench, ifeval
+from lawcheck.corpus.real import medmcqa as original_medmcqa
+from lawcheck.corpus.real.files import AGAIN, Row
+from lawcheck.corpus.real.rows import LETTERS, Choice, choice_row, identity
+from lawcheck.corpus.sources.declare import DataSet
+from lawcheck.corpus.sources.mapping import Biotext, Choices, kept, text
+from lawcheck.corpus.sources.staging import placed, staged
+from lawcheck.errors import InputError
+
+Reader = Callable[[DataSet, Path], list[Row]]
+
+_GOLD = re.compile(r"\(([A-H])\)")
+
+
+def gsm8k(data_set: DataSet, data: Path) -> list[Row]:
+    """Question and worked answer as published; the harness compares the number at its end."""
+    return [
+        {
+            "id": name,
+            "task": "gsm8k",
+            "question": text(row, "question", where),
+            "answer": text(row, "answer", where),
+            "cluster": identity(text(row, "question", where)),
+        }
+        for name, where, row in placed(data_set, data)
+    ]
+
+
+def medmcqa(data_set: DataSet, data: Path) -> list[Row]:
+    return [original_medmcqa.evaluation_row(c) for c, _, _ in _choices(data_set, data)]
+
+
+def mmlu(data_set: DataSet, data: Path) -> list[Row]:
+    return [
+        choice_row("mmlu", choice, subject=text(row, "subject", where))
+        for choice, where, row in _choices(data_set, data)
+    ]
+
+
+def chembench(data_set: DataSet, data: Path) -> list[Row]:
+    """One task per file: `Name_Conversion_benchmark.json` is `chembench_name_conversion`."""
+    rows = []
+    for choice, where, _ in _choices(data_set, data):
+        file = where.split(": ", 1)[1].split(",", 1)[0].split("_benchmark")[0]
+        # Folding would make one question of molecules that differ in their bonds only.
+        exact = " ".join(choice.question.split())
+        cluster = hashlib.sha256(exact.encode()).hexdigest()[:12]
+        rows.append(choice_row(f"chembench_{file.lower()}", choice, cluster=cluster))
+    return rows
+
+
+def instructions(data_set: DataSet, data: Path) -> list[Row]:
+    """IFEval."""
+    return [row for path in staged(data_set, data) for row in ifeval.read(path)]
+
+
+def mol_instructions(data_set: DataSet, data: Path) -> list[Row]:
+    """Mol-Instructions' multiple-choice questions of the test part."""
+    assert isinstance(data_set.mapping, Biotext)
+    return [
+        biotext_choice(row, where, name)
+        for name, where, row in placed(data_set, data)
+        if data_set.mapping.belongs(row, where)
+    ]
+
+
+def biotext_choice(row: Row, where: str, name: str) -> Row:
+    """Options stand in the text as `(A) ...`; gold is the first letter in brackets of `output`.
+
+    Raises InputError for a row without options or without a gold letter among them.
+    """
+    asked = "\n".join(filter(None, (text(row, c, where) for c in ("instruction", "input"))))
+    starts: list[int] = []
+    for letter in LETTERS:
+        # "(E)-" begins the name of a stereoisomer.
+        label = re.compile(rf"\({letter}\)(?!-)").search(asked, starts[-1] if starts else 0)
+        if label is None:
+            break
+        starts.append(label.start())
+    gold = _GOLD.search(text(row, "output", where))
+    if len(starts) < 2 or not gold or gold.group(1) not in LETTERS[: len(starts)]:
+        raise InputError(
+            f"{where}: found {len(starts)} options and answer {text(row, 'output', where)[:30]!r}, "
+            f"expected options labelled (A), (B) and so on and one of them in brackets; {AGAIN}"
+        )
+    ends = [*starts[1:], len(asked)]
+    options = tuple(asked[a + 3 : b].strip() for a, b in zip(starts, ends, strict=True))
+    question = asked[: starts[0]].strip()
+    choice = Choice(name, question, options, LETTERS.index(gold.group(1)))
+    return choice_row("mol_instructions_mcq", choice)
+
+
+def geobench_apstudy(data_set: DataSet, data: Path) -> list[Row]:
+    read = (
+        geobench.apstudy_question(row, where, name.replace("geobench", "apstudy"))
+        for name, where, row in placed(data_set, data)
+    )
+    return [choice_row("geobench_apstudy", choice) for choice in read if choice is not None]
+
+
+def geobench_npee(data_set: DataSet, data: Path) -> list[Row]:
+    read = (
+        geobench.npee_question(row, where, name.replace("geobench", "npee"))
+        for name, where, row in placed(data_set, data)
+        if kept(row, (("category", ("choice",)),), where)
+    )
+    return [choice_row("geobench_npee", c) for c in read if isinstance(c, Choice)]
+
+
+def _choices(data_set: DataSet, data: Path) -> Iterator[tuple[Choice, str, Row]]:
+    assert isinstance(data_set.mapping, Choices)
+    for name, where, row in placed(data_set, data):
+        choice = Choice(str(row.get("id", name)), *data_set.mapping.read(row, where))
+        yield choice, where, row

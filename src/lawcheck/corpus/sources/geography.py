@@ -1,0 +1,46 @@
+"""Geography: GeoSignal trains, the multiple-choice part of GeoBench evaluates."""
+
+from lawcheck.corpus.sources.declare import DataSet
+from lawcheck.corpus.sources.mapping import Pairs
+
+TRAIN = (
+    DataSet(
+        name="geosignal",
+        title="GeoSignal",
+        licence="Apache-2.0",
+        rows=39_749,
+        counted_in="Table 1",
+        hub="daven3/geosignal",
+        files=(("geosignal.json",), ("data/train-*.parquet",), ("*.json",), ("*.jsonl",)),
+        mapping=Pairs(prompt=("instruction", "input"), response="output"),
+    ),
+)
+
+_K2 = "c4984901278f0b9b6eb15cd037c983b475ddee95"
+
+EVALUATION = (
+    DataSet(
+        name="geobench",
+        title="GeoBench, AP study",
+        licence="Apache-2.0",
+        rows=1_395,
+        counted_in="K2's README",
+        repository="davendw49/k2",
+        revision=_K2,
+        files=(("data/geobench/geobench_apstudy.json",), ("apstudy.jsonl",)),
+        mapping=Pairs(prompt=("stem",), response="answerKey"),
+    ),
+    DataSet(
+        name="geobench",
+        title="GeoBench, NPEE",
+        licence="Apache-2.0",
+        rows=183,
+        counted_in="K2's README",
+        repository="davendw49/k2",
+        revision=_K2,
+        files=(("data/geobench/geobench_npee.json",), ("npee_choice.jsonl",)),
+        layout="blocks",
+        mapping=Pairs(prompt=("question",), response="answer", keep=(("category", ("choice",)),)),
+        note="its file holds 182 choices",
+    ),
+)

@@ -1,0 +1,19 @@
+"""Out of domain: MMLU evaluates, nothing trains."""
+
+from lawcheck.corpus.sources.declare import DataSet
+from lawcheck.corpus.sources.mapping import Choices
+
+TRAIN: tuple[DataSet, ...] = ()
+
+EVALUATION = (
+    DataSet(
+        name="mmlu",
+        title="MMLU, test split",
+        licence="MIT",
+        rows=14_042,
+        counted_in="Hendrycks et al. 2021",
+        hub="cais/mmlu",
+        files=(("all/test-*.parquet",), ("test_full.jsonl.gz",)),
+        mapping=Choices("question", ("choices",), "answer"),
+    ),
+)
