@@ -203,7 +203,7 @@ def _option_marks(question: str) -> list[re.Match[str]]:
         if mark[1] == "A":
             run = [mark]
             for later in marks[start + 1 :]:
-                if later[1] == LETTERS[len(run)]:
+                if later[1] == LETTERS[len(run) : len(run) + 1]:
                     run.append(later)
             # Of equal runs the last: a stem may mention (A) before the options begin.
             best = run if len(run) >= len(best) else best
