@@ -93,8 +93,10 @@ def _config(
 ) -> dict[str, Any]:
     """The task file of the discipline's folder, else the harness's own definition."""
     config = harness_config(discipline, declared, path)
-    for key in ("dataset_path", "dataset_name", "dataset_kwargs"):
+    for key in ("dataset_path", "dataset_name", "dataset_kwargs", "fewshot_split"):
         config.pop(key, None)
+    # Corpora hold no worked examples: every task is asked without, whatever its own default.
+    config |= {"num_fewshot": 0, "fewshot_config": None}
     if declared.output == "generate":
         kwargs = dict(config.get("generation_kwargs") or {})
         kwargs["max_gen_toks"] = min(kwargs.get("max_gen_toks", max_new_tokens), max_new_tokens)
@@ -104,10 +106,12 @@ def _config(
 
 def harness_config(discipline: Discipline, declared: EvalTask, path: Path) -> dict[str, Any]:
     for folder in lawcheck.disciplines.__path__:
-        file = Path(folder) / discipline.name / "tasks" / f"{declared.name}.yaml"
-        if file.is_file():
-            return dict(load_yaml(file))
-    return harness_task(declared.name, path)
+        tasks = Path(folder) / discipline.name / "tasks"
+        # Tasks of one benchmark share a folder with their template.
+        for file in (tasks / f"{declared.name}.yaml", *tasks.glob(f"*/{declared.name}.yaml")):
+            if file.is_file():
+                return dict(load_yaml(file))
+    return harness_task(declared.name, path, extraction=declared.metric.partition(",")[2])
 
 
 def _dataset(rows: list[dict[str, Any]]) -> Callable[..., dict[str, datasets.Dataset]]:

@@ -37,14 +37,18 @@ NEEDS_PUNKT = frozenset(
 
 
 def harness_task(
-    name: str, data_files: Path | str | Mapping[str, str], max_new_tokens: int | None = None
+    name: str,
+    data_files: Path | str | Mapping[str, str],
+    max_new_tokens: int | None = None,
+    extraction: str = "",
 ) -> dict[str, Any]:
     """A task configuration that `TaskManager.load` and `ConfigurableTask` take.
 
     name: gsm8k, medmcqa, ifeval, mmlu (the harness's definitions) or one of our `slices_*` tasks.
     data_files: JSON lines to evaluate on, as a path or as {"test": path}; where they hold a
     column `task`, only the task's own rows are read. Zero-shot. max_new_tokens: limit of generated
-    answers (None: the definition's). Raises InputError for an unknown task or a missing file.
+    answers (None: the definition's). extraction: name of the definition's filter that reads the
+    answer, where another than ours is meant. Raises InputError for an unknown task or a missing file.
     """
     path = Path(data_files["test"] if isinstance(data_files, Mapping) else data_files)
     if not path.is_file():
@@ -62,7 +66,8 @@ def harness_task(
         "process_docs": rows_of(name),
     }
     if name in FILTERS:
-        config["filter_list"] = [f for f in config["filter_list"] if f["name"] == FILTERS[name]]
+        wanted = extraction or FILTERS[name]
+        config["filter_list"] = [f for f in config["filter_list"] if f["name"] == wanted]
     if name == "mmlu":
         config["description"] = MMLU_DESCRIPTION
     if name == "ifeval":
