@@ -87,7 +87,8 @@ def render_context(planner: Planner, layout: Layout, law: Law) -> RenderContext:
         scale_name=planner.scale.name,
         costs=planned_cost,
         bases=stages.bases_by_seed(planner.scale, law.base.base, planner.seeds),
-        measured=measured_seconds(planner, layout, law),
+        measured=measured_seconds(layout, law),
+        corpus=stages.read_json(layout.mixtures) if layout.mixtures.is_file() else None,
     )
 
 
@@ -99,14 +100,13 @@ def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> lis
     return render(law, context, layout.tables, figures / planner.scale.name)
 
 
-def measured_seconds(planner: Planner, layout: Layout, law: Law) -> dict[str, float]:
+def measured_seconds(layout: Layout, law: Law) -> dict[str, float]:
     """Training CPU seconds of an arm: its runs of a seed summed, then the mean over seeds."""
     path = layout.provenance(law.name)
     if not path.is_file():
         return {}
-    recorded = stages.read_json(path)["runs"]
     total: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for run_id, run in planner.law_runs(law).items():
-        if "cpu_seconds" in recorded.get(run_id, {}):
-            total[run.arm.name][run.seed] += recorded[run_id]["cpu_seconds"]
+    for run in stages.read_json(path)["runs"].values():
+        if "cpu_seconds" in run and "arm" in run:
+            total[run["arm"]][run["seed"]] += run["cpu_seconds"]
     return {arm: sum(by_seed.values()) / len(by_seed) for arm, by_seed in total.items()}

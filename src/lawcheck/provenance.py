@@ -72,9 +72,12 @@ def hardware() -> dict[str, Any]:
 
 def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[Run]) -> None:
     """results/<scale>/laws/<law>.provenance.json; merges what each run recorded of itself."""
-    from lawcheck.stages import read_json
+    from lawcheck.stages import bases_by_seed, read_json
 
     scale = planner.scale
+    runs = tuple(runs)
+    families = sorted({r.arm.base for r in runs})
+    manifest = read_json(layout.manifest)
     per_run: dict[str, Any] = {}
     for run in planner.with_experts(runs).values():
         path = layout.run(run.id) / "train.json"
@@ -87,7 +90,8 @@ def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[
                 "weights_sha256",
                 "diverged",
             )
-            per_run[run.id] = {key: record[key] for key in kept if key in record}
+            measured = {key: record[key] for key in kept if key in record}
+            per_run[run.id] = {"arm": run.arm.name, "seed": run.seed, **measured}
     content = {
         "law": law.name,
         "scale": scale.name,
@@ -97,8 +101,17 @@ def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[
         "hardware": hardware(),
         "generator": scale.corpus.frozen,
         "data": planner.data_digest,
-        "corpus": read_json(layout.manifest)["files"],
+        "settings": scale.model_dump(mode="json", exclude={"title", "plan", "seeds"}),
+        "bases": {
+            family: {str(s): b for s, b in bases_by_seed(scale, family, planner.seeds).items()}
+            for family in families
+        },
+        "corpus_identity": manifest.get("identity"),
+        "corpus": manifest["files"],
         "runs": per_run,
-        "cpu_seconds": round(sum(r.get("cpu_seconds", 0.0) for r in per_run.values()), 1),
+        **{
+            total: round(sum(r.get(total, 0.0) for r in per_run.values()), 1)
+            for total in ("cpu_seconds", "wall_seconds")
+        },
     }
     write_json(layout.provenance(law.name), content)
