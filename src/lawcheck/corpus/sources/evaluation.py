@@ -55,11 +55,16 @@ def chembench(data_set: DataSet, data: Path) -> list[Row]:
     rows = []
     for choice, where, _ in _choices(data_set, data):
         file = where.split(": ", 1)[1].split(",", 1)[0].split("_benchmark")[0]
-        # Folding would make one question of molecules that differ in their bonds only.
-        exact = " ".join(choice.question.split())
-        cluster = hashlib.sha256(exact.encode()).hexdigest()[:12]
-        rows.append(choice_row(f"chembench_{file.lower()}", choice, cluster=cluster))
+        rows.append(lettered_choice(choice, f"chembench_{file.lower()}"))
     return rows
+
+
+def lettered_choice(choice: Choice, task: str) -> Row:
+    """A question of ChemBench; its copies are those with the very same text."""
+    # Folding would make one question of molecules that differ in their bonds only.
+    exact = " ".join(choice.question.split())
+    cluster = hashlib.sha256(exact.encode()).hexdigest()[:12]
+    return choice_row(task, choice, cluster=cluster)
 
 
 def instructions(data_set: DataSet, data: Path) -> list[Row]:
@@ -100,7 +105,8 @@ def biotext_choice(row: Row, where: str, name: str) -> Row:
     options = tuple(asked[a + 3 : b].strip() for a, b in zip(starts, ends, strict=True))
     question = asked[: starts[0]].strip()
     choice = Choice(name, question, options, LETTERS.index(gold.group(1)))
-    return choice_row("mol_instructions_mcq", choice)
+    # The question as published is what the task asks: its options stand in the text.
+    return choice_row("mol_instructions_mcq", choice, asked=asked)
 
 
 def geobench_apstudy(data_set: DataSet, data: Path) -> list[Row]:

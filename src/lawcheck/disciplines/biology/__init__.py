@@ -21,7 +21,7 @@ DISCIPLINE = Discipline(
         ),
         "paper": World(
             source="lawcheck.disciplines.biology.paper",
-            tasks=(EvalTask(name="mol_instructions_choice", chance=0.25, cluster="cluster"),),
+            tasks=(EvalTask(name="mol_instructions_mcq", chance=0.25, cluster="cluster"),),
         ),
     },
 )
