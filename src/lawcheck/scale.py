@@ -113,13 +113,20 @@ class EvaluationSettings(Part):
 
 
 class Hardware(Part):
-    """Nothing here may change a result beyond rounding. micro_batch: samples per device step."""
+    """Nothing here may change a result beyond rounding. micro_batch: samples per device step.
+
+    nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for. memory_mb: per
+    node. minutes_per_run: of one training run on all of it.
+    """
 
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     micro_batch: int = Field(gt=0)
     evaluation_batch: int = Field(default=64, gt=0)
     gradient_checkpointing: bool = False
+    nodes: int = Field(default=1, ge=1)
+    gpus_per_node: int = Field(default=0, ge=0)
+    cpus_per_node: int = Field(default=1, ge=1)
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
     minutes_per_run: float = Field(default=1.0, gt=0)
