@@ -12,7 +12,7 @@ from typing import Any
 
 from lawcheck.corpus.real import geobench
 from lawcheck.corpus.real.files import AGAIN, Row
-from lawcheck.corpus.real.rows import Choice, choice_row
+from lawcheck.corpus.real.rows import Choice, choice_row, tidy
 from lawcheck.corpus.sources.evaluation import biotext_choice, lettered_choice
 from lawcheck.corpus.sources.mapping import Biotext, Choices
 from lawcheck.errors import InputError
@@ -21,11 +21,25 @@ _LETTERED = Choices("question", ("A", "B", "C", "D"), "answer")
 Read = Callable[[Row, str, str], Row | None]
 
 
-def repeated(documents: Iterable[Row]) -> list[Row]:
-    """Questions asked more than once with the same options: copies, and how many gold answers."""
-    return geobench.repeated(
-        Choice(d["id"], d["question"], tuple(d["choices"]), d["answer"]) for d in documents
-    )
+def repeated(documents: Iterable[Row], same: Callable[[str], str] = tidy) -> list[Row]:
+    """Questions asked more than once with the same options: copies, and how many gold answers.
+
+    same: texts that it makes equal are one text. White space only by default; with `fold` also
+    case and punctuation, which suits prose and would merge different formulas.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for document in documents:
+        key = tuple(map(same, (document["question"], *document["choices"])))
+        groups.setdefault(key, []).append(document)
+    return [
+        {
+            "question": group[0]["question"],
+            "copies": len(group),
+            "answers": len({same(d["choices"][d["answer"]]) for d in group}),
+        }
+        for group in groups.values()
+        if len(group) > 1
+    ]
 
 
 def _chembench(row: Row, where: str, name: str) -> Row:

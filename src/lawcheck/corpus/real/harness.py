@@ -48,7 +48,8 @@ def harness_task(
     data_files: JSON lines to evaluate on, as a path or as {"test": path}; where they hold a
     column `task`, only the task's own rows are read. Zero-shot. max_new_tokens: limit of generated
     answers (None: the definition's). extraction: name of the definition's filter that reads the
-    answer, where another than ours is meant. Raises InputError for an unknown task or a missing file.
+    answer, where another than ours is meant. Raises InputError for an unknown task or a missing
+    file.
     """
     path = Path(data_files["test"] if isinstance(data_files, Mapping) else data_files)
     if not path.is_file():
@@ -136,16 +137,26 @@ def _definition(name: str) -> dict[str, Any]:
     from lm_eval.tasks._yaml_loader import load_yaml
 
     if name in OWN:
-        package = importlib.import_module("lm_eval.tasks").__file__
-        assert package is not None
-        if name == "ifeval":
-            with _steady_ifeval():
-                return dict(load_yaml(Path(package).parent / OWN[name]))
-        return dict(load_yaml(Path(package).parent / OWN[name]))
+        return own_definition(name)
     ours = {p.stem: p for p in _our_folder().glob("*/tasks/slices_*.yaml")}
     if name not in ours:
         raise InputError(f"task {name!r}: unknown; {nearest(name, [*OWN, *ours])}")
     return dict(load_yaml(ours[name]))
+
+
+def own_definition(name: str) -> dict[str, Any]:
+    """The harness's definition of one of its tasks, functions resolved, nothing downloaded."""
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    with _steady_ifeval() if name == "ifeval" else contextlib.nullcontext():
+        return dict(load_yaml(definition_path(name)))
+
+
+def definition_path(name: str) -> Path:
+    """The file that defines a task of the harness, in the installed package."""
+    package = importlib.import_module("lm_eval.tasks").__file__
+    assert package is not None
+    return Path(package).parent / OWN[name]
 
 
 def _our_folder() -> Path:
