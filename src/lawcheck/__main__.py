@@ -287,6 +287,29 @@ def _tune(arguments: argparse.Namespace) -> None:
         print(line, flush=True)
 
 
+def _tasks(arguments: argparse.Namespace) -> None:
+    from lawcheck.benchmarks import local
+
+    if arguments.scores:
+        from lawcheck import discovery
+        from lawcheck.benchmarks.means import means_text, task_means
+        from lawcheck.scores import load_scores
+
+        table = load_scores(arguments.scores)
+        print(means_text(task_means(table, discovery.disciplines().values(), local.WORLD)))
+    elif arguments.data and arguments.out:
+        names = local.write_tasks(Path(arguments.data), Path(arguments.out))
+        print(f"lm_eval run --include_path {arguments.out} --tasks {','.join(names)}")
+    elif arguments.out:
+        raise InputError("tasks: --out without --data; name the folder of the released files")
+    elif arguments.data or arguments.list:
+        rows = local.report(Path(arguments.data)) if arguments.data else local.declared_tasks()
+        for row in rows:
+            print("  ".join(f"{key} {value}" for key, value in row.items()))
+    else:
+        print(local.task_folder())
+
+
 def _print_json(value: Any) -> None:
     import json
 
@@ -388,6 +411,14 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("tune", _tune, "search learning rates on the tuning split")
     sub.add_argument("--method", action="append", help="this method only (repeatable)")
     sub.add_argument("--out", default="reproduce/tuning", help="folder of the search record")
+
+    sub = verb("tasks", _tasks, "the folder for lm_eval --include_path", study=False)
+    sub.add_argument("--list", action="store_true", help="the paper's tasks and their settings")
+    sub.add_argument("--data", help="folder of released files: count items, copies, contradictions")
+    sub.add_argument("--out", help="with --data: write task files over those files here")
+    sub.add_argument(
+        "--scores", action="append", help="score table: tasks apart, macro and micro mean"
+    )
     return parser
 
 
