@@ -13,7 +13,7 @@ rule train:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=STUDY.scale.hardware.memory_mb,
+        **STUDY.resources(),
     params:
         study=STUDY_ARGUMENTS,
         runs=lambda wildcards: " ".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from lawcheck import discovery
 from lawcheck.base.shipped import shipped_hash
+from lawcheck.cluster import asked
 from lawcheck.design import Law
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
@@ -72,6 +73,19 @@ class Study:
         if not isinstance(recipe, BuiltBase) or shipped_hash(self.scale, base, seed):
             return None
         return str(self.layout.base(base, seed) / "base.json")
+
+    def resources(self, training: bool = True) -> dict[str, Any]:
+        """Resources of the rules that carry batches, as functions of wildcards and attempt."""
+        hardware = self.scale.hardware
+
+        def resource(name: str) -> Callable[..., Any]:
+            def of(wildcards: Any, attempt: int = 1) -> Any:
+                runs = len(self.batches[wildcards.batch].runs)
+                return asked(hardware, runs, attempt, training)[name]
+
+            return of
+
+        return {name: resource(name) for name in asked(hardware, 1, 1, training)}
 
     def score_inputs(self, law: str) -> list[str]:
         wanted = set(self.planner.law_runs(discovery.law(law)))
