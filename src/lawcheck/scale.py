@@ -115,8 +115,10 @@ class EvaluationSettings(Part):
 class Hardware(Part):
     """Nothing here may change a result beyond rounding. micro_batch: samples per device step.
 
-    nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for. memory_mb: per
-    node. minutes_per_run: of one training run on all of it.
+    nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
+    process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.
+    zero_stage: how DeepSpeed shards, `auto` for ZeRO-2 under adapters and ZeRO-3 under full
+    fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -127,9 +129,27 @@ class Hardware(Part):
     nodes: int = Field(default=1, ge=1)
     gpus_per_node: int = Field(default=0, ge=0)
     cpus_per_node: int = Field(default=1, ge=1)
+    zero_stage: Literal["auto", 2, 3] | None = None
+    attention: Literal["sdpa", "flash"] = "sdpa"
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
     minutes_per_run: float = Field(default=1.0, gt=0)
+
+    @property
+    def processes_per_node(self) -> int:
+        """One per device; where no GPU is named, one."""
+        return max(self.gpus_per_node, 1)
+
+    @property
+    def processes(self) -> int:
+        """Of one training run, over all its nodes."""
+        return self.nodes * self.processes_per_node
+
+    def stage(self, group: str) -> int | None:
+        """The ZeRO stage of a method of this group (Method.group); None without DeepSpeed."""
+        if self.zero_stage == "auto":
+            return 3 if group == "full" else 2
+        return self.zero_stage
 
 
 class PlanSettings(Part):
