@@ -127,7 +127,14 @@ def _corpus(arguments: argparse.Namespace) -> None:
     from lawcheck.plan import data_folder
 
     planner, layout = _study(arguments)
+    if arguments.lock:
+        from lawcheck.corpus.streamed import lock_sources
+
+        print(lock_sources(planner.scale))
+        return
     if arguments.report:
+        if _print_counts(planner.scale, layout):
+            return
         from lawcheck.corpus.decontaminate import report
 
         data = data_folder(planner.scale)
@@ -139,9 +146,23 @@ def _corpus(arguments: argparse.Namespace) -> None:
         for row in report(data):
             print("  ".join(f"{key} {value}" for key, value in row.items()))
         return
-    manifest = build_corpus(planner.scale, layout.corpus)
+    manifest = build_corpus(planner.scale, layout.corpus, arguments.accept)
     for name, entry in sorted(manifest["files"].items()):
         print(f"{entry['rows']:>8}  {name}")
+
+
+def _print_counts(scale: Any, layout: Layout) -> bool:
+    """The tables of a streamed corpus, from its manifest; False for other worlds."""
+    from lawcheck.plan import pinned_sources
+
+    if pinned_sources(scale) is None:
+        return False
+    from lawcheck.corpus.build import check_corpus
+    from lawcheck.corpus.sources.tables import count_table, removal_table
+
+    manifest = check_corpus(layout.corpus, scale)
+    print("\n".join((*count_table(manifest), "", *removal_table(manifest))))
+    return True
 
 
 def _base(arguments: argparse.Namespace) -> None:
@@ -349,6 +370,16 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("corpus", _corpus, "write the scale's corpus")
     sub.add_argument(
         "--report", action="store_true", help="text shared between training and evaluation"
+    )
+    sub.add_argument(
+        "--lock", action="store_true", help="fetch and pin public data sets (sources.lock.yaml)"
+    )
+    sub.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="SET",
+        help="accept this data set's row count although it is not the published one (repeatable)",
     )
 
     sub = verb("base", _base, "build base models that are not shipped")
