@@ -7,11 +7,13 @@ library and pandas only.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from importlib.resources import files
 
 import pandas as pd
 
+from lawcheck.arms import TUNED
 from lawcheck.design import Arm, Recipe
 from lawcheck.errors import InputError, nearest
 
@@ -48,6 +50,12 @@ def _printed(name: str) -> pd.DataFrame:
         return pd.read_csv(stream, dtype=str, keep_default_na=False)
 
 
+@functools.cache
+def _lines(name: str) -> list[dict[str, str]]:
+    """The rows of a printed table, cells as text; tables ask for hundreds of them."""
+    return [{str(k): str(v) for k, v in line.items()} for line in _printed(name).to_dict("records")]
+
+
 def printed(name: str) -> pd.DataFrame:
     """One table with every cell as it is printed; an empty cell is the empty string."""
     return _printed(name).copy()
@@ -73,20 +81,17 @@ def published_text(table: str, arm: Arm, column: str) -> str | None:
     table: a table of the main paper (`table2_if` to `table8_design`). column: a discipline,
     `average`, `general`, `out_of_domain`, `delta_m`, `trainable_share` or `gpu_hours`.
     """
-    frame = printed(table)
+    lines = _lines(table)
     wanted = COLUMNS.get(column, column)
     if table == "table2_if" and column == "average":
         wanted = "science"
     keys = _keys(table, arm)
-    if keys is None or wanted not in frame.columns:
+    if keys is None or wanted not in lines[0]:
         return None
-    chosen = frame
-    for key, value in keys.items():
-        chosen = chosen[chosen[key] == value]
+    chosen = [line for line in lines if all(line[k] == v for k, v in keys.items())]
     if len(chosen) > 1:
         raise InputError(f"published table {table!r}: {len(chosen)} rows fit arm {arm.name!r}")
-    text = chosen[wanted].iloc[0] if len(chosen) else ""
-    return text or None
+    return (chosen[0][wanted] or None) if chosen else None
 
 
 def published_value(table: str, arm: Arm, column: str) -> float | None:
@@ -111,7 +116,7 @@ def _keys(table: str, arm: Arm) -> dict[str, str] | None:
     if arm.each_alone and arm.method != "lora":
         return None
     method = "Discipline LoRA" if arm.each_alone else METHODS[arm.method]
-    departures = _departures(arm, arm.recipe)
+    departures = departures_of(arm)
     data = f"{100 * arm.recipe.fraction:g}"
     if table == "table3_final":
         return _keys_of_table_3(arm, arm.recipe, method, departures)
@@ -145,22 +150,41 @@ def _keys(table: str, arm: Arm) -> dict[str, str] | None:
 _IF_BASE = {"method": "Qwen 2.5"}
 
 
-def _departures(arm: Arm, recipe: Recipe) -> set[str]:
-    """In what an arm differs from the paper's plain setting of its method."""
+def departures_of(arm: Arm) -> frozenset[str]:
+    """In what an arm departs from the paper's plain setting of its method.
+
+    Some of `upsampling`, `general`, `size` (rank or number of experts), `variant`; the data
+    fraction is no departure. An arm that trains nothing departs in nothing.
+    """
     found = set()
-    if recipe.upsampling:
+    if arm.recipe is not None and arm.recipe.upsampling:
         found.add("upsampling")
-    if recipe.general_share:
+    if arm.recipe is not None and arm.recipe.general_share:
         found.add("general")
     if arm.choices.get("rank_multiple", 1) != 1 or arm.choices.get("experts", 5) != 5:
         found.add("size")
     if arm.choices.get("variant", "plain") != "plain":
         found.add("variant")
-    return found
+    return frozenset(found)
+
+
+def printed_share(arm: Arm) -> str | None:
+    """The printed trainable share of an arm's method and design, in percent, or None.
+
+    Only Table 3 prints shares, for one recipe a design; what trains does not depend on the data.
+    """
+    if arm.recipe is None:
+        return published_text("table3_final", arm, "trainable_share")
+    for recipe in (Recipe(), TUNED):
+        same = dataclasses.replace(arm, recipe=recipe)
+        text = published_text("table3_final", same, "trainable_share")
+        if text is not None:
+            return text
+    return None
 
 
 def _keys_of_table_3(
-    arm: Arm, recipe: Recipe, method: str, departures: set[str]
+    arm: Arm, recipe: Recipe, method: str, departures: frozenset[str]
 ) -> dict[str, str] | None:
     if recipe.fraction != 1.0 or arm.method not in ("full", "lora_moe", "lora"):
         return None
