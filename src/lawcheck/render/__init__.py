@@ -12,11 +12,11 @@ from lawcheck.atomic import atomic_file
 from lawcheck.design import Law
 from lawcheck.errors import InputError
 from lawcheck.render.context import RenderContext
-from lawcheck.render.grid import Table, csv_text, latex, markdown
+from lawcheck.render.grid import Grid, Table, csv_text, latex, markdown
 from lawcheck.render.registry import declaration, renderer, renderers
 from lawcheck.render.style import Picture, figure_bytes
 
-__all__ = ["RenderContext", "outputs", "render"]
+__all__ = ["RenderContext", "grids", "outputs", "pictures", "render"]
 
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("pdf", "png")
@@ -26,34 +26,48 @@ def render(law: Law, context: RenderContext, tables_dir: Path, figures_dir: Path
     """Write the tables and figures that `law` names, and those every law gets.
 
     Every law gets the table of its arms and, with a verdict, the forest plot of its hypotheses.
-    Everything is built before anything is written. Raises InputError for an arm without scores
-    and for an unknown table or figure.
+    Everything is built before anything is written. An arm without scores leaves empty cells and
+    a note that names the command; raises InputError where a table has nothing to show, and for an
+    unknown table or figure.
     """
     if context.law != law:
         raise InputError(
             f"render: law {law.name!r} with the context of {context.law.name!r}; give its own"
         )
     contents: dict[Path, bytes] = {}
-    for name in _wanted("tables", law.tables):
-        module = renderer("tables", name)
-        table, grid = module.TABLE, module.build(context)
-        stem = _stem(table, law)
+    for stem, (table, grid) in grids(law, context).items():
         for suffix, text in {
             "csv": csv_text(grid),
             "md": markdown(table, grid),
             "tex": latex(table, grid, stem),
         }.items():
             contents[tables_dir / f"{stem}.{suffix}"] = text.encode()
-    for name in _wanted("figures", law.figures):
-        module = renderer("figures", name)
-        if module.FIGURE.needs_verdict and context.verdict is None:
-            continue
-        for suffix, content in figure_bytes(module.build, context).items():
-            contents[figures_dir / f"{_stem(module.FIGURE, law)}.{suffix}"] = content
+    for stem, (_, files) in pictures(law, context).items():
+        for suffix, content in files.items():
+            contents[figures_dir / f"{stem}.{suffix}"] = content
     for path, content in contents.items():
         with atomic_file(path) as part:
             part.write_bytes(content)
     return sorted(contents)
+
+
+def grids(law: Law, context: RenderContext) -> dict[str, tuple[Table, Grid]]:
+    """The filled tables of a law, by the stem of their files."""
+    modules = [renderer("tables", n) for n in _wanted("tables", law.tables)]
+    return {_stem(m.TABLE, law): (m.TABLE, m.build(context)) for m in modules}
+
+
+def pictures(law: Law, context: RenderContext) -> dict[str, tuple[Picture, dict[str, bytes]]]:
+    """The drawn figures of a law, by the stem of their files: suffix -> bytes.
+
+    Figures that need a verdict are left out where there is none.
+    """
+    modules = [renderer("figures", n) for n in _wanted("figures", law.figures)]
+    return {
+        _stem(m.FIGURE, law): (m.FIGURE, figure_bytes(m.build, context))
+        for m in modules
+        if context.verdict is not None or not m.FIGURE.needs_verdict
+    }
 
 
 def outputs(law: Law, tables_dir: Path, figures_dir: Path) -> list[Path]:
@@ -71,4 +85,6 @@ def _wanted(kind: str, named: tuple[str, ...]) -> list[str]:
 
 
 def _stem(declared: Table | Picture, law: Law) -> str:
-    return f"{declared.name}_{law.name}" if declared.per_law else declared.name
+    """Files of different laws never share a name, also where a law borrows another's table."""
+    own = declared.law in ("", law.name) and not declared.per_law
+    return declared.name if own else f"{declared.name}_{law.name}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from lawcheck.design import Arm
-from lawcheck.errors import InputError
 from lawcheck.published import published_text
 from lawcheck.render.context import RenderContext
-from lawcheck.render.grid import Cell, Column, Row
+from lawcheck.render.grid import Cell, Column, Grid, Row
+from lawcheck.render.notes import notes
+from lawcheck.render.selection import fitting as fitting
+from lawcheck.render.selection import method_label as method_label
 from lawcheck.render.summary import Measure
 
 SHORT = {
@@ -44,63 +46,54 @@ def fixed(value: float | None, interval: str) -> Measure | None:
     )
 
 
+# How a cell is printed elsewhere: arm -> text, or None where it is not in print.
+Printed = Callable[[Arm], str | None]
+
+
 def row(
     context: RenderContext,
     columns: Sequence[Column],
     arm: Arm,
     label: str,
     block: str = "",
-    published_table: str | None = None,
+    published: str | Sequence[str] = (),
     measures: Mapping[str, Callable[[Arm], Measure | None]] | None = None,
+    printed: Mapping[str, Printed] | None = None,
 ) -> Row:
-    """Fill one arm's row. measures: column key -> how to measure it; default its accuracy."""
+    """Fill one arm's row.
+
+    published: the published tables, the first that holds a cell counts. measures: column key ->
+    how to measure it; default its accuracy. printed: column key -> its published text; default
+    the cell of the published tables.
+    """
+    tables = (published,) if isinstance(published, str) else tuple(published)
     cells = []
     for column in columns:
         how = (measures or {}).get(column.key)
         found = how(arm) if how else context.summary.accuracy(arm, column.key)
-        text = published_text(published_table, arm, column.key) if published_table else None
+        told = (printed or {}).get(column.key)
+        texts = [told(arm)] if told else [published_text(t, arm, column.key) for t in tables]
+        text = next((t for t in texts if t is not None), None)
         cells.append(Cell(measure=found, published=text))
-    return Row(label=label, arm=arm.name, cells=tuple(cells), block=block)
-
-
-def notes(context: RenderContext, rows: Sequence[Row]) -> tuple[str, ...]:
-    """What a reader must know about these rows: unscored items and diverged runs."""
-    found = []
-    unscored = max(
-        (c.measure.n_unscored for r in rows for c in r.cells if c.measure is not None), default=0
+    return Row(
+        label=label,
+        arm=arm.name,
+        cells=tuple(cells),
+        block=block,
+        scored=context.summary.scored(arm.name),
     )
-    if unscored:
-        found.append(f"Up to {unscored} (seed, item) cells of a number are unscored and left out.")
-    shown = {r.arm for r in rows}
-    diverged = dict.fromkeys(shown, 0)
-    for (arm, _), n in context.scores.diverged.items():
-        if arm in shown:
-            diverged[arm] += n
-    labels = {r.arm: r.label for r in rows}
-    lost = [f"{labels[a]} {n}" for a, n in sorted(diverged.items()) if n]
-    if lost:
-        found.append(f"Diverged runs, not in the means: {', '.join(lost)}.")
-    return tuple(found)
 
 
-def one(context: RenderContext, wanted_by: str, **wanted: object) -> Arm:
-    """The law's only arm with these attributes, recipe fields or design choices.
-
-    Raises InputError where none or several fit.
-    """
-    fits = [a for a in context.law.arms if all(_value(a, k) == v for k, v in wanted.items())]
-    if len(fits) != 1:
-        asked = ", ".join(f"{k}={v}" for k, v in wanted.items())
-        raise InputError(
-            f"{wanted_by}: law {context.law.name!r} declares {len(fits)} arms with {asked}, "
-            f"expected 1; declare it in the law, or leave the table out of its list"
-        )
-    return fits[0]
-
-
-def _value(arm: Arm, key: str) -> object:
-    if key in arm.choices:
-        return arm.choices[key]
-    if arm.recipe is not None and hasattr(arm.recipe, key):
-        return getattr(arm.recipe, key)
-    return getattr(arm, key, None)
+def filled(
+    context: RenderContext,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    said: Sequence[str] = (),
+) -> Grid:
+    """A grid of these rows with everything a reader must know about them; `said` stands first."""
+    return Grid(
+        columns=tuple(columns),
+        rows=tuple(rows),
+        scale=context.shown_scale,
+        notes=(*said, *notes(context, columns, rows)),
+    )

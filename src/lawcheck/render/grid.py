@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,16 +11,23 @@ import pandas as pd
 from lawcheck.render.summary import Measure
 
 MISSING = "\u2014"
+NO_SCORES = "no scores"
+COUNTS = "seeds \u00d7 items"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table's fixed part. per_law: one file for every law, named after it."""
+    """A table's fixed part. per_law: one file for every law, named after it.
+
+    law: whose results the file is named for; another law that names the table gets a file with
+    its own name appended, so that no law overwrites another's.
+    """
 
     name: str
     title: str
     caption: str
     per_law: bool = False
+    law: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +43,33 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What one row shows in one column. published: as printed, with its own digits."""
+    """What one row shows in one column. published: as printed, with its own digits.
+
+    remark: a word or two that stand behind the number.
+    """
 
     measure: Measure | None = None
     published: str | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """block: rows with the same block are compared with each other and set apart by a rule."""
+    """block: rows with the same block are compared with each other and set apart by a rule.
+
+    arm: its name; empty for a row over several arms. scored: whether there are any scores of it.
+    unit, decimals: of rows that measure something else than their columns say. best: whether the
+    highest mean of the block is marked.
+    """
 
     label: str
     arm: str
     cells: tuple[Cell, ...]
     block: str = ""
+    scored: bool = True
+    unit: str | None = None
+    decimals: int | None = None
+    best: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +94,7 @@ class Grid:
                         "row": row.label,
                         "arm": row.arm,
                         "column": column.key,
-                        "unit": column.unit,
+                        "unit": row.unit or column.unit,
                         "scale": self.scale,
                         "mean": m.value if m else None,
                         "low": m.low if m else None,
@@ -84,11 +105,17 @@ class Grid:
                         "unscored": m.n_unscored if m and m.n_items else None,
                         "published": cell.published,
                         "published_scale": self.published_scale if cell.published else None,
+                        "remark": cell.remark or None,
                     }
                 )
         frame = pd.DataFrame(lines)
         whole = ("seeds", "items", "unscored")
         return frame.astype(dict.fromkeys(whole, "Int64"))
+
+    @property
+    def counted(self) -> bool:
+        """Whether any row has seeds and items to name."""
+        return any(counts(row) != MISSING for row in self.rows)
 
     def best(self) -> set[tuple[int, int]]:
         """(row, column) of the highest mean of each block and marked column, as printed."""
@@ -99,7 +126,7 @@ class Grid:
             shown: dict[str, list[tuple[float, int]]] = {}
             for r, row in enumerate(self.rows):
                 m = row.cells[c].measure
-                if m is not None:
+                if m is not None and row.best:
                     shown.setdefault(row.block, []).append((round(m.value, column.decimals), r))
             for values in shown.values():
                 if len(values) > 1:
@@ -108,16 +135,18 @@ class Grid:
         return found
 
 
-def number(measure: Measure | None, column: Column, separator: str = " \u00b1 ") -> str:
+def number(measure: Measure | None, decimals: int) -> str:
     if measure is None:
         return MISSING
-    text = f"{measure.value:.{column.decimals}f}"
+    text = f"{measure.value:.{decimals}f}"
     half = measure.half
-    return text if half is None else f"{text}{separator}{half:.{column.decimals}f}"
+    return text if half is None else f"{text} \u00b1 {half:.{decimals}f}"
 
 
 def counts(row: Row) -> str:
     """Seeds x items of the row's widest measured cell."""
+    if not row.scored:
+        return NO_SCORES
     sizes = [
         (c.measure.n_items, c.measure.n_seeds) for c in row.cells if c.measure and c.measure.n_items
     ]
@@ -133,7 +162,8 @@ def csv_text(grid: Grid) -> str:
 
 
 def markdown(table: Table, grid: Grid) -> str:
-    head = ["", "seeds \u00d7 items", *(c.header for c in grid.columns)]
+    counted = grid.counted
+    head = ["", *[COUNTS] * counted, *(_plain(c.header) for c in grid.columns)]
     lines = [f"### {table.title}", "", _bar(head), _bar(["---", *["---:"] * (len(head) - 1)])]
     best = grid.best()
     block = ""
@@ -141,27 +171,34 @@ def markdown(table: Table, grid: Grid) -> str:
         if row.block and row.block != block:
             block = row.block
             lines.append(_bar([f"*{_plain(block)}*", *[""] * (len(head) - 1)]))
-        shown = [
-            f"**{n}**" if (r, c) in best else n
-            for c, n in enumerate(
-                number(cell.measure, column)
-                for cell, column in zip(row.cells, grid.columns, strict=True)
-            )
-        ]
-        lines.append(_bar([_plain(row.label), counts(row), *shown]))
+        shown = []
+        for c, (cell, column) in enumerate(zip(row.cells, grid.columns, strict=True)):
+            text = number(cell.measure, _decimals(row, column))
+            text = f"**{text}**" if (r, c) in best else text
+            shown.append(f"{text} ({_plain(cell.remark)})" if cell.remark else text)
+        lines.append(_bar([_plain(row.label), *[counts(row)] * counted, *shown]))
         if any(c.published for c in row.cells):
             other = [_plain(c.published or MISSING) for c in row.cells]
-            lines.append(_bar([f"*{_plain(grid.published_scale)}*", MISSING, *other]))
-    lines += ["", caption(table, grid), ""]
+            name = f"*{_plain(grid.published_scale)}*"
+            lines.append(_bar([name, *[MISSING] * counted, *other]))
+    lines += ["", _plain(caption(table, grid)), ""]
     return "\n".join(lines)
+
+
+def _decimals(row: Row, column: Column) -> int:
+    return column.decimals if row.decimals is None else row.decimals
 
 
 def _bar(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+MARKDOWN = {c: f"\\{c}" for c in "|*`[]"} | {"<": "&lt;", "\n": " "}
+
+
 def _plain(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
+    """Plain text for Markdown. Underscores inside words stay, so that names can be copied."""
+    return "".join(MARKDOWN.get(c, c) for c in text)
 
 
 def caption(table: Table, grid: Grid) -> str:
@@ -182,6 +219,10 @@ ESCAPES = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    # Behind the end of a line these would be read as its arguments.
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
     "\u0394": r"$\Delta$",
     "\u00d7": r"$\times$",
     "\u00b1": r"$\pm$",
@@ -193,16 +234,45 @@ ESCAPES = {
 }
 
 
+# Combining marks that LaTeX has an accent for.
+ACCENTS = {
+    "\u0300": "`",
+    "\u0301": "'",
+    "\u0302": "^",
+    "\u0303": "~",
+    "\u0308": '"',
+    "\u0327": "c",
+}
+
+
 def escape(text: str) -> str:
-    """Plain text for LaTeX, every special character included."""
-    return "".join(ESCAPES.get(c, c) for c in text)
+    """Plain text for LaTeX in ASCII, every special character included.
+
+    Accented Latin letters are kept; any other letter becomes its code point, so that it compiles.
+    """
+    # Two hyphens, as in an option, would join to a dash.
+    text = " ".join(text.split()).replace("--", "-\ufeff-").replace("--", "-\ufeff-")
+    return "".join(_escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    if character == "\ufeff":
+        return "{}"
+    if character in ESCAPES:
+        return ESCAPES[character]
+    if character.isascii():
+        return character
+    base, *marks = list(unicodedata.normalize("NFKD", character))
+    if base.isascii() and base.isalnum() and len(marks) <= 1 and set(marks) <= ACCENTS.keys():
+        return f"\\{ACCENTS[marks[0]]}{{{base}}}" if marks else base
+    return f"{{[}}U+{ord(character):04X}{{]}}"
 
 
 def latex(table: Table, grid: Grid, label: str) -> str:
-    """A table* environment; needs the package booktabs and no other."""
-    best = grid.best()
-    width = len(grid.columns) + 2
-    head = ["", "n", *(c.header for c in grid.columns)]
+    """A table* environment for an ordinary LaTeX document; needs booktabs and nothing else."""
+    best, counted = grid.best(), grid.counted
+    width = len(grid.columns) + 1 + counted
+    head = ["", *[COUNTS] * counted, *(c.header for c in grid.columns)]
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table*}[t]",
@@ -222,15 +292,15 @@ def latex(table: Table, grid: Grid, label: str) -> str:
                 "\\midrule",
                 f"\\multicolumn{{{width}}}{{@{{}}l}}{{\\textit{{{escape(block)}}}}} \\\\",
             ]
-        shown = [
-            _tex_number(cell.measure, column, (r, c) in best)
-            for c, (cell, column) in enumerate(zip(row.cells, grid.columns, strict=True))
-        ]
-        lines.append(_line([escape(row.label), escape(counts(row)), *shown]))
+        shown = []
+        for c, (cell, column) in enumerate(zip(row.cells, grid.columns, strict=True)):
+            text = _tex_number(cell.measure, _decimals(row, column), (r, c) in best)
+            shown.append(f"{text} ({escape(cell.remark)})" if cell.remark else text)
+        lines.append(_line([escape(row.label), *[escape(counts(row))] * counted, *shown]))
         if any(c.published for c in row.cells):
             other = [f"\\textit{{{escape(_minus(c.published or MISSING))}}}" for c in row.cells]
             name = f"\\quad\\textit{{{escape(grid.published_scale)}}}"
-            lines.append(_line([name, "", *other]))
+            lines.append(_line([name, *[""] * counted, *other]))
     lines += [
         "\\bottomrule",
         "\\end{tabular}",
@@ -250,10 +320,10 @@ def _minus(text: str) -> str:
     return "\u2212" + text[1:] if text[:1] == "-" else text
 
 
-def _tex_number(measure: Measure | None, column: Column, best: bool) -> str:
+def _tex_number(measure: Measure | None, decimals: int, best: bool) -> str:
     if measure is None:
         return escape(MISSING)
-    value = escape(_minus(f"{measure.value:.{column.decimals}f}"))
+    value = escape(_minus(f"{measure.value:.{decimals}f}"))
     value = f"\\textbf{{{value}}}" if best else value
     half = measure.half
-    return value if half is None else f"{value}{{\\tiny$\\pm${half:.{column.decimals}f}}}"
+    return value if half is None else f"{value}{{\\tiny$\\pm${half:.{decimals}f}}}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe and Ito (2008): told apart by every common kind of colour vision; with the markers below
@@ -53,13 +54,23 @@ RC: dict[Any, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure's fixed part. per_law: one file for every law, named after it."""
+    """A figure's fixed part. per_law: one file for every law, named after it.
+
+    law: whose results the file is named for; another law that names the figure gets a file with
+    its own name appended, so that no law overwrites another's.
+    """
 
     name: str
     title: str
     caption: str
     per_law: bool = False
+    law: str = ""
     needs_verdict: bool = False
+
+
+def hatched(axes: Axes, left: float, right: float) -> None:
+    """Mark a place on the x axis, full height, where scores are missing."""
+    axes.axvspan(left, right, facecolor="none", edgecolor=GREY, hatch="/////", linewidth=0.0)
 
 
 def figure_bytes(build: Callable[..., Figure], *arguments: Any) -> dict[str, bytes]:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from lawcheck.design import Arm, Discipline, RelativeGain
 from lawcheck.errors import InputError
 from lawcheck.estimators import estimate
-from lawcheck.evidence import Evidence, Stratum
-from lawcheck.scores import ROUTING, ScoreTable, task_places
-from lawcheck.stats import Estimate, router_information
+from lawcheck.evidence import Evidence, MissingScoresError, Stratum
+from lawcheck.scores import DISTINCT, ROUTING, ScoreTable, task_places
+from lawcheck.stats import Estimate, paired_t, router_information
 
 Floats = NDArray[np.float64]
 # Two-sided 95 %.
@@ -28,6 +28,7 @@ ALPHA = 0.025
 CROSSED = "crossed seeds and items"
 ITEMS_ONLY = "items only, one seed"
 SEEDS_ONLY = "seeds only, these items"
+SEEDS = "seeds only"
 NONE = "none"
 
 
@@ -85,20 +86,46 @@ class Summary:
         self.evidence = Evidence(scores=scores, places=places, law=law, bases=bases)
         self.accuracy = cache(self._accuracy)
         self.relative_gain = cache(self._relative_gain)
+        self.diversity = cache(self._diversity)
         self.routing = cache(self._routing)
 
-    def require(self, arms: Sequence[Arm], wanted_by: str) -> None:
-        """Raise InputError unless every arm has scores."""
-        known = set(self.scores.arms)
-        missing = [a.name for a in arms if a.name not in known]
-        if missing:
+    def scored(self, arm: str) -> bool:
+        """Whether an arm has scores of any task's items."""
+        return any(self.scores.seeds(arm, t) for t in self.scores.item_metric)
+
+    def require(self, arms: Sequence[Arm], wanted_by: str) -> tuple[Arm, ...]:
+        """The arms without scores, in the order given; what is there is shown all the same.
+
+        Raises InputError where no arm has any.
+        """
+        missing = tuple(a for a in arms if not self.scored(a.name))
+        if missing and len(missing) == len(arms):
             raise InputError(
-                f"{wanted_by}: no scores of arm {missing[0]!r} at scale {self.scale_name!r} "
-                f"({len(missing)} of {len(arms)} arms missing); {self.evidence.how}"
+                f"{wanted_by}: no scores of any of its {len(arms)} arms at scale "
+                f"{self.scale_name!r}, the first is {missing[0].name!r}; {self.evidence.how}"
             )
+        return missing
+
+    def lacking(self, arm: str) -> tuple[str, ...]:
+        """Disciplines of the average that other arms have scored items of, and this one has not."""
+        places = self.evidence.places
+        lost = {
+            place.discipline
+            for t in self.scores.item_metric
+            if (place := places.get(t)) and place.role == "average" and not self._items(arm, t)
+        }
+        return tuple(sorted(lost))
+
+    def _items(self, arm: str, task: str) -> set[int]:
+        """Seeds with at least one scored item of a task."""
+        seeds = self.scores.seeds(arm, task)
+        if not seeds:
+            return set()
+        blank = np.asarray(np.isnan(self.scores.cube(arm, task, seeds)).all(axis=1))
+        return {s for s, nothing in zip(seeds, blank.tolist(), strict=True) if not nothing}
 
     def _strata(self, arm: Arm, target: str, metric: str | None = None) -> tuple[Stratum, ...]:
-        """The target's tasks; none unless the arm has a seed with scores of all of them."""
+        """The target's tasks; none unless the arm has a seed with values of all of them."""
         inside = [
             t
             for t in self.scores.item_metric
@@ -107,7 +134,12 @@ class Summary:
         if not inside:
             return ()
         strata = self.evidence.strata(target)
-        seeds = [set(self.scores.seeds(arm.name, s.task, metric)) for s in strata]
+        seeds = [
+            self._items(arm.name, s.task)
+            if metric is None
+            else set(self.scores.seeds(arm.name, s.task, metric))
+            for s in strata
+        ]
         return strata if set.intersection(*seeds) else ()
 
     def _accuracy(self, arm: Arm, target: str) -> Measure | None:
@@ -121,8 +153,24 @@ class Summary:
         """delta-m in percent: mean over disciplines of the relative change of the accuracies."""
         if not (self._strata(arm, "average") and self._strata(reference, "average")):
             return None
-        found = estimate(RelativeGain(arm=arm, reference=reference), self.evidence).estimate
+        try:
+            found = estimate(RelativeGain(arm=arm, reference=reference), self.evidence).estimate
+        except MissingScoresError:
+            # Both have scores, but no seed in common.
+            return None
         return None if math.isnan(found.value) else measure(found, 1.0, SEEDS_ONLY)
+
+    def _diversity(self, arm: Arm) -> Measure | None:
+        """Distinct n-grams of an arm's training mixture, in percent of all; mean over seeds."""
+        per_seed: dict[int, list[float]] = {}
+        for task in sorted(t for t, metric in self.scores.measured if metric == DISTINCT):
+            seeds = self.scores.seeds(arm.name, task, DISTINCT)
+            if seeds:
+                cube = self.scores.cube(arm.name, task, seeds, DISTINCT)
+                for seed, values in zip(seeds, cube, strict=True):
+                    per_seed.setdefault(seed, []).extend(values[~np.isnan(values)].tolist())
+        means = [100 * float(np.mean(v)) for v in per_seed.values() if v]
+        return measure(paired_t(means), 1.0, SEEDS) if means else None
 
     def _routing(self, arm: Arm) -> Routing | None:
         """Mean routing probabilities per seed, disciplines in table order."""

@@ -8,32 +8,34 @@ from matplotlib.figure import Figure
 from lawcheck.design import Arm
 from lawcheck.published import published_value
 from lawcheck.render.context import RenderContext
-from lawcheck.render.style import GREY, MARKERS, SERIES, TWO_COLUMNS, Picture
+from lawcheck.render.style import GREY, MARKERS, SERIES, TWO_COLUMNS, Picture, hatched
 from lawcheck.render.tables.table_8 import design_arms, design_label
 
 FIGURE = Picture(
     name="figure_4c",
+    law="share_then_specialize",
     title="Figure 4 c. Designs of LoRA-MoE",
     caption=(
         "Average accuracy over the disciplines by design of LoRA-MoE and share of the training "
         "data. Left: measured here, mean and 95 % interval (seeds and items crossed); the dotted "
-        "line is the base model. Right: the published values, another scale, one run each and "
-        "therefore without an interval. The axes differ."
+        "line is the base model; hatched: no scores yet. Right: the published values, another "
+        "scale, one run each and therefore without an interval. The axes differ."
     ),
 )
+BASE = "base model"
 Groups = dict[float, list[tuple[str, Arm]]]
 
 
 def build(context: RenderContext) -> Figure:
     groups = design_arms(context, FIGURE.name)
     arms = [a for pairs in groups.values() for _, a in pairs]
-    context.summary.require([context.law.base, *arms], FIGURE.name)
+    context.summary.require(arms, FIGURE.name)
     designs = list(dict.fromkeys(v for pairs in groups.values() for v, _ in pairs))
     figure = Figure(figsize=(TWO_COLUMNS, 2.3), layout="constrained")
     ours, theirs = figure.subplots(1, 2)
     seeds = _ours(ours, context, groups, designs)
     _theirs(theirs, groups, designs)
-    ours.set_title(f"(c) measured, scale {context.shown_scale}, {seeds} seeds", loc="left")
+    ours.set_title(f"(c) measured, scale {context.shown_scale}, {seeds}", loc="left")
     theirs.set_title("(c) published, 7B, one run", loc="left")
     for axes in (ours, theirs):
         axes.set_xticks(range(len(designs)), [_wrapped(design_label(d)) for d in designs])
@@ -44,7 +46,8 @@ def build(context: RenderContext) -> Figure:
     ours.set_ylabel("Average accuracy")
     handles, labels = ours.get_legend_handles_labels()
     # matplotlib lists lines before error bars; the designs come first here.
-    handles, labels = [*handles[1:], *handles[:1]], [*labels[1:], *labels[:1]]
+    lines = sum(label == BASE for label in labels)
+    handles, labels = handles[lines:] + handles[:lines], labels[lines:] + labels[:lines]
     figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
     return figure
 
@@ -63,6 +66,8 @@ def _ours(axes: Axes, context: RenderContext, groups: Groups, designs: list[str]
         shown = [(designs.index(v), context.summary.accuracy(a, "average")) for v, a in pairs]
         points = [(x, m) for x, m in shown if m is not None]
         seeds |= {m.n_seeds for _, m in points}
+        for x in (x + _offset(k, len(groups)) for x, m in shown if m is None):
+            hatched(axes, x - 0.08, x + 0.08)
         axes.errorbar(
             [x + _offset(k, len(groups)) for x, _ in points],
             [m.value for _, m in points],
@@ -75,8 +80,11 @@ def _ours(axes: Axes, context: RenderContext, groups: Groups, designs: list[str]
         )
     base = context.summary.accuracy(context.law.base, "average")
     if base is not None:
-        axes.axhline(base.value, linestyle=":", color=GREY, label="base model")
-    return str(seeds.pop()) if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
+        axes.axhline(base.value, linestyle=":", color=GREY, label=BASE)
+    if not seeds:
+        return "no averages"
+    low, high = min(seeds), max(seeds)
+    return f"{low} to {high} seeds" if low < high else f"{low} seed{'s' * (low > 1)}"
 
 
 def _theirs(axes: Axes, groups: Groups, designs: list[str]) -> None:

@@ -13,19 +13,20 @@ from matplotlib.image import AxesImage
 from lawcheck.errors import InputError
 from lawcheck.render.columns import SHORT
 from lawcheck.render.context import RenderContext
-from lawcheck.render.style import TWO_COLUMNS, Picture
+from lawcheck.render.style import TWO_COLUMNS, Picture, hatched
 from lawcheck.render.summary import Routing
 from lawcheck.render.tables.table_8 import design_arms, design_label
 
 FIGURE = Picture(
     name="figure_5",
+    law="share_then_specialize",
     title="Figure 5. Routing by discipline",
     caption=(
         "Mean routing probability at the final feed-forward layer, over prompt tokens and then "
         "items, for each discipline and expert; rows sum to 1. Each panel is one run, the lowest "
         "seed, because expert numbers permute between seeds and must not be averaged. MI: mutual "
         "information of discipline and expert as a share of its maximum, mean over seeds and "
-        "range; it does not depend on the experts' numbers."
+        "range; it does not depend on the experts' numbers. Hatched: no routing recorded yet."
     ),
 )
 
@@ -34,28 +35,30 @@ def build(context: RenderContext) -> Figure:
     groups = design_arms(context, FIGURE.name)
     # The paper shows the full data; the largest fraction is that.
     pairs = groups[max(groups)]
-    context.summary.require([a for _, a in pairs], FIGURE.name)
-    panels = []
-    for variant, arm in pairs:
-        routing = context.summary.routing(arm)
-        if routing is None:
-            raise InputError(
-                f"{FIGURE.name}: arm {arm.name!r} has no routing probabilities for every "
-                f"discipline; evaluate it with the router recorded"
-            )
-        panels.append((design_label(variant), routing))
-    top = max(float(r.matrices[0].max()) for _, r in panels)
+    panels = [(design_label(variant), context.summary.routing(arm)) for variant, arm in pairs]
+    recorded = [r for _, r in panels if r is not None]
+    if not recorded:
+        raise InputError(
+            f"{FIGURE.name}: arm {pairs[0][1].name!r}, and every other, has no routing "
+            f"probabilities for every discipline; evaluate it with the router recorded, "
+            f"{context.summary.evidence.how}"
+        )
+    top = max(float(r.matrices[0].max()) for r in recorded)
     columns = min(len(panels), 4)
     lines = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(TWO_COLUMNS, 0.35 + 1.75 * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    images = [
-        _panel(axes, title, routing, top, first=k % columns == 0)
-        for k, (axes, (title, routing)) in enumerate(zip(grid.flat, panels, strict=False))
-    ]
-    bar = figure.colorbar(images[0], ax=grid, shrink=0.85, pad=0.01, aspect=25)
+    image = None
+    for k, (axes, (title, routing)) in enumerate(zip(grid.flat, panels, strict=False)):
+        if routing is None:
+            _empty(axes, title)
+        else:
+            first = k % columns == 0 or panels[k - 1][1] is None
+            image = _panel(axes, title, routing, top, first)
+    assert image is not None
+    bar = figure.colorbar(image, ax=grid, shrink=0.85, pad=0.01, aspect=25)
     bar.set_label("Routing probability")
     bar.outline.set_linewidth(0.5)
     return figure
@@ -89,6 +92,14 @@ def _panel(axes: Axes, title: str, routing: Routing, top: float, first: bool) ->
     seeds = f"{number} seeds" if number > 1 else "1 seed"
     axes.set_title(f"{title} ({seeds})\n{information_label(routing)}", fontsize=6.5)
     return image
+
+
+def _empty(axes: Axes, title: str) -> None:
+    hatched(axes, 0.0, 1.0)
+    axes.set_xlim(0.0, 1.0)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(f"{title}\nno routing recorded", fontsize=6.5)
 
 
 def information_label(routing: Routing) -> str:

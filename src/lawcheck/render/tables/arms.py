@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lawcheck.render.columns import INTERVALS, accuracy_columns, notes, row
+from lawcheck.render.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.render.context import RenderContext
 from lawcheck.render.grid import Column, Grid, Table
 
@@ -24,4 +24,4 @@ def build(context: RenderContext) -> Grid:
     ]
     columns = (*accuracy_columns(context), *companions)
     rows = tuple(row(context, columns, arm, arm.name) for arm in context.law.arms)
-    return Grid(columns=columns, rows=rows, scale=context.shown_scale, notes=notes(context, rows))
+    return filled(context, columns, rows)

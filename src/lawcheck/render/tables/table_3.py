@@ -8,16 +8,17 @@ from lawcheck.render.columns import (
     INTERVALS,
     PLANNED,
     accuracy_columns,
+    filled,
     fixed,
-    notes,
-    one,
     row,
 )
 from lawcheck.render.context import RenderContext
 from lawcheck.render.grid import Column, Grid, Table
+from lawcheck.render.selection import one
 
 TABLE = Table(
     name="table_3",
+    law="share_then_specialize",
     title="Table 3. The tuned recipe",
     caption=(
         "Accuracy of the original and the tuned fine-tuning. \u0394m: mean over disciplines of "
@@ -56,10 +57,8 @@ def build(context: RenderContext) -> Grid:
     rows = tuple(
         row(context, columns, arm, label, "", "table3_final", measures) for label, arm in arms
     )
-    said = notes(context, rows)
-    if context.measured:
-        said = ("CPU s: measured training time of one seed at this scale.", *said)
-    return Grid(columns=tuple(columns), rows=rows, scale=context.shown_scale, notes=said)
+    said = ["CPU s: measured training time of one seed at this scale."] if context.measured else []
+    return filled(context, columns, rows, said)
 
 
 def _arms(context: RenderContext) -> list[tuple[str, Arm]]:

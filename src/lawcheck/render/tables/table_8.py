@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lawcheck.design import Arm
 from lawcheck.errors import InputError
-from lawcheck.render.columns import INTERVALS, accuracy_columns, notes, row
+from lawcheck.render.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.render.context import RenderContext
 from lawcheck.render.grid import Grid, Table
 
 TABLE = Table(
     name="table_8",
+    law="share_then_specialize",
     title="Table 8. Designs of LoRA-MoE",
     caption="Accuracy of LoRA-MoE by design and share of the training data. " + INTERVALS,
 )
@@ -70,4 +71,4 @@ def build(context: RenderContext) -> Grid:
         for fraction, arms in groups.items()
         for variant, arm in arms
     )
-    return Grid(columns=columns, rows=rows, scale=context.shown_scale, notes=notes(context, rows))
+    return filled(context, columns, rows)

@@ -1,0 +1,98 @@
+"""What a reader must know about the rows of a table: what is missing, unscored or diverged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lawcheck.render.context import RenderContext
+from lawcheck.render.grid import Column, Row
+
+
+def notes(
+    context: RenderContext, columns: Sequence[Column], rows: Sequence[Row]
+) -> tuple[str, ...]:
+    """Sentences for the caption; those on missing scores name the command that makes them."""
+    return (
+        *_missing(context, rows),
+        *_gaps(context, columns),
+        *_unscored(rows),
+        *_diverged(context, rows),
+    )
+
+
+def _named(rows: Sequence[Row]) -> dict[str, str]:
+    """Arm -> how its first row is called, with the block where rows share a label."""
+    labels = [r.label for r in rows]
+    found: dict[str, str] = {}
+    for r in rows:
+        plain = labels.count(r.label) == 1 or not r.block
+        found.setdefault(r.arm, r.label if plain else f"{r.label} ({r.block})")
+    return {arm: name for arm, name in found.items() if arm}
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    shown = "; ".join(names[:most])
+    return f"{shown}; and {len(names) - most} more" if len(names) > most else shown
+
+
+def _missing(context: RenderContext, rows: Sequence[Row]) -> list[str]:
+    """Arms without scores, and arms that lack a discipline which others have."""
+    named, how = _named(rows), context.summary.evidence.how
+    diverged = {arm for arm, _ in context.scores.diverged}
+    lost = {r.arm for r in rows if not r.scored and r.arm} - diverged
+    found = []
+    if lost:
+        missing = [name for arm, name in named.items() if arm in lost]
+        found.append(
+            f"No scores yet of {len(missing)} of {len(named)} arms: {_listed(missing)}; {how}."
+        )
+    titles = {d.name: d.title for d in context.disciplines}
+    partial = [
+        f"{named[r.arm]} lacks {', '.join(titles.get(d, d) for d in lacking)}"
+        for r in {r.arm: r for r in rows if r.arm and r.scored}.values()
+        if (lacking := context.summary.lacking(r.arm))
+    ]
+    if partial:
+        found.append(f"No average without every discipline: {_listed(partial)}; {how}.")
+    return found
+
+
+def _gaps(context: RenderContext, columns: Sequence[Column]) -> list[str]:
+    """Disciplines and companions that no arm has scores of."""
+    found = []
+    evidence, keys = context.summary.evidence, {c.key for c in columns}
+    here = {
+        place.discipline: place.role
+        for t in context.scores.item_metric
+        if (place := evidence.places.get(t)) is not None
+    }
+    lost = [d.title for d in context.science if d.name not in here]
+    if lost and "average" in keys:
+        whole = len(context.science)
+        found.append(
+            f"No scores of {', '.join(lost)} in any arm: the average is of {whole - len(lost)} "
+            f"of {whole} disciplines, the published one of all; {evidence.how}."
+        )
+    for column in columns:
+        if column.key in ("general", "out_of_domain") and column.key not in here.values():
+            found.append(f"{column.header}: no scores in any arm; {evidence.how}.")
+    return found
+
+
+def _unscored(rows: Sequence[Row]) -> list[str]:
+    most = max(
+        (c.measure.n_unscored for r in rows for c in r.cells if c.measure is not None), default=0
+    )
+    if not most:
+        return []
+    return [f"Up to {most} (seed, item) cells of a number are unscored and left out."]
+
+
+def _diverged(context: RenderContext, rows: Sequence[Row]) -> list[str]:
+    named = _named(rows)
+    runs = dict.fromkeys(named, 0)
+    for (arm, _), n in context.scores.diverged.items():
+        if arm in runs:
+            runs[arm] += n
+    lost = [f"{named[a]} {n}" for a, n in runs.items() if n]
+    return [f"Diverged runs, not in the means: {', '.join(lost)}."] if lost else []
