@@ -10,7 +10,7 @@ rule evaluate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=STUDY.scale.hardware.memory_mb,
+        **STUDY.resources(training=False),
     params:
         study=STUDY_ARGUMENTS,
         runs=lambda wildcards: " ".join(
@@ -22,7 +22,8 @@ rule evaluate:
 
 rule collect:
     input:
-        lambda wildcards: STUDY.score_inputs(wildcards.law),
+        scores=lambda wildcards: STUDY.score_inputs(wildcards.law),
+        mixtures=f"{ROOT}/mixtures.json",
     output:
         f"{ROOT}/laws/{{law}}.scores.parquet",
     log:

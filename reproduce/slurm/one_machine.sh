@@ -79,7 +79,7 @@ SlurmdPidFile=$folder/slurmd.%n.pid
 SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/slurmd.%n.log
 SlurmctldPort=6817
-NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[6821-6822] CPUs=64 RealMemory=1000000 Gres=gpu:h100:8 State=UNKNOWN
+NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[6821-6822] CPUs=$(nproc) RealMemory=1000000 Gres=gpu:h100:8 State=UNKNOWN
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 CONF
     ln -sfn "$folder/slurm.conf" /etc/slurm/slurm.conf
