@@ -56,6 +56,7 @@ LAW = Law(
     ),
     source="Wang et al., section 4.1; Table 5, Figure 3",
     base=BASE,
+    tables=("table_5",),
     hypotheses=(
         Hypothesis(
             name="balance",

@@ -34,6 +34,7 @@ LAW = Law(
     source="Wang et al., section 4.2; Tables 2 and 6",
     base=BASE,
     shown=(*EVERY, FULL, FULL_ALIGNED, DISCIPLINE_LORA),
+    tables=("table_2", "table_6"),
     hypotheses=(
         Hypothesis(
             name="forget",

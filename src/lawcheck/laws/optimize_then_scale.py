@@ -33,6 +33,7 @@ LAW = Law(
     ),
     source="Wang et al., section 4.3; Table 7, Figure 4 a and b",
     base=BASE,
+    tables=("table_7",),
     hypotheses=(
         Hypothesis(
             name="rank",

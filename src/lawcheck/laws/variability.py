@@ -26,6 +26,7 @@ LAW = Law(
     ),
     source="Wang et al., section 4; Table 4, Figure 2",
     base=BASE,
+    tables=("table_1", "table_4"),
     hypotheses=(
         Hypothesis(
             name="rough",

@@ -9,8 +9,6 @@ from lawcheck.published import published_text
 from lawcheck.render.context import RenderContext
 from lawcheck.render.grid import Cell, Column, Grid, Row
 from lawcheck.render.notes import notes
-from lawcheck.render.selection import fitting as fitting
-from lawcheck.render.selection import method_label as method_label
 from lawcheck.render.summary import Measure
 
 SHORT = {
