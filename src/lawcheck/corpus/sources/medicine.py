@@ -73,7 +73,7 @@ TRAIN = (
     DataSet(
         name="medqa",
         title="MedQA (USMLE, four options), training split",
-        licence="MIT",
+        licence="MIT; CC BY 4.0 on the hub",
         rows=10_178,
         counted_in=APPENDIX,
         hub="GBaker/MedQA-USMLE-4-options",
