@@ -13,6 +13,26 @@ rule corpus:
         "lawcheck corpus {params.study} > {log} 2>&1"
 
 
+# Needs no accelerator and no base model: it runs beside the first training jobs.
+rule mixtures:
+    input:
+        f"{ROOT}/corpus/manifest.json",
+    output:
+        f"{ROOT}/mixtures.json",
+    log:
+        f"{ROOT}/logs/mixtures.log",
+    benchmark:
+        f"{ROOT}/benchmarks/mixtures.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=STUDY.scale.hardware.memory_mb,
+    params:
+        study=STUDY_ARGUMENTS,
+    shell:
+        "lawcheck mixtures {params.study} > {log} 2>&1"
+
+
 rule base:
     input:
         f"{ROOT}/corpus/manifest.json",

@@ -165,6 +165,16 @@ def _print_counts(scale: Any, layout: Layout) -> bool:
     return True
 
 
+def _mixtures(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery
+    from lawcheck.corpus.statistics import write_mixtures
+
+    planner, layout = _study(arguments)
+    found = write_mixtures(planner.scale, discovery.laws(), layout)
+    for label, entry in sorted(found["mixtures"].items()):
+        print(f"{entry['distinct_share']:.6f}  {sum(entry['rows'].values()):>8}  {label}")
+
+
 def _base(arguments: argparse.Namespace) -> None:
     from lawcheck.stages import build_bases
 
@@ -381,6 +391,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SET",
         help="accept this data set's row count although it is not the published one (repeatable)",
     )
+
+    verb("mixtures", _mixtures, "statistics of the corpus and n-gram diversity of every mixture")
 
     sub = verb("base", _base, "build base models that are not shipped")
     sub.add_argument("--base", default="default")

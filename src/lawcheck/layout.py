@@ -25,6 +25,11 @@ class Layout:
     def manifest(self) -> Path:
         return self.corpus / "manifest.json"
 
+    @property
+    def mixtures(self) -> Path:
+        """Statistics of the corpus and of every mixture."""
+        return self.root / "mixtures.json"
+
     def base(self, name: str, seed: int) -> Path:
         return self.root / "bases" / f"{name}-s{seed}"
 

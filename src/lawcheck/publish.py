@@ -13,7 +13,7 @@ from lawcheck.layout import Layout
 
 
 def publish(layout: Layout, laws: Sequence[Law], target: Path) -> Path:
-    """Scores, verdicts, provenance and tables to <target>/<scale>/, replacing what stood there.
+    """Scores, verdicts, provenance, mixtures and tables to <target>/<scale>/, all anew.
 
     Weights stay out. Raises InputError for a law that is not judged.
     """
@@ -32,5 +32,7 @@ def publish(layout: Layout, laws: Sequence[Law], target: Path) -> Path:
                     )
                 (part / "laws").mkdir(exist_ok=True)
                 shutil.copyfile(path, part / "laws" / path.name)
+        if layout.mixtures.is_file():
+            shutil.copyfile(layout.mixtures, part / layout.mixtures.name)
         shutil.copytree(layout.tables, part / "tables")
     return folder

@@ -11,7 +11,7 @@ from typing import Any
 from lawcheck import discovery
 from lawcheck.base.shipped import resolve_base, shipped_hash
 from lawcheck.corpus.build import check_corpus, training_rows
-from lawcheck.design import Law, Run
+from lawcheck.design import Law, Run, Score
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder
@@ -108,11 +108,15 @@ def evaluate(
 
 
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
-    """One score table for a law, from the score files of its runs."""
+    """One score table for a law, from the score files of its runs.
+
+    The n-gram diversity of the training mixture joins as one more row of each run.
+    """
     from lawcheck.provenance import write_provenance
     from lawcheck.score_files import concatenate
 
     runs = planner.law_runs(law)
+    measured = mixture_scores(planner.scale, layout, runs.values())
     files = []
     for run_id in runs:
         path = layout.run_scores(run_id)
@@ -123,9 +127,41 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
             )
         files.append(path)
     target = layout.law_scores(law.name)
-    concatenate(files, target)
+    concatenate(files, target, measured)
     write_provenance(planner, layout, law, runs.values())
     return target
+
+
+def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Score]:
+    """Share of distinct n-grams in the mixture of every run that is trained on one.
+
+    Runs on a single discipline train on no mixture. Raises InputError where the statistics are
+    missing or belong to another corpus.
+    """
+    from lawcheck.corpus.statistics import diversity, read_mixtures
+    from lawcheck.scores import DISTINCT
+
+    mixed = [
+        (run, run.arm.recipe)
+        for run in runs
+        if run.arm.recipe is not None and not run.arm.each_alone
+    ]
+    if not mixed:
+        return []
+    content = read_mixtures(scale, layout)
+    return [
+        Score(
+            run_id=run.id,
+            arm=run.arm.name,
+            seed=run.seed,
+            task="mixture",
+            item_id="train",
+            cluster="",
+            metric=DISTINCT,
+            value=diversity(content, recipe, scale),
+        )
+        for run, recipe in mixed
+    ]
 
 
 def bases_by_seed(scale: Scale, base: str, seeds: Iterable[int]) -> dict[int, str]:

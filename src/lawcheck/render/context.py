@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from lawcheck.design import Arm, Discipline, Law, Verdict
 from lawcheck.render.summary import Summary
@@ -21,8 +22,11 @@ class RenderContext:
 
     disciplines: in table order, companions included. world: which of their worlds was run.
     costs: `trainable_share` (%) or `gpu_hours` of an arm, planned at paper scale; None = not
-    known. bases: seed -> base model, where seeds share bases. measured: arm name -> CPU seconds
-    of training a seed, mean over seeds; may be empty.
+    known. families: an arm's `base` -> title of that family of base models; one that is not
+    named goes by its base. bases: seed -> base model, where seeds share bases. measured: arm name
+    -> CPU seconds of training a seed, mean over seeds; may be empty. corpus: content of the
+    scale's mixtures.json (lawcheck.corpus.statistics), None where there is none, as beside
+    somebody's own scores.
     """
 
     law: Law
@@ -32,8 +36,10 @@ class RenderContext:
     world: str
     scale_name: str
     costs: Callable[[Arm, str], float | None] = _unknown
+    families: Mapping[str, str] = field(default_factory=dict)
     bases: Mapping[int, str] | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
+    corpus: Mapping[str, Any] | None = None
 
     @property
     def shown_scale(self) -> str:

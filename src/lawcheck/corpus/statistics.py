@@ -1,0 +1,224 @@
+"""What a scale's corpus and its mixtures hold: the numbers of Table 1, and n-gram diversity.
+
+n-gram diversity of a mixture = distinct word n-grams / all word n-grams, over prompt and response
+of every training row, duplicates included; n-grams never cross samples. All n-grams are a sum
+over rows, each row counted as often as it occurs. Distinct n-grams are a union: they depend on
+which rows occur, not on how often, so that a duplicate lowers the share and never raises it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from lawcheck import versions
+from lawcheck.atomic import write_json
+from lawcheck.corpus.build import check_corpus
+from lawcheck.corpus.ngrams import Flags, Hashes, Numbers, Vocabulary, distinct_in, ngram_hashes
+from lawcheck.corpus.placed import Placed, PlacedShards, placed
+from lawcheck.corpus.recipe import Row
+from lawcheck.design import Law, Recipe
+from lawcheck.errors import InputError
+from lawcheck.layout import Layout
+from lawcheck.plan import realisable
+from lawcheck.scale import Scale
+
+# Fixed before any law was judged on it; another n is another measure.
+N = 4
+FIELDS = ("prompt", "response")
+# Rows encoded at a time.
+BLOCK = 20_000
+NEXT = "run: lawcheck mixtures --scale {scale}"
+
+
+def recipes_of(laws: Iterable[Law]) -> dict[str, Recipe]:
+    """Label -> recipe of every mixture that a law trains on; single disciplines are none.
+
+    Raises InputError where two recipes share a label.
+    """
+    found: dict[str, Recipe] = {}
+    for law in laws:
+        for arm in law.arms:
+            if arm.recipe is None or arm.each_alone:
+                continue
+            if found.setdefault(arm.recipe.label, arm.recipe) != arm.recipe:
+                raise InputError(
+                    f"law {law.name!r}: two recipes are called {arm.recipe.label!r}; give "
+                    f"upsampling targets in whole thousands"
+                )
+    return found
+
+
+def write_mixtures(scale: Scale, laws: Mapping[str, Law], layout: Layout) -> dict[str, Any]:
+    """Statistics of the corpus on disk and of every mixture of the laws that the scale can run.
+
+    Writes and returns the content of `layout.mixtures`. Raises InputError for a corpus that is
+    missing or damaged.
+    """
+    check_corpus(layout.corpus, scale)
+    recipes = recipes_of(realisable(scale, laws).values())
+    general = any(r.general_share for r in recipes.values())
+    content = {
+        "scale": scale.name,
+        "origin": _origin(scale, layout),
+        **statistics(placed(scale, layout.corpus, general), recipes),
+    }
+    write_json(layout.mixtures, content)
+    return content
+
+
+def read_mixtures(scale: Scale, layout: Layout) -> dict[str, Any]:
+    """What `write_mixtures` wrote for the corpus and the settings of now.
+
+    Raises InputError for a file that is missing, unreadable or made from something else.
+    """
+    step = NEXT.format(scale=scale.name)
+    path = layout.mixtures
+    if not path.is_file():
+        raise InputError(f"mixtures of scale {scale.name!r}: no {path.name} yet; {step}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        made_from = dict(content["origin"])
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+        raise InputError(f"{path.name}: not a file of mixture statistics; {step}") from None
+    for name, expected in _origin(scale, layout).items():
+        if made_from.get(name) != expected:
+            raise InputError(
+                f"{path.name}: made from another corpus ({name} {_short(made_from.get(name))}, "
+                f"expected {_short(expected)}); {step}"
+            )
+    return dict(content)
+
+
+def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> float:
+    """Share of distinct n-grams of a mixture. Raises InputError for one that is not there."""
+    mixtures = content["mixtures"]
+    if recipe.label not in mixtures:
+        raise InputError(
+            f"mixture {recipe.label!r}: not among the {len(mixtures)} mixtures of mixtures.json, "
+            f"which knows the laws of its day; {NEXT.format(scale=scale.name)}"
+        )
+    return float(mixtures[recipe.label]["distinct_share"])
+
+
+def _origin(scale: Scale, layout: Layout) -> dict[str, Any]:
+    """Everything that the statistics follow from."""
+    if not layout.manifest.is_file():
+        raise InputError(
+            f"corpus of scale {scale.name!r}: no manifest in {layout.corpus.name}/; "
+            f"run: lawcheck corpus --scale {scale.name}"
+        )
+    return {
+        "manifest": hashlib.sha256(layout.manifest.read_bytes()).hexdigest(),
+        "unique_below": scale.corpus.unique_below,
+        "recipes": versions.RECIPES,
+        "n": N,
+        "fields": list(FIELDS),
+    }
+
+
+def _short(value: object) -> str:
+    return str(value)[:12]
+
+
+def statistics(corpus: Placed | PlacedShards, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
+    """`disciplines`, `total` and `mixtures`, as plain data (docs/corpus.md names every key).
+
+    recipes: by label. Raises InputError for a mixture without a single n-gram.
+    """
+    vocabulary = Vocabulary()
+    texts = {name: _Text(vocabulary, rows) for name, rows in corpus.texts()}
+    counts = np.concatenate([t.counts for t in texts.values()])
+    starts = np.cumsum([0, *corpus.sizes.values()])
+    mixtures: dict[str, dict[str, Any]] = {}
+    supports: dict[bytes, Flags] = {}
+    support_of: dict[str, bytes] = {}
+    for label, recipe in recipes.items():
+        times = corpus.times(recipe)
+        total = int(times @ counts)
+        if not total:
+            raise InputError(
+                f"mixture {label!r}: no sample has {N} words, so it has no {N}-grams; "
+                f"train on longer samples"
+            )
+        rows = [int(part.sum()) for part in np.split(times, starts[1:-1])]
+        mixtures[label] = {
+            "rows": {name: n for name, n in zip(texts, rows, strict=True) if n},
+            "ngrams": total,
+        }
+        # Mixtures of the same rows share their distinct n-grams, however often a row occurs.
+        support_of[label] = hashlib.sha256(np.packbits(times > 0).tobytes()).digest()
+        supports.setdefault(support_of[label], times > 0)
+    blocks = [b for t in texts.values() for b in t.hashes]
+    distinct = dict(
+        zip(supports, distinct_in(blocks, counts, list(supports.values())), strict=True)
+    )
+    for label, entry in mixtures.items():
+        entry["distinct_ngrams"] = distinct[support_of[label]]
+        entry["distinct_share"] = entry["distinct_ngrams"] / entry["ngrams"]
+    science_texts = {name: texts[name] for name in corpus.disciplines}
+    return {**_table(science_texts, len(vocabulary), corpus.unique_below), "mixtures": mixtures}
+
+
+class _Text:
+    """Counted words of one discipline's rows.
+
+    hashes: its n-grams, row after row, in blocks. counts: n-grams per row. words: of all rows.
+    holders: by word number, how many rows hold the word; words numbered later are left out.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, rows: Iterable[Row]) -> None:
+        self.words = 0
+        self.holders: Numbers = np.zeros(0, dtype=np.int64)
+        self.hashes: list[Hashes] = []
+        counts: list[Numbers] = [np.zeros(0, dtype=np.int64)]
+        waiting = iter(rows)
+        while block := list(itertools.islice(waiting, BLOCK)):
+            numbers, lengths = vocabulary.encode(block)
+            self.words += len(numbers)
+            self._count_holders(numbers, lengths, len(vocabulary))
+            hashes, per_row = ngram_hashes(vocabulary.hashes[numbers], lengths, N)
+            self.hashes.append(hashes)
+            counts.append(per_row)
+        self.counts = np.concatenate(counts)
+
+    @property
+    def samples(self) -> int:
+        return len(self.counts)
+
+    def _count_holders(self, numbers: Numbers, lengths: Numbers, size: int) -> None:
+        row_of = np.repeat(np.arange(len(lengths)), lengths)
+        once = np.unique(row_of * size + numbers) % size
+        grown = np.bincount(once, minlength=size)
+        grown[: len(self.holders)] += self.holders
+        self.holders = grown
+
+
+def _table(texts: Mapping[str, _Text], n_words: int, unique_below: int) -> dict[str, Any]:
+    """The rows of Table 1: samples, percent, words per sample, discipline-specific words."""
+    holders = {name: np.pad(t.holders, (0, n_words - len(t.holders))) for name, t in texts.items()}
+    everywhere = np.sum(list(holders.values()), axis=0)
+    samples = sum(t.samples for t in texts.values())
+    lines = {}
+    for name, text in texts.items():
+        elsewhere = everywhere - holders[name]
+        specific = (holders[name] > 0) & (elsewhere < unique_below)
+        lines[name] = {
+            "samples": text.samples,
+            "percent": 100 * text.samples / samples,
+            "average_words": text.words / text.samples,
+            "unique_tokens": int(specific.sum()),
+        }
+    total = {
+        "samples": samples,
+        "percent": 100.0,
+        "average_words": sum(t.words for t in texts.values()) / samples,
+        # As in the published table the total is the sum: a word may be rare in two disciplines.
+        "unique_tokens": sum(line["unique_tokens"] for line in lines.values()),
+    }
+    return {"disciplines": lines, "total": total}
