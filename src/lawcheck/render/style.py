@@ -43,6 +43,7 @@ RC: dict[Any, Any] = {
     "ytick.major.width": 0.6,
     "lines.linewidth": 1.0,
     "lines.markersize": 4.5,
+    "hatch.linewidth": 0.6,
     "legend.frameon": False,
     # TrueType outlines, so that text in the PDF stays text and every font is embedded.
     "pdf.fonttype": 42,

@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 from lawcheck.errors import InputError
 from lawcheck.render.columns import SHORT
 from lawcheck.render.context import RenderContext
+from lawcheck.render.drawing import gap_notes, write_notes
 from lawcheck.render.style import TWO_COLUMNS, Picture, hatched
 from lawcheck.render.summary import Routing
 from lawcheck.render.tables.table_8 import design_arms, design_label
@@ -46,7 +47,8 @@ def build(context: RenderContext) -> Figure:
     top = max(float(r.matrices[0].max()) for r in recorded)
     columns = min(len(panels), 4)
     lines = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(TWO_COLUMNS, 0.35 + 1.75 * lines), layout="constrained")
+    figure = Figure(figsize=(TWO_COLUMNS, 0.55 + 1.75 * lines), layout="constrained")
+    figure.suptitle(f"measured, scale {context.shown_scale}", fontsize=8, x=0.01, ha="left")
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
@@ -61,6 +63,7 @@ def build(context: RenderContext) -> Figure:
     bar = figure.colorbar(image, ax=grid, shrink=0.85, pad=0.01, aspect=25)
     bar.set_label("Routing probability")
     bar.outline.set_linewidth(0.5)
+    write_notes(figure, gap_notes(context, {a: design_label(v) for v, a in pairs}))
     return figure
 
 
