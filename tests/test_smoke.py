@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lawcheck.scores import MEASUREMENTS
+
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = "law_share_then_specialize"
 
@@ -118,7 +120,7 @@ def test_every_run_left_scores_for_every_item(study):
     import pandas as pd
 
     scores = pd.read_parquet(study / f"results/smoke/laws/{TARGET[4:]}.scores.parquet")
-    items = scores[~scores.metric.isin(["routing_probability", "diverged"])]
+    items = scores[~scores.metric.isin(MEASUREMENTS)]
     per_run = items.groupby(["run_id", "task"], observed=True).size()
     assert (per_run == 20).all()
     assert items.value.between(0, 1).all()

@@ -71,7 +71,7 @@ def _points(
     everything = [*ours.values(), *published.values()]
     if everything:
         # Room for the labels to the right of the last mark.
-        axes.set_xlim(min(everything) / 2, max(everything) * 8)
+        axes.set_xlim(min(everything) / 2, max(everything) * 10)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", linewidth=0.4, color="#DDDDDD")
     axes.set_axisbelow(True)
