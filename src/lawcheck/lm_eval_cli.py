@@ -1,16 +1,18 @@
-"""lm-evaluation-harness with LoRA-MoE adapters known to it.
+"""lm-evaluation-harness with LoRA-MoE adapters and the faster model class known to it.
 
     python -m lawcheck.lm_eval_cli run --model hf \
         --model_args pretrained=BASE,peft=ADAPTER --tasks TASK --include_path FOLDER
 
 takes lm_eval's own arguments: plain `lm_eval` cannot load such an adapter, because nothing tells
-peft of the method before the folder is read.
+peft of the method before the folder is read. `--model lawcheck-hf` is faster than `hf`, and keeps
+the tokenizer of bases that were built here (see lawcheck.base.tokenizer).
 """
 
 from __future__ import annotations
 
 
 def main() -> None:
+    import lawcheck.evaluation.model  # noqa: F401  (registers lawcheck-hf)
     from lawcheck.methods import lora_moe
 
     lora_moe.register()

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from lawcheck import discovery
 from lawcheck.base.rows import Sample, collate
-from lawcheck.base.tokenizer import EOS, encode_samples
+from lawcheck.base.tokenizer import EOS, encode_samples, load_tokenizer
 from lawcheck.disciplines.general.constraints import follows
 from lawcheck.proxy_world import choice_prompt
 from lawcheck.scale import Scale
@@ -31,7 +31,7 @@ def score_base(
     Multiple choice by the log-likelihood of the option; math by greedy generation and exact
     match of what follows `####`; instructions by their checkers, all of a prompt's together.
     """
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     scores = {}
     for name, discipline in discovery.disciplines().items():

@@ -1,16 +1,19 @@
 """Tokenizers of the built bases: whole words at proxy scale, byte-level BPE on real text.
 
-Both share special tokens and chat template, and both survive AutoTokenizer beside a Llama
-config (a Qwen2 config would silently replace them by Qwen's own tokenizer class).
+Both share special tokens and chat template. Read them back with `load_tokenizer`: beside a Qwen2
+config AutoTokenizer silently replaces them by Qwen's own tokenizer class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from lawcheck.base.shipped import RECORD
 from lawcheck.errors import InputError
 
 EOS, PAD, UNKNOWN = "<|endoftext|>", "<|pad|>", "<|unk|>"
@@ -75,6 +78,23 @@ def _wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     )
     wrapped.chat_template = CHAT_TEMPLATE
     return wrapped
+
+
+def load_tokenizer(model: Path | str, revision: str = "main") -> Any:
+    """The tokenizer of a model: a folder, or a hub's name with its revision.
+
+    For a built base it is the saved one, whatever the architecture: AutoTokenizer goes by the
+    model type first, and takes Qwen2Tokenizer for qwen2 even where the folder names another
+    class.
+    """
+    if is_built(model):
+        return PreTrainedTokenizerFast.from_pretrained(model)
+    return AutoTokenizer.from_pretrained(model, revision=revision)
+
+
+def is_built(model: Path | str) -> bool:
+    """Whether this is the folder of a base that was built here."""
+    return (Path(model) / RECORD).is_file()
 
 
 def encode_samples(

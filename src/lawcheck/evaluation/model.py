@@ -25,6 +25,7 @@ from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from torch import Tensor
 
+from lawcheck.base.tokenizer import is_built, load_tokenizer
 from lawcheck.output_head import logits_at
 
 Request = tuple[tuple[str, str], list[int], list[int]]
@@ -38,6 +39,11 @@ class PrefixSharingLM(HFLM):
         super().__init__(*args, **kwargs)
         self._encoded: dict[tuple[Any, ...], list[int]] = {}
         self._ending: dict[str, Tensor] = {}
+
+    def _create_tokenizer(self, pretrained: Any, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
+        if not tokenizer and isinstance(pretrained, str) and is_built(pretrained):
+            tokenizer = load_tokenizer(pretrained)
+        super()._create_tokenizer(pretrained, tokenizer, *args, **kwargs)
 
     def exchange(self, model: Any) -> None:
         """Go on with another model of the same tokenizer and architecture."""

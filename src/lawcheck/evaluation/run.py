@@ -14,9 +14,10 @@ from typing import Any
 
 import lm_eval
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, logging
+from transformers import AutoModelForCausalLM, logging
 
 from lawcheck import discovery
+from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.design import Discipline, Score
 from lawcheck.errors import InputError
 from lawcheck.evaluation.model import PrefixSharingLM
@@ -100,7 +101,7 @@ def _evaluate_on_base(
     split: str,
 ) -> None:
     hardware = scale.hardware
-    tokenizer = AutoTokenizer.from_pretrained(folder, revision=revision)
+    tokenizer = load_tokenizer(folder, revision)
     base = AutoModelForCausalLM.from_pretrained(
         folder, revision=revision, dtype=getattr(torch, hardware.precision)
     )

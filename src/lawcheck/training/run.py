@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, logging
+from transformers import AutoModelForCausalLM, logging
 
 from lawcheck import discovery
 from lawcheck.atomic import atomic_folder, write_json
+from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.cost import adapter_settings
 from lawcheck.design import Run
 from lawcheck.errors import InputError
@@ -81,7 +82,7 @@ def _train(
     began, cpu_began = time.monotonic(), time.process_time()
     training, hardware = scale.training, scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, _world_size())
-    tokenizer = AutoTokenizer.from_pretrained(base_folder, revision=_revision(run, scale))
+    tokenizer = load_tokenizer(base_folder, _revision(run, scale))
     encoded = data.encode(tokenizer, rows, training.max_length)
     batches = data.MicroBatches(
         encoded, run.seed, training.batch_size, accumulation * _world_size()
