@@ -57,6 +57,7 @@ LAW = Law(
     source="Wang et al., section 4.1; Table 5, Figure 3",
     base=BASE,
     tables=("table_5",),
+    figures=("figure_3",),
     hypotheses=(
         Hypothesis(
             name="balance",

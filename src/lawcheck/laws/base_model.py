@@ -27,6 +27,7 @@ LAW = Law(
     ),
     source="Wang et al., appendix C; Figures 1 B and 6",
     base=BEFORE[0],
+    figures=("figure_1b", "figure_6"),
     hypotheses=(
         Hypothesis(
             name="gain",

@@ -34,6 +34,7 @@ LAW = Law(
     source="Wang et al., section 4.3; Table 7, Figure 4 a and b",
     base=BASE,
     tables=("table_7",),
+    figures=("figure_4a", "figure_4b"),
     hypotheses=(
         Hypothesis(
             name="rank",

@@ -27,7 +27,7 @@ LAW = Law(
     source="Wang et al., section 4; Table 4, Figure 2",
     base=BASE,
     tables=("table_1", "table_4"),
-    figures=("figure_1a", "figure_1c"),
+    figures=("figure_1a", "figure_1c", "figure_2"),
     hypotheses=(
         Hypothesis(
             name="rough",

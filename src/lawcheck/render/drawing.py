@@ -17,7 +17,7 @@ from lawcheck.design import Arm
 from lawcheck.render.context import RenderContext
 from lawcheck.render.selection import method_label
 from lawcheck.render.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY
-from lawcheck.render.summary import Measure
+from lawcheck.render.summary import ITEMS_ONLY, Measure
 
 PUBLISHED = "published, 7B, one run"
 # Characters of a note that fit beside each other over two columns.
@@ -165,7 +165,10 @@ def percent(fraction: float) -> str:
 
 
 def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
-    """What is hatched and why, and which runs diverged. named: arm -> how the figure calls it."""
+    """What a reader must know: what is hatched and why, diverged runs, what intervals leave out.
+
+    named: arm -> how the figure calls it.
+    """
     summary = context.summary
     diverged: dict[str, int] = {}
     for (arm, _), n in context.scores.diverged.items():
@@ -185,13 +188,30 @@ def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
         if a not in lost and (lacking := summary.lacking(a.name))
     ]
     if partial:
-        found.append(f"Hatched: no average without every discipline: {_listed(partial)}.")
+        found.append(
+            f"Hatched: scores missing, and no average without every discipline: {_listed(partial)}."
+        )
     some = [f"{named[a]} {diverged[a.name]}" for a in named if a.name in diverged and a not in lost]
     if some:
         found.append(f"Diverged runs, not in the means: {_listed(some)}.")
-    if any(summary.accuracy(a, "average") is not None for a in named):
-        found += [f"Average: {gap}." for gap in summary.evidence.gaps("average")]
-    return found
+    shown = [m for a in named if (m := summary.accuracy(a, "average")) is not None]
+    if any(m.interval == ITEMS_ONLY for m in shown):
+        found.append("Intervals of a single seed cover items only, not a new training run.")
+    return [*found, *_unmeasured(context)]
+
+
+def _unmeasured(context: RenderContext) -> list[str]:
+    """Disciplines that no arm has scores of, which the average leaves out."""
+    places = context.summary.evidence.places
+    here = {p.discipline for t in context.scores.item_metric if (p := places.get(t)) is not None}
+    lost = [d.title for d in context.science if d.name not in here]
+    if not lost:
+        return []
+    return [
+        f"No scores of {', '.join(lost)} in any arm: the average is of "
+        f"{len(context.science) - len(lost)} of {len(context.science)} disciplines, the published "
+        f"one of all."
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ def build(context: RenderContext) -> Figure:
         axes.margins(y=0.12)
         light_grid(axes)
     levels.set_ylabel("Average accuracy")
-    gains.set_ylabel("Gain of the average (points)")
+    gains.set_ylabel("Gain (points)")
     seeds = seeds_text(context.summary.accuracy(a, "average") for a in labels)
     levels.set_title(f"(B) measured, scale {context.shown_scale}, {seeds}", loc="left")
     gains.set_title("(B) after less before", loc="left")

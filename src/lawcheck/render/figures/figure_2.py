@@ -75,6 +75,7 @@ def build(context: RenderContext) -> Figure:
         _column(panels[:, k].tolist(), title, list(targets), curves, draw)
     for axes, title in zip(panels[:, 0], targets.values(), strict=True):
         axes.set_ylabel(title)
+    figure.align_ylabels(panels[:, 0])
     handles = [legend_handle(looks[n], n, joined=len(c) > 1) for n, c in curves.items()]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), handlelength=3.2)
     named = {a: f"{n} {percent(f)}" for n, curve in curves.items() for f, a in curve}
@@ -100,6 +101,8 @@ def _column(
         values = draw(axes, target)
         if values:
             reach[axes] = (min(values), max(values))
+        else:
+            axes.set_yticks([])
         light_grid(axes)
     height = 1.1 * max((high - low for low, high in reach.values()), default=1.0) or 0.1
     for axes, (low, high) in reach.items():

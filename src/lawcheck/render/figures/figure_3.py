@@ -37,11 +37,11 @@ FIGURE = Picture(
         "Mixtures in which scarce disciplines are upsampled to 100K or 300K samples (at paper "
         "size), by duplicating samples at random (diverse) or only those with discipline-specific "
         "tokens (unique). A: distinct n-grams of the training text, in percent of all. A, B: "
-        "average accuracy against that diversity, mixtures numbered as in A; rho: Spearman's rank "
-        "correlation over mixtures, mean of the methods named, with the one-sided p of permuted "
-        "mixtures, unadjusted. B: change of the average against no upsampling, measured (paired "
-        "over seeds and items) and published (another scale, one run each, no interval; the axes "
-        "differ). Bars: 95 % intervals. Hatched: no scores, or no diversity recorded."
+        "average accuracy against that diversity, mixtures numbered as in A; \u03c1: Spearman's "
+        "rank correlation over mixtures, mean of the methods named, with the one-sided p of "
+        "permuted mixtures, unadjusted. B: change of the average against no upsampling, measured "
+        "(paired over seeds and items) and published (another scale, one run each, no interval; "
+        "the axes differ). Bars: 95 % intervals. Hatched: no scores, or no diversity recorded."
     ),
 )
 LOOK_OF_MIXTURES = Look(BLACK, "o")
@@ -191,7 +191,7 @@ def _correlations(context: RenderContext) -> list[str]:
         text = "not estimated"
         if value is not None:
             text = f"{value.value:+.2f}, p {value.p_greater:.2f}".replace("-", "\u2212")
-        found.append(f"rho {text} ({names})")
+        found.append(f"\u03c1 {text} ({names})")
     return found
 
 
