@@ -12,11 +12,12 @@ from lawcheck.atomic import atomic_file
 from lawcheck.design import Law
 from lawcheck.errors import InputError
 from lawcheck.render.context import RenderContext
-from lawcheck.render.grid import Grid, Table, csv_text, latex, markdown
+from lawcheck.render.grid import Grid, Table, csv_text, markdown
+from lawcheck.render.latex import latex
 from lawcheck.render.registry import declaration, renderer, renderers
 from lawcheck.render.style import Picture, figure_bytes
 
-__all__ = ["RenderContext", "grids", "outputs", "pictures", "render"]
+__all__ = ["RenderContext", "declarations", "grids", "outputs", "pictures", "render"]
 
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("pdf", "png")
@@ -70,12 +71,21 @@ def pictures(law: Law, context: RenderContext) -> dict[str, tuple[Picture, dict[
     }
 
 
-def outputs(law: Law, tables_dir: Path, figures_dir: Path) -> list[Path]:
-    """The files that `render` writes for a judged law, before anything is built."""
+def declarations(law: Law) -> dict[str, Table | Picture]:
+    """The fixed parts of a judged law's tables and figures, by the stem of their files."""
     tables = [renderer("tables", n).TABLE for n in _wanted("tables", law.tables)]
     figures = [renderer("figures", n).FIGURE for n in _wanted("figures", law.figures)]
-    paths = [tables_dir / f"{_stem(t, law)}.{s}" for t in tables for s in TABLE_SUFFIXES]
-    paths += [figures_dir / f"{_stem(f, law)}.{s}" for f in figures for s in FIGURE_SUFFIXES]
+    return {_stem(d, law): d for d in (*tables, *figures)}
+
+
+def outputs(law: Law, tables_dir: Path, figures_dir: Path) -> list[Path]:
+    """The files that `render` writes for a judged law, before anything is built."""
+    paths = []
+    for stem, declared in declarations(law).items():
+        if isinstance(declared, Table):
+            paths += [tables_dir / f"{stem}.{s}" for s in TABLE_SUFFIXES]
+        else:
+            paths += [figures_dir / f"{stem}.{s}" for s in FIGURE_SUFFIXES]
     return sorted(paths)
 
 

@@ -1,8 +1,7 @@
-"""A table as rows and columns of cells, and its three written forms: CSV, Markdown, LaTeX."""
+"""A table as rows and columns of cells, and two of its written forms: CSV and Markdown."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -173,7 +172,7 @@ def markdown(table: Table, grid: Grid) -> str:
             lines.append(_bar([f"*{_plain(block)}*", *[""] * (len(head) - 1)]))
         shown = []
         for c, (cell, column) in enumerate(zip(row.cells, grid.columns, strict=True)):
-            text = number(cell.measure, _decimals(row, column))
+            text = number(cell.measure, decimals_of(row, column))
             text = f"**{text}**" if (r, c) in best else text
             shown.append(f"{text} ({_plain(cell.remark)})" if cell.remark else text)
         lines.append(_bar([_plain(row.label), *[counts(row)] * counted, *shown]))
@@ -185,7 +184,7 @@ def markdown(table: Table, grid: Grid) -> str:
     return "\n".join(lines)
 
 
-def _decimals(row: Row, column: Column) -> int:
+def decimals_of(row: Row, column: Column) -> int:
     return column.decimals if row.decimals is None else row.decimals
 
 
@@ -204,126 +203,3 @@ def _plain(text: str) -> str:
 def caption(table: Table, grid: Grid) -> str:
     """The whole caption: what is shown, at which scale, and the notes."""
     return " ".join([f"{table.caption} Scale: {grid.scale}.", *grid.notes])
-
-
-ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    # Behind the end of a line these would be read as its arguments.
-    "[": "{[}",
-    "]": "{]}",
-    "*": "{*}",
-    "\u0394": r"$\Delta$",
-    "\u00d7": r"$\times$",
-    "\u00b1": r"$\pm$",
-    "\u2212": "$-$",
-    "\u2014": "---",
-    "\u2013": "--",
-    "\u2265": r"$\ge$",
-    "\u2264": r"$\le$",
-}
-
-
-# Combining marks that LaTeX has an accent for.
-ACCENTS = {
-    "\u0300": "`",
-    "\u0301": "'",
-    "\u0302": "^",
-    "\u0303": "~",
-    "\u0308": '"',
-    "\u0327": "c",
-}
-
-
-def escape(text: str) -> str:
-    """Plain text for LaTeX in ASCII, every special character included.
-
-    Accented Latin letters are kept; any other letter becomes its code point, so that it compiles.
-    """
-    # Two hyphens, as in an option, would join to a dash.
-    text = " ".join(text.split()).replace("--", "-\ufeff-").replace("--", "-\ufeff-")
-    return "".join(_escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    if character == "\ufeff":
-        return "{}"
-    if character in ESCAPES:
-        return ESCAPES[character]
-    if character.isascii():
-        return character
-    base, *marks = list(unicodedata.normalize("NFKD", character))
-    if base.isascii() and base.isalnum() and len(marks) <= 1 and set(marks) <= ACCENTS.keys():
-        return f"\\{ACCENTS[marks[0]]}{{{base}}}" if marks else base
-    return f"{{[}}U+{ord(character):04X}{{]}}"
-
-
-def latex(table: Table, grid: Grid, label: str) -> str:
-    """A table* environment for an ordinary LaTeX document; needs booktabs and nothing else."""
-    best, counted = grid.best(), grid.counted
-    width = len(grid.columns) + 1 + counted
-    head = ["", *[COUNTS] * counted, *(c.header for c in grid.columns)]
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        "\\begin{table*}[t]",
-        "\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}",
-        f"\\begin{{tabular}}{{@{{}}l{'r' * (width - 1)}@{{}}}}",
-        "\\toprule",
-        _line([escape(h) for h in head]),
-        "\\midrule",
-    ]
-    block = grid.rows[0].block if grid.rows else ""
-    if block:
-        lines.append(f"\\multicolumn{{{width}}}{{@{{}}l}}{{\\textit{{{escape(block)}}}}} \\\\")
-    for r, row in enumerate(grid.rows):
-        if row.block != block:
-            block = row.block
-            lines += [
-                "\\midrule",
-                f"\\multicolumn{{{width}}}{{@{{}}l}}{{\\textit{{{escape(block)}}}}} \\\\",
-            ]
-        shown = []
-        for c, (cell, column) in enumerate(zip(row.cells, grid.columns, strict=True)):
-            text = _tex_number(cell.measure, _decimals(row, column), (r, c) in best)
-            shown.append(f"{text} ({escape(cell.remark)})" if cell.remark else text)
-        lines.append(_line([escape(row.label), *[escape(counts(row))] * counted, *shown]))
-        if any(c.published for c in row.cells):
-            other = [f"\\textit{{{escape(_minus(c.published or MISSING))}}}" for c in row.cells]
-            name = f"\\quad\\textit{{{escape(grid.published_scale)}}}"
-            lines.append(_line([name, *[""] * counted, *other]))
-    lines += [
-        "\\bottomrule",
-        "\\end{tabular}",
-        f"\\caption{{{escape(caption(table, grid))}}}",
-        f"\\label{{tab:{label}}}",
-        "\\end{table*}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
-
-
-def _minus(text: str) -> str:
-    return "\u2212" + text[1:] if text[:1] == "-" else text
-
-
-def _tex_number(measure: Measure | None, decimals: int, best: bool) -> str:
-    if measure is None:
-        return escape(MISSING)
-    value = escape(_minus(f"{measure.value:.{decimals}f}"))
-    value = f"\\textbf{{{value}}}" if best else value
-    half = measure.half
-    return value if half is None else f"{value}{{\\tiny$\\pm${half:.{decimals}f}}}"

@@ -23,8 +23,8 @@ TABLE = Table(
         "its average pools the residual variances of the disciplines, as the judge does; its "
         "interval is over seeds only; item sampling makes part of it in both rows, and the "
         "published one is computed here from the published cells. Peak: highest mean over the "
-        "data fractions; descriptive, for the highest of several noisy means is too high. "
-        + INTERVALS
+        "data fractions; descriptive, for the highest of several noisy means is too high. Neither "
+        "is given for a curve that lacks a fraction. " + INTERVALS
     ),
 )
 PRINTED = "table4_scales"
