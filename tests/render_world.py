@@ -1,6 +1,8 @@
-"""A synthetic score table and verdict, shared by the rendering tests."""
+"""A synthetic score table and verdict of any law, shared by the rendering tests."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -11,16 +13,18 @@ from lawcheck.design import (
     EvalTask,
     Law,
     PartVerdict,
+    Recipe,
     Verdict,
     World,
 )
 from lawcheck.laws.share_then_specialize import LAW
 from lawcheck.render import RenderContext
 from lawcheck.score_files import SCHEMA
-from lawcheck.scores import ScoreTable, check
+from lawcheck.scores import DISTINCT, ROUTING, ScoreTable, check
 
 SCIENCE = ("math", "chemistry", "biology", "medicine", "geography")
 EXPERTS = 5
+ROUTED = ("lora_moe", "lora_comp")
 
 
 def disciplines() -> tuple[Discipline, ...]:
@@ -45,44 +49,97 @@ def quality(arm: Arm) -> float:
     value = {"base": 0.52, "full": 0.62}.get(arm.method, 0.58)
     value += 0.05 * (arm.choices.get("variant") == "shared_a")
     value -= 0.03 * (arm.choices.get("variant") == "rank_route")
-    if arm.recipe is not None and arm.recipe.upsampling:
-        value += 0.04
+    value += 0.02 * (arm.base == "default") + 0.03 * arm.each_alone
+    if arm.recipe is not None:
+        value += 0.04 * (arm.recipe.upsampling is not None) + 0.03 * arm.recipe.general_share
+        value += 0.03 * math.log10(arm.recipe.fraction)
     return value
 
 
+def diversity(recipe: Recipe) -> float:
+    """Share of distinct n-grams; duplicates lower it, those of fewer samples lower it more."""
+    up = recipe.upsampling
+    return 0.41 if up is None else 0.41 - up.target / 3e6 * (2 if up.kind == "unique" else 1)
+
+
 def rows(law: Law = LAW, seeds: int = 3, items: int = 60, seed: int = 0) -> list[dict]:
+    """Item scores of every arm, router of every routed one, diversity of every mixture."""
     rng = np.random.default_rng(seed)
     found = []
     for arm in law.arms:
-        router = rng.dirichlet([0.6] * EXPERTS, size=len(SCIENCE))
+        experts = int(arm.choices.get("experts", EXPERTS))
+        router = rng.dirichlet([0.6] * experts, size=len(SCIENCE))
         sharp = 0.6 if arm.choices.get("variant") == "shared_a" else 0.15
         for s in range(seeds):
             shift = rng.normal(0, 0.01)
-            order = rng.permutation(EXPERTS)
+            order = rng.permutation(experts)
+            common = {"arm": arm.name, "seed": s, "cluster": ""}
             for d in disciplines():
                 if arm.each_alone and d.role != "discipline":
                     continue
-                task = f"test_{d.name}"
+                # An arm that learns each discipline alone has one run for each.
+                run = f"{arm.name}.{d.name}-{s}" if arm.each_alone else f"{arm.name}-{s}"
+                place = common | {"run_id": run, "task": f"test_{d.name}"}
                 hard = np.random.default_rng(len(d.name)).normal(0, 0.15, items)
                 right = rng.random(items) < np.clip(quality(arm) + shift + hard, 0.02, 0.98)
-                common = {"run_id": f"{arm.name}-{s}", "arm": arm.name, "seed": s, "task": task}
                 found += [
-                    common | {"item_id": f"i{k}", "cluster": "", "metric": "acc", "value": float(v)}
+                    place | {"item_id": f"i{k}", "metric": "acc", "value": float(v)}
                     for k, v in enumerate(right)
                 ]
-                if arm.method == "lora_moe" and d.role == "discipline":
-                    mine = sharp * router[SCIENCE.index(d.name)] + (1 - sharp) / EXPERTS
+                if arm.method in ROUTED and d.role == "discipline":
+                    mine = sharp * router[SCIENCE.index(d.name)] + (1 - sharp) / experts
                     found += [
-                        common
+                        place
                         | {
                             "item_id": f"expert_{e}",
-                            "cluster": "",
-                            "metric": "routing_probability",
+                            "metric": ROUTING,
                             "value": float(mine[order[e]]),
                         }
-                        for e in range(EXPERTS)
+                        for e in range(experts)
                     ]
+            if arm.recipe is not None and not arm.each_alone:
+                found.append(
+                    common
+                    | {
+                        "run_id": f"{arm.name}-{s}",
+                        "task": "mixture",
+                        "item_id": "train",
+                        "metric": DISTINCT,
+                        "value": diversity(arm.recipe),
+                    }
+                )
     return found
+
+
+# What may be wrong with somebody's score table, one at a time.
+DAMAGES = (
+    "complete",
+    "an arm is missing",
+    "the base is missing",
+    "one seed",
+    "a discipline is missing",
+    "an arm lacks a discipline",
+)
+
+
+def lost_arm(law: Law) -> Arm:
+    """The arm that is missing from a damaged table: a trained one in the middle of the law."""
+    trained = [a for a in law.arms if a.recipe is not None]
+    return trained[len(trained) // 2]
+
+
+def damaged(law: Law, found: list[dict], damage: str) -> list[dict]:
+    """The rows of a score table that lacks something."""
+    lost = lost_arm(law).name
+    keep = {
+        "complete": lambda r: True,
+        "an arm is missing": lambda r: r["arm"] != lost,
+        "the base is missing": lambda r: r["arm"] != law.base.name,
+        "one seed": lambda r: r["seed"] == 0,
+        "a discipline is missing": lambda r: r["task"] != "test_math",
+        "an arm lacks a discipline": lambda r: (r["arm"], r["task"]) != (lost, "test_math"),
+    }[damage]
+    return [r for r in found if keep(r)]
 
 
 def table(found: list[dict]) -> ScoreTable:
@@ -100,15 +157,23 @@ def costs(arm: Arm, quantity: str) -> float | None:
     return known[quantity].get(arm.method)
 
 
+UNITS = {
+    "RouterInformation": "share of maximum",
+    "RelativeGain": "percent",
+    "Cost": "percent",
+    "RoughnessRatio": "log ratio of SDs",
+    "SeedSpread": "log ratio of variances",
+    "RankCorrelation": "rank correlation",
+}
+
+
 def verdict(law: Law = LAW) -> Verdict:
     rng = np.random.default_rng(5)
     parts = []
     for k, h in enumerate(law.hypotheses):
         kind = type(h.estimand).__name__
-        unit = {"RouterInformation": "share of maximum", "RelativeGain": "percent"}.get(
-            kind, "percent" if kind == "Cost" else "points"
-        )
-        size = 0.1 if unit.startswith("share") else 2.0
+        unit = UNITS.get(kind, "points")
+        size = 2.0 if unit in ("points", "percent") else 0.1
         estimate = -90.0 if kind == "Cost" else float(rng.normal(size, size))
         half = None if kind == "Cost" else size * 0.8
         parts.append(
