@@ -23,6 +23,7 @@ SEED_IN_ID = re.compile(r"-s(\d+)-[0-9a-f]{12}\Z")
 def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
+    arguments.command = list(sys.argv[1:] if argv is None else argv)
     _set_environment()
     try:
         return int(arguments.verb(arguments) or 0)
@@ -232,16 +233,24 @@ def _audit(arguments: argparse.Namespace) -> None:
         print(path)
 
 
-def _train(arguments: argparse.Namespace) -> None:
-    from lawcheck import discovery, stages
+def _train(arguments: argparse.Namespace) -> int:
+    from lawcheck import discovery, launch, stages
     from lawcheck.atomic import write_json
+    from lawcheck.hardware import check_training
     from lawcheck.plan import find_runs
 
     planner, layout = _study(arguments, arguments.runs)
     runs = find_runs(planner, discovery.laws(), arguments.runs)
+    hardware = planner.scale.hardware
+    trained = [run for run in runs if run.arm.recipe is not None]
+    check_training(planner.scale, trained)
+    if trained and hardware.processes > 1 and not launch.is_worker():
+        return launch.launch([sys.executable, "-m", "lawcheck", *arguments.command], hardware)
+    launch.check_workers(hardware)
     record = stages.train(planner, layout, runs)
-    if arguments.record:
+    if arguments.record and launch.rank() == 0:
         write_json(Path(arguments.record), record)
+    return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -144,13 +144,17 @@ class MicroBatches(Dataset):
 
     Samples of a step are dealt to its parts by length, so that the parts cost the same. A last,
     smaller step still has `parts` parts; one without samples carries no label and adds nothing.
+    flat: one row a micro-batch, as flash attention needs it (see `pack_flat`).
     """
 
-    def __init__(self, encoded: Encoded, seed: int, batch_size: int, parts: int) -> None:
+    def __init__(
+        self, encoded: Encoded, seed: int, batch_size: int, parts: int, flat: bool = False
+    ) -> None:
         self.encoded = encoded
         self.order = order(encoded.ids, seed)
         self.batch_size = batch_size
         self.parts = parts
+        self.pack = pack_flat if flat else pack
 
     @property
     def steps(self) -> int:
@@ -159,12 +163,12 @@ class MicroBatches(Dataset):
     def __len__(self) -> int:
         return self.steps * self.parts
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         step, part = divmod(index, self.parts)
         batch = self.order[step * self.batch_size : (step + 1) * self.batch_size]
         lengths = self.encoded.lengths[batch]
         longest_first = batch[np.argsort(-lengths, kind="stable")]
-        return pack(self.encoded, longest_first[part :: self.parts])
+        return self.pack(self.encoded, longest_first[part :: self.parts])
 
 
 def pack(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Tensor]:
@@ -173,8 +177,28 @@ def pack(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Tensor]:
     input_ids, position_ids, labels: (rows, longest sample). Labels stand at the token they name
     and are IGNORED outside responses; a row's unused end is a stretch of its own.
     """
+    lengths = encoded.lengths
+    return _fill(encoded, members, int(lengths[members[0]]) if len(members) else 1)
+
+
+def pack_flat(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Any]:
+    """One micro-batch as `pack` makes it, in a single row without an unused end.
+
+    Flash attention tells packed samples apart in a single row only; of several rows it would mix
+    the samples. cu_seq_lens_*: (samples + 1,), where each begins; max_length_*: of the longest.
+    """
+    lengths = encoded.lengths[members]
+    batch: dict[str, Any] = dict(_fill(encoded, members, int(lengths.sum()) or 1))
+    starts = np.concatenate([[0], np.cumsum(lengths if len(members) else [1])])
+    bounds = torch.from_numpy(starts.astype(np.int32))
+    longest = int(lengths.max(initial=1))
+    batch |= {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds}
+    return batch | {"max_length_q": longest, "max_length_k": longest}
+
+
+def _fill(encoded: Encoded, members: NDArray[np.int64], width: int) -> dict[str, Tensor]:
+    """Each sample into the first row of `width` tokens that has room for it."""
     starts, lengths = encoded.starts, encoded.lengths
-    width = int(lengths[members[0]]) if len(members) else 1
     rows: list[list[int]] = []
     used: list[int] = []
     for member in members.tolist():

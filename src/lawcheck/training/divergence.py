@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback
 
+SNAPSHOT_LIMIT = 1 << 30
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -33,12 +35,22 @@ class DivergenceWatch(TrainerCallback):
     """Trainer callback; the trainer reports every micro-batch's loss and the gradient norm.
 
     vocabulary: size, for the loss of uniform guessing. snapshot_limit: bytes of trainable
-    parameters up to which snapshots are kept in memory; beyond it the trainer's last checkpoint
-    is the last good state.
+    parameters up to which snapshots are kept in memory (0: never); beyond it the trainer's last
+    checkpoint is the last good state. steps_early: the optimizer steps inside the last backward
+    pass, as DeepSpeed's does, so that parameters are copied before their loss is known.
     """
 
-    def __init__(self, vocabulary: int, snapshot_limit: int = 1 << 30, rule: Rule = Rule()) -> None:
+    def __init__(
+        self,
+        vocabulary: int,
+        snapshot_limit: int = SNAPSHOT_LIMIT,
+        rule: Rule = Rule(),
+        *,
+        steps_early: bool = False,
+    ) -> None:
         self.rule = rule
+        self.steps_early = steps_early
+        self.candidate: dict[str, Tensor] | None = None
         self.ceiling = 2 * math.log(vocabulary)
         self.snapshot_limit = snapshot_limit
         self.loss: Tensor | None = None
@@ -57,6 +69,10 @@ class DivergenceWatch(TrainerCallback):
     def add_loss(self, loss: Tensor) -> None:
         self.loss = loss if self.loss is None else self.loss + loss
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.steps_early and self._due(state):
+            self.candidate = self._copy(kwargs["model"])
+
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         assert self.loss is not None
         loss, self.loss = self._over_ranks(self.loss), None
@@ -66,8 +82,11 @@ class DivergenceWatch(TrainerCallback):
         elif self.streak == 0:
             self.healthy.append(loss)
             # The parameters that gave this healthy loss are untouched until the step is taken.
-            if state.global_step % max(1, state.max_steps // self.rule.snapshots) == 0:
-                self._keep(kwargs["model"], state.global_step)
+            if self._due(state):
+                self._keep(
+                    self.candidate if self.steps_early else self._copy(kwargs["model"]),
+                    state.global_step,
+                )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.streak or self.diverged:
@@ -98,12 +117,19 @@ class DivergenceWatch(TrainerCallback):
             return f"loss {loss:.4g} above {limit:.4g} for {self.streak} steps"
         return ""
 
-    def _keep(self, model: nn.Module, step: int) -> None:
+    def _due(self, state: Any) -> bool:
+        return state.global_step % max(1, state.max_steps // self.rule.snapshots) == 0
+
+    def _copy(self, model: nn.Module) -> dict[str, Tensor] | None:
         moving = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        if sum(p.numel() * p.element_size() for p in moving.values()) > self.snapshot_limit:
-            return
-        self.snapshot = {n: p.detach().to("cpu", copy=True) for n, p in moving.items()}
-        self.last_good_step = step
+        size = sum(p.numel() * p.element_size() for p in moving.values())
+        if not self.snapshot_limit or size > self.snapshot_limit:
+            return None
+        return {n: p.detach().to("cpu", copy=True) for n, p in moving.items()}
+
+    def _keep(self, snapshot: dict[str, Tensor] | None, step: int) -> None:
+        if snapshot is not None:
+            self.snapshot, self.last_good_step = snapshot, step
 
     @staticmethod
     def _over_ranks(loss: Tensor) -> float:

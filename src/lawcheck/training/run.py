@@ -6,7 +6,6 @@ import contextlib
 import functools
 import importlib.metadata
 import math
-import os
 import platform
 import resource
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, logging
 
 from lawcheck import discovery
@@ -25,13 +25,17 @@ from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.cost import adapter_settings
 from lawcheck.design import Run
 from lawcheck.errors import InputError
+from lawcheck.hardware import accumulation_steps, check_attention
+from lawcheck.launch import rank, world_size
 from lawcheck.scale import PretrainedBase, Scale
-from lawcheck.training import data, record
-from lawcheck.training.divergence import DivergenceWatch
+from lawcheck.training import data, record, sharding
+from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
 from lawcheck.training.trainer import (
     CompletionTrainer,
     TimedCheckpoints,
     arguments,
+    checkpoint_processes,
+    discard_partial,
     last_checkpoint,
 )
 
@@ -54,20 +58,26 @@ def train_run(
     the scale's base is pretrained. experts: adapter folder per discipline, for
     methods that compose trained experts. A complete run is not trained again; an interrupted
     one goes on from its last checkpoint and ends in the same weights. A diverged run is saved at
-    its last good state, with record["diverged"] true.
+    its last good state, with record["diverged"] true. Every process of a run calls this; where
+    the scale's hardware names a zero_stage, through DeepSpeed.
 
     Raises InputError for a folder that a live process holds, a batch that does not divide, a
     method that trains nothing, and for rows as `data.encode` says.
     """
     if run.arm.recipe is None:
         raise InputError(f"run {run.id!r}: its arm trains nothing; evaluate the base model instead")
-    # Only the first process of a node group writes; the others follow it.
-    with record.locked(out) if _rank() == 0 else contextlib.nullcontext():
+    check_attention(scale.hardware)
+    stage = scale.hardware.stage(discovery.method(run.arm.method).group)
+    # Only the first process writes; the others follow it.
+    with record.locked(out) if rank() == 0 else contextlib.nullcontext():
         if record.is_complete(out, run.id):
             found = record.read_record(out)
             assert found is not None
             return found
-        return _train(run, scale, rows, base_folder, out, experts or {}, checkpoint_seconds)
+        with sharding.processes(scale.hardware) if stage else contextlib.nullcontext():
+            return _train(
+                run, scale, rows, base_folder, out, experts or {}, checkpoint_seconds, stage
+            )
 
 
 def _train(
@@ -78,41 +88,54 @@ def _train(
     out: Path,
     experts: Mapping[str, Path],
     checkpoint_seconds: float,
+    stage: int | None,
 ) -> dict[str, Any]:
     began, cpu_began = time.monotonic(), time.process_time()
     training, hardware = scale.training, scale.hardware
-    accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, _world_size())
+    accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
     tokenizer = load_tokenizer(base_folder, _revision(run, scale))
     encoded = data.encode(tokenizer, rows, training.max_length)
     batches = data.MicroBatches(
-        encoded, run.seed, training.batch_size, accumulation * _world_size()
+        encoded,
+        run.seed,
+        training.batch_size,
+        accumulation * world_size(),
+        flat=hardware.attention == "flash",
     )
     # transformers warns of settings that are meant, and draws bars around files of a megabyte.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    build = functools.partial(_build, run, scale, base_folder, experts)
-    model = build()
-    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    total = sum(p.numel() for p in model.parameters())
-    watch = DivergenceWatch(vocabulary=model.config.vocab_size)
+    checkpoint, universal = _resumable(out / record.CHECKPOINTS, stage)
+    # Before the model, which is loaded as shards where these arguments say so.
+    args = arguments(
+        out=out / record.CHECKPOINTS,
+        settings=scale.settings_of(run.arm.method),
+        training=training,
+        hardware=hardware,
+        seed=run.seed,
+        steps=batches.steps,
+        accumulation=accumulation,
+        progress=sys.stderr.isatty() and rank() == 0,
+        deepspeed=sharding.configuration(stage, hardware, universal) if stage else None,
+    )
+    build = functools.partial(_build, run, scale, base_folder, experts, stage)
+    model, kept = build()
+    trainable = sharding.count(p for p in model.parameters() if p.requires_grad)
+    total = sharding.count(model.parameters())
+    watch = DivergenceWatch(
+        vocabulary=model.config.vocab_size,
+        # Of shards, the last checkpoint is the last good state.
+        snapshot_limit=0 if stage == 3 else SNAPSHOT_LIMIT,
+        steps_early=stage is not None,
+    )
     trainer = CompletionTrainer(
         model=model,
         watch=watch,
-        args=arguments(
-            out=out / record.CHECKPOINTS,
-            settings=scale.settings_of(run.arm.method),
-            training=training,
-            hardware=hardware,
-            seed=run.seed,
-            steps=batches.steps,
-            accumulation=accumulation,
-            progress=sys.stderr.isatty(),
-        ),
+        args=args,
         train_dataset=batches,
         data_collator=_only,
         callbacks=[TimedCheckpoints(checkpoint_seconds)],
     )
-    checkpoint = last_checkpoint(out / record.CHECKPOINTS)
     setup = time.monotonic() - began
     loop_began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -120,10 +143,11 @@ def _train(
     if watch.diverged and not watch.restore(model):
         checkpoint = last_checkpoint(out / record.CHECKPOINTS)
         if checkpoint is None:
-            model = build()
+            model, kept = build()
         else:
-            trainer._load_from_checkpoint(str(checkpoint))
+            trainer.load_weights(checkpoint)
             watch.last_good_step = int(checkpoint.name.rpartition("-")[2])
+    packages = (*PACKAGES, "deepspeed") if stage else PACKAGES
     steps = trainer.state.global_step
     tokens = int(encoded.lengths.sum()) * training.epochs
     # A resumed loop only took the remaining steps.
@@ -140,7 +164,8 @@ def _train(
         "steps": steps,
         "planned_steps": batches.steps * training.epochs,
         "accumulation_steps": accumulation,
-        "world_size": _world_size(),
+        "world_size": world_size(),
+        "zero_stage": stage,
         "resumed_at_step": trainer._initial_global_step or None,
         "diverged": watch.diverged,
         "at_step": watch.at_step,
@@ -163,12 +188,14 @@ def _train(
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
-            **{p: importlib.metadata.version(p) for p in PACKAGES},
+            **{p: importlib.metadata.version(p) for p in packages},
         },
     }
+    with sharding.whole(model, kept):
+        if trainer.is_world_process_zero():
+            with atomic_folder(out / record.ADAPTER) as folder:
+                discovery.method_module(run.arm.method).save(model, folder)
     if trainer.is_world_process_zero():
-        with atomic_folder(out / record.ADAPTER) as folder:
-            discovery.method_module(run.arm.method).save(model, folder)
         found["weights_sha256"] = record.weights_sha256(out / record.ADAPTER)
         found["wall_seconds"] = time.monotonic() - began
         found["cpu_seconds"] = time.process_time() - cpu_began
@@ -178,31 +205,44 @@ def _train(
     return found if trainer.is_world_process_zero() else record.read_record(out) or found
 
 
-def accumulation_steps(batch_size: int, micro_batch: int, world_size: int) -> int:
-    """Micro-batches per process and optimizer step. A micro-batch above the batch is the batch.
+def _resumable(folder: Path, stage: int | None) -> tuple[Path | None, bool]:
+    """The checkpoint to go on from, and whether it is read in the form for any process count."""
+    if rank() == 0:
+        discard_partial(folder)
+    if stage:
+        torch.distributed.barrier()
+    checkpoint = last_checkpoint(folder)
+    if not stage or checkpoint is None or checkpoint_processes(checkpoint) == world_size():
+        return checkpoint, False
+    if rank() == 0:
+        sharding.make_universal(checkpoint)
+    torch.distributed.barrier()
+    return checkpoint, True
 
-    Raises InputError where the batch does not divide.
-    """
-    micro_batch = min(micro_batch, batch_size)
-    if batch_size % (micro_batch * world_size):
-        raise InputError(
-            f"batch size {batch_size}: not divisible by micro-batch {micro_batch} x {world_size} "
-            f"processes; choose a micro-batch or process count that divides it"
-        )
-    return batch_size // (micro_batch * world_size)
 
-
-def _build(run: Run, scale: Scale, base_folder: Path | str, experts: Mapping[str, Path]) -> Any:
+def _build(
+    run: Run,
+    scale: Scale,
+    base_folder: Path | str,
+    experts: Mapping[str, Path],
+    stage: int | None,
+) -> tuple[Any, list[nn.Parameter]]:
+    """The model ready to train, and the parameters that its saved form holds."""
     method = discovery.method(run.arm.method)
     # Parameters that move are kept in float32; frozen ones may be held in the scale's precision.
-    frozen = method.group == "peft" and scale.hardware.precision == "bfloat16"
+    # DeepSpeed keeps its own float32 copy of what moves.
+    frozen = (method.group == "peft" or stage) and scale.hardware.precision == "bfloat16"
+    flash = scale.hardware.attention == "flash"
     model = AutoModelForCausalLM.from_pretrained(
         base_folder,
         revision=_revision(run, scale),
         dtype=torch.bfloat16 if frozen else torch.float32,
+        **({"attn_implementation": "flash_attention_2"} if flash else {}),
     )
+    base = {id(p) for p in model.parameters()}
     module = discovery.method_module(run.arm.method)
-    return module.build(model, run.arm.choices, adapter_settings(scale), run.seed, experts)
+    built = module.build(model, run.arm.choices, adapter_settings(scale), run.seed, experts)
+    return built, [p for p in built.parameters() if p.requires_grad or id(p) not in base]
 
 
 def _revision(run: Run, scale: Scale) -> str:
@@ -213,14 +253,6 @@ def _revision(run: Run, scale: Scale) -> str:
 def _only(items: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     (item,) = items
     return item
-
-
-def _rank() -> int:
-    return int(os.environ.get("RANK", "0"))
-
-
-def _world_size() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _finite(value: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from lawcheck.atomic import write_json
 from lawcheck.output_head import logits_at
 from lawcheck.training.data import IGNORED
 from lawcheck.training.divergence import DivergenceWatch
@@ -49,7 +52,7 @@ class CompletionTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        loss = super().training_step(*args, **kwargs)
+        loss: Tensor = super().training_step(*args, **kwargs)
         self.watch.add_loss(loss)
         return loss
 
@@ -63,6 +66,41 @@ class CompletionTrainer(Trainer):
             norm = super()._clip_grad_norm(model)
         self.watch.gradient_norm = None if norm is None else float(norm)
         return norm
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """A checkpoint of shards holds the weights already; whole ones are written at the end."""
+        if not self.is_deepspeed_enabled:
+            super().save_model(output_dir, _internal_call)
+
+    def load_weights(self, checkpoint: Path) -> None:
+        """The weights of a checkpoint of this run into the model."""
+        if self.is_deepspeed_enabled:
+            engine: Any = self.model_wrapped
+            engine.load_checkpoint(
+                str(checkpoint), load_module_strict=False, load_optimizer_states=True
+            )
+        else:
+            self._load_from_checkpoint(str(checkpoint))
+
+    def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
+        prepared = super()._prepare_for_training(*args, **kwargs)
+        if self.is_deepspeed_enabled:
+            assert self.optimizer is not None
+            # When it loads a universal checkpoint, ZeRO-3 gives every group the first one's weight
+            # decay, and all tensors one step counter, which then counts once for each of them
+            # (deepspeed 0.19, load_hp_checkpoint_state_from_checkpoint_dir_stage3).
+            for group, decay in zip(self.optimizer.param_groups, self.decays, strict=True):
+                group["weight_decay"] = decay
+            for state in self.optimizer.state.values():
+                if isinstance(state.get("step"), Tensor):
+                    state["step"] = state["step"].clone()
+        return prepared
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        optimizer = super().create_optimizer(*args, **kwargs)
+        # DeepSpeed leaves empty groups out.
+        self.decays = [g["weight_decay"] for g in optimizer.param_groups if g["params"]]
+        return optimizer
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: the estimate walks over all parameters at every step."""
@@ -92,16 +130,46 @@ class TimedCheckpoints(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.last = time.monotonic()
+        if args.world_size > 1 or args.deepspeed:
+            # The Trainer's last file is the first process's own: the others may still be writing.
+            torch.distributed.barrier()
+            if args.process_index == 0:
+                folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+                write_json(folder / PROCESSES, {"processes": args.world_size})
+
+
+PROCESSES = "processes.json"
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether every process wrote its part; trainer_state.json is the last file of one alone."""
+    state = checkpoint / "trainer_state.json"
+    if not state.is_file() or not state.stat().st_size:
+        return False
+    shared = any(checkpoint.glob("global_step*")) or (checkpoint / "rng_state_0.pth").exists()
+    return not shared or (checkpoint / PROCESSES).is_file()
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint; trainer_state.json is the last file the Trainer writes."""
-    whole = [
-        (int(p.name.rpartition("-")[2]), p)
-        for p in folder.glob("checkpoint-*")
-        if (p / "trainer_state.json").is_file() and (p / "trainer_state.json").stat().st_size
-    ]
+    """The newest whole checkpoint."""
+    whole = [(int(p.name.rpartition("-")[2]), p) for p in folder.glob("checkpoint-*")]
+    whole = [(step, p) for step, p in whole if is_whole(p)]
     return max(whole)[1] if whole else None
+
+
+def discard_partial(folder: Path) -> None:
+    """Remove checkpoints that were being written when a process died.
+
+    The Trainer keeps the two of the highest step; a partial one would push a whole one out.
+    """
+    for path in folder.glob("checkpoint-*"):
+        if not is_whole(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def checkpoint_processes(checkpoint: Path) -> int:
+    """How many processes wrote a sharded checkpoint."""
+    return int(json.loads((checkpoint / PROCESSES).read_text(encoding="utf-8"))["processes"])
 
 
 def arguments(
@@ -114,8 +182,12 @@ def arguments(
     steps: int,
     accumulation: int,
     progress: bool,
+    deepspeed: dict[str, Any] | None = None,
 ) -> TrainingArguments:
-    """settings, training, hardware: parts of a lawcheck.scale.Scale. steps: of one epoch."""
+    """settings, training, hardware: parts of a lawcheck.scale.Scale. steps: of one epoch.
+
+    deepspeed: its configuration; models that are loaded while the result lives follow it.
+    """
     total = steps * training.epochs
     # Passed only where wanted: transformers is renaming it and warns.
     optional: dict[str, Any] = (
@@ -147,5 +219,6 @@ def arguments(
         remove_unused_columns=False,
         dataloader_num_workers=0,
         dataloader_pin_memory=hardware.device == "cuda",
+        deepspeed=deepspeed,
         **optional,
     )
