@@ -50,9 +50,11 @@ def build_bases(
 
 def train(planner: Planner, layout: Layout, runs: Sequence[Run]) -> dict[str, Any]:
     """Train the runs that are not complete; return what a batch record keeps of each."""
+    from lawcheck.device import require_device
     from lawcheck.training import train_run
 
     scale = planner.scale
+    require_device(scale.hardware)
     check_corpus(layout.corpus, scale)
     record = {}
     for run in runs:
@@ -82,9 +84,11 @@ def evaluate(
 
     A run trained on one discipline alone is scored on that discipline's tasks only.
     """
+    from lawcheck.device import require_device
     from lawcheck.evaluation import EvalJob, evaluate_runs
 
     scale = planner.scale
+    require_device(scale.hardware)
     check_corpus(layout.corpus, scale)
     world = [
         d for d in discovery.disciplines().values() if scale.world in d.worlds and d.role in roles

@@ -1,7 +1,8 @@
 """Train a small base model from scratch on the world's pretraining mixture.
 
 The loop is our own: the model is tiny, so the pieces a general trainer adds would cost more
-than the arithmetic. Loss on the response and EOS only; logits at those positions only.
+than the arithmetic. Loss on the response and EOS only; logits at those positions only. Device
+and precision are those of the scale's hardware; weights and optimizer states stay in float32.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from lawcheck.base import rows as data_rows
 from lawcheck.base.muon import Muon
 from lawcheck.base.shipped import RECORD
 from lawcheck.corpus import frozen
+from lawcheck.device import require_device
 from lawcheck.errors import InputError
-from lawcheck.scale import BuiltBase, Scale
+from lawcheck.scale import BuiltBase, Hardware, Scale
 
 RECORDED_LOSSES = 50
 
@@ -42,7 +44,8 @@ def build_base(
     """Build base model `base` of the scale with one seed into the folder `out`.
 
     Initialisation and data order follow the seed; the rows do not. On one machine and one
-    version of torch, equal seeds give equal bits (one thread). Returns the record that is also
+    version of torch, equal seeds give equal bits on the CPU (one thread), and equal numbers up
+    to rounding on an accelerator. Returns the record that is also
     written to `<out>/base.json`. data: folder of real data, for worlds that read one.
     Raises InputError for a base that is not built, a thawed generator, an unfit mixture, and a
     training that diverges; then nothing is written.
@@ -55,14 +58,18 @@ def build_base(
             f"name a base of kind 'built'"
         )
     frozen.require_frozen(scale)
-    started = time.process_time()
+    device = require_device(scale.hardware)
+    began, started = time.monotonic(), time.process_time()
     with _one_thread(), _seeded(seed):
         rows = data_rows.pretraining_rows(scale, recipe, data)
         tokenizer = data_rows.make_tokenizer(scale, recipe, rows)
         model = new_model(recipe, tokenizer)
         longest = model.config.max_position_embeddings
         samples = data_rows.encode(tokenizer, rows, longest)
-        trained = _train(model, samples, recipe, seed, tokenizer.pad_token_id, progress)
+        # Drawn on the CPU, so that a seed means the same weights on every device.
+        model.to(device)  # type: ignore[arg-type]
+        pad = tokenizer.pad_token_id
+        trained = _train(model, samples, recipe, seed, pad, progress, scale.hardware)
     record = {
         "scale": scale.name,
         "base": base,
@@ -74,6 +81,9 @@ def build_base(
         "rows_used": len(samples),
         **trained,
         "cpu_seconds": round(time.process_time() - started, 1),
+        "wall_seconds": round(time.monotonic() - began, 1),
+        "device": scale.hardware.device,
+        "precision": scale.hardware.precision,
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -131,7 +141,7 @@ def response_loss(model: PreTrainedModel, batch: data_rows.Batch) -> torch.Tenso
     """
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
     logits = model.lm_head(hidden[batch.rows, batch.columns])
-    return torch.nn.functional.cross_entropy(logits, batch.targets)
+    return torch.nn.functional.cross_entropy(logits.float(), batch.targets)
 
 
 def _train(
@@ -141,6 +151,7 @@ def _train(
     seed: int,
     pad: int,
     progress: bool,
+    hardware: Hardware,
 ) -> dict[str, Any]:
     """Returns steps, tokens seen (without padding) and the loss curve."""
     plan = [
@@ -153,7 +164,7 @@ def _train(
     warmup = max(1, round(recipe.warmup_ratio * len(plan)))
     interval = max(1, len(plan) // RECORDED_LOSSES)
     curve: list[list[float]] = []
-    recent: list[float] = []
+    recent: list[torch.Tensor] = []
     model.train()
     bar = tqdm(plan, desc=f"base seed {seed}", unit="step", disable=not progress)
     for step, members in enumerate(bar):
@@ -161,14 +172,18 @@ def _train(
         groups = [group for optimizer in tuned for group in optimizer.param_groups]
         for group, peak in zip(groups, peaks, strict=True):
             group["lr"] = peak * share
-        loss = response_loss(model, data_rows.collate(members, pad))
+        batch = data_rows.collate(members, pad).to(model.device)
+        # Around the forward pass only: inside, autocast keeps its copies of the weights.
+        with _precision(hardware):
+            loss = response_loss(model, batch)
         model.zero_grad(set_to_none=True)
         loss.backward()
         for optimizer in tuned:
             optimizer.step()
-        recent.append(loss.item())
+        # Read once an interval: each read makes an accelerator wait.
+        recent.append(loss.detach())
         if (step + 1) % interval == 0 or step + 1 == len(plan):
-            mean = sum(recent) / len(recent)
+            mean = sum(x.item() for x in recent) / len(recent)
             if not mean < float("inf"):
                 raise InputError(
                     f"base seed {seed}: loss {mean} at step {step + 1} of {len(plan)}, expected "
@@ -180,6 +195,12 @@ def _train(
     model.eval()
     tokens = recipe.epochs * sum(len(s.ids) for s in samples)
     return {"steps": len(plan), "tokens": tokens, "losses": curve}
+
+
+def _precision(hardware: Hardware) -> torch.autocast:
+    """Matrix products in bfloat16 where the scale says so."""
+    enabled = hardware.precision == "bfloat16"
+    return torch.autocast(hardware.device, dtype=torch.bfloat16, enabled=enabled)
 
 
 @contextlib.contextmanager

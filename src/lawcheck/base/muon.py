@@ -3,7 +3,8 @@
 Facts of the algorithm: K. Jordan, "Muon: an optimizer for hidden layers in neural networks"
 (2024). torch.optim.Muon computes the same update in bfloat16, one matrix at a time; on a CPU
 without bfloat16 instructions that costs 230 ms a step of the proxy model instead of 15 ms, and
-its bits depend on the instruction set. Here it runs in float32 over stacks of equal shapes.
+its bits depend on the instruction set. Here it runs over stacks of equal shapes, on the CPU in
+float32 and on an accelerator in bfloat16, as the original does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Move every singular value towards one. matrices: (n, rows, columns), as the result."""
+    """Move every singular value towards one. matrices: (n, rows, columns), as the result.
+
+    Computed in the precision that the matrices have.
+    """
     a, b, c = QUINTIC
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
@@ -66,11 +70,13 @@ class Muon(torch.optim.Optimizer):
                     by_shape.setdefault(parameter.shape, []).append(parameter)
             for shape, parameters in by_shape.items():
                 momenta = [self._momentum(p, group["momentum"]) for p in parameters]
-                updates = orthogonalise(torch.stack(momenta))
+                stacked = torch.stack(momenta)
+                # 0.9 TFLOP a step at 50 M parameters: tensor cores, or more than the model itself.
+                updates = orthogonalise(stacked if stacked.is_cpu else stacked.bfloat16())
                 size = group["lr"] * math.sqrt(max(1.0, shape[0] / shape[1]))
                 for parameter, update in zip(parameters, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.sub_(update, alpha=size)
+                    parameter.sub_(update.to(parameter.dtype), alpha=size)
         return loss
 
     def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:

@@ -44,6 +44,13 @@ class Batch:
     columns: Tensor
     targets: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """On the device; from pinned memory, so that the copy waits for nothing."""
+        if device.type == "cpu":
+            return self
+        parts = (self.ids, self.rows, self.columns, self.targets)
+        return Batch(*(t.pin_memory().to(device, non_blocking=True) for t in parts))
+
 
 def pretraining_rows(scale: Scale, recipe: BuiltBase, data: Path | None) -> list[dict[str, str]]:
     """Rows of the mixture, discipline by discipline. data: folder of a world of real data.

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from lawcheck import discovery
 from lawcheck.base.rows import Sample, collate
 from lawcheck.base.tokenizer import EOS, encode_samples, load_tokenizer
+from lawcheck.device import require_device
 from lawcheck.disciplines.general.constraints import follows
 from lawcheck.proxy_world import choice_prompt
 from lawcheck.scale import Scale
@@ -32,7 +33,8 @@ def score_base(
     match of what follows `####`; instructions by their checkers, all of a prompt's together.
     """
     tokenizer = load_tokenizer(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    device = require_device(scale.hardware)
+    model = AutoModelForCausalLM.from_pretrained(folder).eval().to(device)  # type: ignore[arg-type]
     scores = {}
     for name, discipline in discovery.disciplines().items():
         if scale.world not in discipline.worlds:
@@ -86,11 +88,11 @@ def _choices(model: PreTrainedModel, tokenizer: Any, rows: list[dict[str, Any]])
     order = sorted(range(len(samples)), key=lambda i: len(samples[i].ids))
     for begin in range(0, len(order), BATCH):
         chosen = order[begin : begin + BATCH]
-        batch = collate([samples[i] for i in chosen], tokenizer.pad_token_id)
+        batch = collate([samples[i] for i in chosen], tokenizer.pad_token_id).to(model.device)
         hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
         logits = model.lm_head(hidden[batch.rows, batch.columns])
         gains = -torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none")
-        sums = torch.zeros(len(chosen)).index_add_(0, batch.rows, gains)
+        sums = torch.zeros(len(chosen), device=model.device).index_add_(0, batch.rows, gains)
         for i, value in zip(chosen, sums.tolist(), strict=True):
             likelihood[i] = value
     right, at = [], 0
@@ -117,7 +119,7 @@ def generate(
         by_length[len(ids)].append(i)
     answers = [""] * len(prompts)
     for length, members in sorted(by_length.items()):
-        ids = torch.tensor([encoded[i] for i in members])
+        ids = torch.tensor([encoded[i] for i in members], device=model.device)
         made = model.generate(  # type: ignore[operator]
             ids,
             attention_mask=torch.ones_like(ids),
