@@ -1,3 +1,6 @@
+from lawcheck.cluster import launcher
+
+
 # One job carries several runs at small scale, one run at paper scale. Adapters and trainer
 # checkpoints are not declared, so that a killed job resumes where it stopped.
 rule train:
@@ -15,9 +18,10 @@ rule train:
     resources:
         **STUDY.resources(),
     params:
+        launcher=launcher(STUDY.scale.hardware),
         study=STUDY_ARGUMENTS,
         runs=lambda wildcards: " ".join(
             r.id for r in STUDY.batches[wildcards.batch].runs
         ),
     shell:
-        "lawcheck train {params.study} --record {output} {params.runs} > {log} 2>&1"
+        "{params.launcher}lawcheck train {params.study} --record {output} {params.runs} > {log} 2>&1"

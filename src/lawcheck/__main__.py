@@ -250,6 +250,10 @@ def _train(arguments: argparse.Namespace) -> int:
     record = stages.train(planner, layout, runs)
     if arguments.record and launch.rank() == 0:
         write_json(Path(arguments.record), record)
+    if launch.is_worker():
+        from lawcheck.training import sharding
+
+        sharding.leave()
     return 0
 
 

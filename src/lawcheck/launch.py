@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -183,14 +184,18 @@ def free_port() -> int:
 
 
 def _first_host(hosts: str) -> str:
-    """The first name of a Slurm host list such as n[1-4]."""
+    """Address of the first node of a Slurm host list such as n[1-4]."""
     try:
-        done = subprocess.run(
-            ["scontrol", "show", "hostnames", hosts], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
+        name = _scontrol("show", "hostnames", hosts).split()[0]
+        # Where a node's name is no host's name, Slurm knows the address.
+        address = re.search(r"\bNodeAddr=(\S+)", _scontrol("show", "node", name))
+    except (OSError, IndexError, subprocess.CalledProcessError) as error:
         raise InputError(
             f"launch: scontrol cannot resolve the host list {hosts!r} ({error}); set NODE_RANK, "
             f"MASTER_ADDR and MASTER_PORT yourself"
         ) from None
-    return done.stdout.split()[0]
+    return address[1] if address else name
+
+
+def _scontrol(*words: str) -> str:
+    return subprocess.run(["scontrol", *words], capture_output=True, text=True, check=True).stdout

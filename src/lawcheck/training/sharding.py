@@ -85,6 +85,16 @@ def processes(hardware: Hardware) -> Iterator[None]:
         unset_hf_deepspeed_config()
 
 
+def leave() -> None:
+    """Part from the run's other processes; the last thing before a process ends.
+
+    A process that ends with its connections open may abort while they are torn down.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def count(parameters: Iterator[nn.Parameter] | Collection[nn.Parameter]) -> int:
     """Elements, of whole tensors where this process holds a shard only."""
     return sum(getattr(p, "ds_numel", p.numel()) for p in parameters)
