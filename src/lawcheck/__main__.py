@@ -314,6 +314,21 @@ def _render(arguments: argparse.Namespace) -> None:
             print(path)
 
 
+def _report(arguments: argparse.Namespace) -> None:
+    from lawcheck.layout import Layout
+    from lawcheck.report import write_report
+
+    source = Path(arguments.source) if arguments.source else None
+    arguments.scale = arguments.scale or (source.resolve().name if source else "proxy")
+    planner, layout = _study(arguments)
+    if source:
+        layout = Layout(source.parent, source.name)
+    written = write_report(planner, layout, Path(arguments.out) if arguments.out else layout.report)
+    for line in written.refused:
+        print(f"lawcheck: left out of the report: {line}", file=sys.stderr)
+    print(written.path)
+
+
 def _preregister(arguments: argparse.Namespace) -> None:
     from lawcheck import discovery
     from lawcheck.preregistration import preregister
@@ -452,6 +467,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("render", _render, "tables and figures of judged laws, from their scores alone")
     sub.add_argument("laws", nargs="*", metavar="LAW", help="every judged law if none is named")
     sub.add_argument("--figures", default="paper_figures")
+
+    sub = verb("report", _report, "one HTML page about the judged laws of a scale", study=False)
+    sub.add_argument("--scale", help="name or YAML file (that of --from, else proxy)")
+    sub.add_argument("--results", default="results", help="results folder (results)")
+    sub.add_argument(
+        "--from",
+        dest="source",
+        metavar="FOLDER",
+        help="a scale's folder with laws/ in it, such as results/reference/proxy",
+    )
+    sub.add_argument("--out", help="folder of index.html (report/ beside the verdicts)")
 
     sub = verb("publish", _publish, "copy scores, verdicts and tables to tracked folders")
     sub.add_argument("laws", nargs="*", metavar="LAW", help="every judged law if none is named")

@@ -52,3 +52,8 @@ class Layout:
     @property
     def tables(self) -> Path:
         return self.root / "tables"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the HTML page."""
+        return self.root / "report"

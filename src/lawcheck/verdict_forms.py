@@ -99,9 +99,15 @@ def settles(p: PartVerdict) -> str:
     goal = p.sesoi if p.margin is None else p.margin
     if p.seeds_needed is None:
         return ""
+    power = f"80 % power for {sized(goal, p.unit)}"
     if p.seeds_needed > p.n_seeds:
-        return f"{p.seeds_needed} seeds (80 % power for {goal:g} {p.unit})"
-    return f"nothing more of the same size: {p.n_seeds} seeds have 80 % power for {goal:g} {p.unit}"
+        return f"{p.seeds_needed} seeds ({power})"
+    return f"nothing more of the same size: {p.n_seeds} seeds have {power}"
+
+
+def sized(size: float, unit: str) -> str:
+    """`1 point`, `1.5 points`."""
+    return f"{size:g} {unit.removesuffix('s') if size == 1 and unit == 'points' else unit}"
 
 
 def number(value: float, sign: str = "") -> str:
