@@ -102,6 +102,7 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _plan(arguments: argparse.Namespace) -> None:
     from lawcheck import discovery
+    from lawcheck.accelerators import load_accelerator
     from lawcheck.planning import plan_law, plan_text
 
     planner, _ = _study(arguments)
@@ -109,18 +110,41 @@ def _plan(arguments: argparse.Namespace) -> None:
     if arguments.pilot:
         from lawcheck.pilot import pilot_plan, pilot_text
 
-        if arguments.arm or arguments.runs or arguments.seeds:
+        if arguments.arm or arguments.runs or arguments.seeds or arguments.hardware:
             raise InputError("plan: --pilot plans whole laws and all seeds; leave other options")
         planned = pilot_plan(law, arguments.pilot, planner)
         _print_json(planned) if arguments.json else print(pilot_text(planned))
         return
-    found = plan_law(planner, law, arguments.arm)
+    accelerator = load_accelerator(arguments.hardware) if arguments.hardware else None
+    found = plan_law(planner, law, arguments.arm, accelerator)
     if arguments.runs:
         print("\n".join(row["id"] for row in found["runs"]))
     elif arguments.json:
         _print_json(found)
     else:
         print(plan_text(found))
+
+
+def _doctor(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery
+    from lawcheck.doctor import examine, refuse_missing, write_record
+
+    planner, layout = _study(arguments)
+    laws = [discovery.law(name) for name in arguments.law] if arguments.law else None
+    checks = []
+    for check in examine(
+        planner,
+        layout,
+        laws,
+        partition=arguments.partition,
+        account=arguments.account,
+        gpu=arguments.gpu,
+    ):
+        print(check.line, flush=True)
+        checks.append(check)
+    refuse_missing(checks)
+    if arguments.record:
+        write_record(Path(arguments.record), planner, checks)
 
 
 def _corpus(arguments: argparse.Namespace) -> None:
@@ -236,6 +260,7 @@ def _audit(arguments: argparse.Namespace) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from lawcheck import discovery, launch, stages
     from lawcheck.atomic import write_json
+    from lawcheck.corpus.build import check_corpus
     from lawcheck.hardware import check_training
     from lawcheck.plan import find_runs
 
@@ -245,6 +270,7 @@ def _train(arguments: argparse.Namespace) -> int:
     trained = [run for run in runs if run.arm.recipe is not None]
     check_training(planner.scale, trained)
     if trained and hardware.processes > 1 and not launch.is_worker():
+        check_corpus(layout.corpus, planner.scale)
         return launch.launch([sys.executable, "-m", "lawcheck", *arguments.command], hardware)
     launch.check_workers(hardware)
     record = stages.train(planner, layout, runs)
@@ -401,9 +427,21 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--arm", help="this arm only")
     sub.add_argument("--runs", action="store_true", help="print run ids only")
     sub.add_argument(
+        "--hardware",
+        metavar="NAME",
+        help="a800, h100, h200 or a YAML file: plan hours and memory on it",
+    )
+    sub.add_argument(
         "--pilot", action="append", metavar="SCORES", help="seeds needed, from a pilot's scores"
     )
     sub.add_argument("--json", action="store_true")
+
+    sub = verb("doctor", _doctor, "what is missing for a scale, one line a check")
+    sub.add_argument("--law", action="append", help="room for this law's runs (repeatable; all)")
+    sub.add_argument("--partition", default="", help="Slurm partition that jobs will use")
+    sub.add_argument("--account", default="", help="Slurm account that jobs will use")
+    sub.add_argument("--gpu", default="", help="accelerator type as Slurm names it, such as h100")
+    sub.add_argument("--record", help="JSON file written where nothing is missing")
 
     sub = verb("corpus", _corpus, "write the scale's corpus")
     sub.add_argument(

@@ -6,14 +6,24 @@ from collections import Counter
 from typing import Any
 
 from lawcheck import discovery
+from lawcheck.accelerators import Accelerator
+from lawcheck.budget import budget, budget_text
 from lawcheck.cost import adapter_settings, planned_cost, planned_tokens
 from lawcheck.design import Law
 from lawcheck.errors import InputError, nearest
 from lawcheck.plan import Planner, batches, realisable
 
 
-def plan_law(planner: Planner, law: Law, only: str | None = None) -> dict[str, Any]:
-    """Runs of a law (or of one of its arms) with their planned size. JSON-ready."""
+def plan_law(
+    planner: Planner,
+    law: Law,
+    only: str | None = None,
+    accelerator: Accelerator | None = None,
+) -> dict[str, Any]:
+    """Runs of a law (or of one of its arms) with their planned size. JSON-ready.
+
+    accelerator: what hours, wall time and memory are planned on, at scales with a `plan` section.
+    """
     scale = planner.scale
     laws = realisable(scale, {law.name: law, **discovery.laws()})
     if law.name not in laws:
@@ -36,7 +46,7 @@ def plan_law(planner: Planner, law: Law, only: str | None = None) -> dict[str, A
     )
     jobs = [b for b in batches(planner, laws).values() if {r.id for r in b.runs} & set(runs)]
     minutes = _minutes(planner, runs)
-    return {
+    found: dict[str, Any] = {
         "law": law.name,
         "scale": scale.name,
         "seeds": list(planner.seeds),
@@ -45,9 +55,12 @@ def plan_law(planner: Planner, law: Law, only: str | None = None) -> dict[str, A
             {"id": r.id, "rows": planner.row_count(r), "laws": shared[r.id]} for r in runs.values()
         ],
         "jobs": len(jobs),
-        "device_hours": minutes / 60,
+        "device_hours": minutes * scale.hardware.processes / 60,
         "settings": {"rank": adapter_settings(scale).rank, "batch": scale.training.batch_size},
     }
+    if scale.plan is not None or accelerator is not None:
+        found["budget"] = budget(planner, list(arms.values()), runs, accelerator)
+    return found
 
 
 def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
@@ -89,6 +102,8 @@ def plan_text(found: dict[str, Any]) -> str:
     shared = sum(r["laws"] > 1 for r in found["runs"])
     lines.append(
         f"{len(found['runs'])} runs in {found['jobs']} jobs, {shared} of them shared with other "
-        f"laws; about {found['device_hours']:.1f} device hours of training"
+        f"laws; about {found['device_hours']:.1f} device hours by the scale's minutes_per_run"
     )
+    if "budget" in found:
+        lines += ["", budget_text(found["budget"])]
     return "\n".join(lines)
