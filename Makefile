@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile local
 TARGETS := $(if $(filter all,$(LAWS)),all,$(addprefix law_,$(LAWS)))
 
-.PHONY: setup laws test smoke slices lint publish
+.PHONY: setup laws test smoke slices lint publish report
 
 setup: $(READY)
 
@@ -25,7 +25,8 @@ laws: $(READY)
 	$(SNAKEMAKE) $(TARGETS)
 	@for law in $(if $(filter all,$(LAWS)),$$($(BIN)/lawcheck list --names),$(LAWS)); do \
 	  $(BIN)/lawcheck judge $$law --scale proxy --scores results/proxy/laws/$$law.scores.parquet || exit; done
-	@echo "Tables: results/proxy/tables/  Figures: paper_figures/proxy/"
+	@$(BIN)/lawcheck report --scale proxy >/dev/null
+	@echo "Page: results/proxy/report/index.html  Tables: results/proxy/tables/  Figures: paper_figures/proxy/"
 	@echo "More: make laws LAWS=all | $(BIN)/lawcheck list | $(BIN)/snakemake --profile local law_NAME"
 
 smoke: $(READY)
@@ -40,6 +41,12 @@ slices: $(READY)
 # Scores, verdicts and tables of the judged laws into results/reference/, under version control.
 publish: $(READY)
 	$(BIN)/lawcheck publish --scale proxy
+	$(BIN)/lawcheck report --from results/reference/proxy
+
+# Page, tables and figures of the published results, drawn anew from their scores and verdicts.
+report: $(READY)
+	$(BIN)/lawcheck render --scale proxy --results results/reference
+	$(BIN)/lawcheck report --from results/reference/proxy
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ rule all:
     default_target: True
     input:
         [STUDY.law_outputs(law) for law in STUDY.laws],
+        f"{ROOT}/report/index.html",
 
 
 include: "reproduce/rules/corpus.smk"

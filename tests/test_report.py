@@ -14,9 +14,11 @@ import sys
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from jinja2 import Environment, StrictUndefined
 from report_world import planner, study
 
 from lawcheck import arms, discovery
@@ -27,6 +29,7 @@ from lawcheck.published import published
 from lawcheck.report import words, write_report
 from lawcheck.report.published import printed_estimate
 from lawcheck.verdict_forms import read_verdict
+from lawcheck.workflow import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "results" / "reference" / "proxy"
@@ -300,6 +303,20 @@ def test_published_contrasts_come_from_one_printed_table():
     assert printed_estimate(specialise.estimand) is None
     gain = next(h for h in SHARE.hypotheses if h.name == "delta_m_full")
     assert printed_estimate(gain.estimand).value == pytest.approx(7.376)
+
+
+def test_snakemakes_own_report_has_captions_for_what_it_shows():
+    marked = Study({"scale": "proxy"}).marked(SHARE.name)
+    captions = Study({"scale": "proxy"}).captions(SHARE.name)
+    assert {Path(path).suffix for path, kind, _ in marked if kind} == {".png", ".csv"}
+    assert {title for _, kind, title in marked if kind} == set(captions)
+    job = SimpleNamespace(
+        params=SimpleNamespace(scale="proxy", law=SHARE.name, claim="c", captions=captions),
+        wildcards=SimpleNamespace(law=SHARE.name),
+    )
+    for path in sorted((ROOT / "reproduce" / "captions").glob("*.rst")):
+        text = Environment(undefined=StrictUndefined).from_string(path.read_text())
+        assert "proxy" in text.render(snakemake=job), path.name
 
 
 # ------------------------------------------------------------------------------- browser

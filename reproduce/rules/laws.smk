@@ -3,7 +3,12 @@ rule judge:
     input:
         f"{ROOT}/laws/{{law}}.scores.parquet",
     output:
-        f"{ROOT}/laws/{{law}}.json",
+        report(
+            f"{ROOT}/laws/{{law}}.json",
+            caption="../captions/verdict.rst",
+            category="Verdicts",
+            labels={"law": "{law}"},
+        ),
     log:
         f"{ROOT}/logs/judge.{{law}}.log",
     benchmark:
@@ -25,7 +30,20 @@ for _law in STUDY.laws:
             scores=f"{ROOT}/laws/{_law}.scores.parquet",
             verdict=f"{ROOT}/laws/{_law}.json",
         output:
-            STUDY.rendered(_law),
+            [
+                (
+                    report(
+                        path,
+                        caption="../captions/law.rst",
+                        category=STUDY.laws[_law].title,
+                        subcategory=f"{kind}s".capitalize(),
+                        labels={"shows": title},
+                    )
+                    if kind
+                    else path
+                )
+                for path, kind, title in STUDY.marked(_law)
+            ],
         log:
             f"{ROOT}/logs/render.{_law}.log",
         benchmark:
@@ -36,6 +54,9 @@ for _law in STUDY.laws:
             study=STUDY_ARGUMENTS,
             law=_law,
             figures=STUDY.figures.parent,
+            scale=STUDY.scale.name,
+            claim=STUDY.laws[_law].claim,
+            captions=STUDY.captions(_law),
         shell:
             "lawcheck render {params.law} {params.study} --figures {params.figures} > {log} 2>&1"
 
@@ -45,3 +66,29 @@ for _law in STUDY.laws:
         input:
             STUDY.law_outputs(_law),
         localrule: True
+
+
+# One page of every law, with cards for those that are judged. `lawcheck report` makes it at any
+# time from whatever is there.
+rule report:
+    input:
+        scores=[f"{ROOT}/laws/{law}.scores.parquet" for law in STUDY.laws],
+        verdicts=[f"{ROOT}/laws/{law}.json" for law in STUDY.laws],
+    output:
+        report(
+            f"{ROOT}/report/index.html",
+            caption="../captions/report.rst",
+            category="Report",
+            labels={"shows": "the whole study"},
+        ),
+    log:
+        f"{ROOT}/logs/report.log",
+    benchmark:
+        f"{ROOT}/benchmarks/report.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        scale=STUDY.settings.get("scale", "proxy"),
+        results=STUDY.layout.results,
+    shell:
+        "lawcheck report --scale {params.scale} --results {params.results} > {log} 2>&1"

@@ -15,8 +15,11 @@ from lawcheck.design import Law
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Batch, Planner, batches, realisable
-from lawcheck.render import outputs
+from lawcheck.render import declarations, outputs
 from lawcheck.scale import BuiltBase, Scale, load_scale
+
+# Of the forms of a table or figure, the one that an engine's own report shows.
+KINDS = {".png": "figure", ".csv": "table"}
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,18 @@ class Study:
         """Tables and figures of a law, every format."""
         declared = discovery.law(law)
         return [str(path) for path in outputs(declared, self.layout.tables, self.figures)]
+
+    def marked(self, law: str) -> list[tuple[str, str, str]]:
+        """(file, kind, title) of `rendered`; kind is empty for files that no report shows twice."""
+        declared = declarations(discovery.law(law))
+        return [
+            (path, KINDS.get(Path(path).suffix, ""), declared[Path(path).stem].title)
+            for path in self.rendered(law)
+        ]
+
+    def captions(self, law: str) -> dict[str, str]:
+        """Title -> caption of a law's tables and figures."""
+        return {d.title: d.caption for d in declarations(discovery.law(law)).values()}
 
     def law_outputs(self, law: str) -> list[str]:
         return [str(self.layout.verdict(law)), *self.rendered(law)]
