@@ -86,6 +86,7 @@ def render_context(planner: Planner, layout: Layout, law: Law) -> RenderContext:
         world=planner.scale.world,
         scale_name=planner.scale.name,
         costs=planned_cost,
+        families=family_titles(planner.scale),
         bases=stages.bases_by_seed(planner.scale, law.base.base, planner.seeds),
         measured=measured_seconds(layout, law),
         corpus=stages.read_json(layout.mixtures) if layout.mixtures.is_file() else None,
@@ -98,6 +99,21 @@ def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> lis
 
     context = render_context(planner, layout, law)
     return render(law, context, layout.tables, figures / planner.scale.name)
+
+
+def family_titles(scale: Scale) -> dict[str, str]:
+    """Base of an arm -> architecture where it is built from scratch, else the model's own name.
+
+    Where that does not tell two bases apart, their own names are appended.
+    """
+    titles = {
+        name: str(base.architecture["model_type"])
+        if base.kind == "built"
+        else base.model.rstrip("/").rsplit("/", 1)[-1]
+        for name, base in scale.bases.items()
+    }
+    shared = [t for t in titles.values() if list(titles.values()).count(t) > 1]
+    return {n: f"{t} ({n.replace('_', ' ')})" if t in shared else t for n, t in titles.items()}
 
 
 def measured_seconds(layout: Layout, law: Law) -> dict[str, float]:
