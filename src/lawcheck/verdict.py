@@ -286,7 +286,7 @@ def _part(
         unit=t.finding.unit,
         estimate=None if math.isnan(value.value) else value.value,
         se=value.se,
-        df=value.df,
+        df=value.df if value.df is not None and math.isfinite(value.df) else None,
         low=low,
         high=high,
         p=t.p,
