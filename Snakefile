@@ -36,6 +36,7 @@ rule all:
         f"{ROOT}/report/index.html",
 
 
+include: "reproduce/rules/preflight.smk"
 include: "reproduce/rules/corpus.smk"
 include: "reproduce/rules/train.smk"
 include: "reproduce/rules/evaluate.smk"

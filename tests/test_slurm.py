@@ -52,6 +52,7 @@ def jobs() -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_users_command_on_slurm_survives_a_cancelled_and_an_overrunning_job(cluster, tmp_path):
     folder = tmp_path / "study"
     folder.mkdir()
@@ -125,6 +126,38 @@ def test_sbatch_lines_of_the_paper_scale():
     one = submitted(asked(hardware, runs=1, training=False))
     assert re.search(r"--gpus[= ]1\b", one)
     assert "--nodes" not in one
+
+
+def dry_run(folder, *settings: str) -> str:
+    """What Snakemake would run for a law, with its shell commands."""
+    command = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("--directory", str(folder), "--dry-run", "--printshellcmds", "--cores", "1", TARGET),
+        *("--config", "seeds=1", *settings),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=on_path(), cwd=folder)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    return done.stdout + done.stderr
+
+
+def test_at_the_papers_scale_the_doctor_comes_first_and_srun_starts_every_node(tmp_path):
+    names = ("law=share_then_specialize", "partition=main", "account=physics", "gpu=h100")
+    text = dry_run(tmp_path, "scale=paper", *names)
+    options = " --law share_then_specialize --partition main --account physics --gpu h100 "
+    looks = [line for line in text.splitlines() if "lawcheck doctor --scale paper" in line]
+    assert len(looks) == 1
+    assert options in looks[0]
+    trained = [line for line in text.splitlines() if "lawcheck train --scale paper" in line]
+    assert trained
+    for line in trained:
+        assert re.search(r"srun --nodes=4 --ntasks-per-node=1 .*lawcheck train ", line)
+    assert not re.search(r"srun .*lawcheck evaluate", text)
+
+
+def test_where_bases_are_built_here_nothing_is_looked_up_and_nothing_started_by_srun(tmp_path):
+    text = dry_run(tmp_path, "scale=smoke")
+    assert "preflight" not in text
+    assert "srun" not in text
 
 
 def test_a_retry_asks_for_more_time_and_memory():

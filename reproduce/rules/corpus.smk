@@ -1,4 +1,6 @@
 rule corpus:
+    input:
+        ancient(PREFLIGHT),
     output:
         f"{ROOT}/corpus/manifest.json",
     log:

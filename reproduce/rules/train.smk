@@ -6,6 +6,7 @@ from lawcheck.cluster import launcher
 rule train:
     input:
         lambda wildcards: STUDY.train_inputs(wildcards.batch),
+        preflight=ancient(PREFLIGHT),
     output:
         f"{ROOT}/batches/{{batch}}.train.json",
     log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Batch, Planner, batches, realisable
 from lawcheck.render import declarations, outputs
-from lawcheck.scale import BuiltBase, Scale, load_scale
+from lawcheck.scale import BuiltBase, PretrainedBase, Scale, load_scale
 
 # Of the forms of a table or figure, the one that an engine's own report shows.
 KINDS = {".png": "figure", ".csv": "table"}
@@ -27,7 +28,9 @@ class Study:
     """All laws at one scale, as batches and files.
 
     settings: `scale` (name or YAML path), `seeds` (a count or a list), `results` (folder),
-    `figures` (folder).
+    `figures` (folder). What is looked up before a run at scales with pretrained bases: `law` (the
+    only one there need be room for), `partition`, `account`, `gpu` (a type) as the cluster has
+    them.
     """
 
     settings: Mapping[str, Any]
@@ -89,6 +92,16 @@ class Study:
             return of
 
         return {name: resource(name) for name in asked(hardware, 1, 1, training)}
+
+    @property
+    def loads_pretrained(self) -> bool:
+        return any(isinstance(base, PretrainedBase) for base in self.scale.bases.values())
+
+    @property
+    def doctor_options(self) -> str:
+        """Options of `lawcheck doctor` that the settings name."""
+        named = {name: self.settings.get(name) for name in ("law", "partition", "account", "gpu")}
+        return " ".join(f"--{name} {shlex.quote(str(v))}" for name, v in named.items() if v)
 
     def score_inputs(self, law: str) -> list[str]:
         wanted = set(self.planner.law_runs(discovery.law(law)))

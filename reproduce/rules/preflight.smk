@@ -1,0 +1,19 @@
+# Where base models come from a hub, a run that lacks something fails here, in seconds. Scales that
+# build their own bases need no such look. To look again, remove the record.
+PREFLIGHT = [f"{ROOT}/preflight.json"] if STUDY.loads_pretrained else []
+if PREFLIGHT:
+
+    rule preflight:
+        output:
+            PREFLIGHT,
+        log:
+            f"{ROOT}/logs/preflight.log",
+        localrule: True
+        conda:
+            ENVIRONMENT
+        params:
+            study=STUDY_ARGUMENTS,
+            seeds=SEEDS,
+            options=STUDY.doctor_options,
+        shell:
+            "lawcheck doctor {params.study} {params.seeds} {params.options} --record {output} > {log} 2>&1"
