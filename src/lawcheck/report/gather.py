@@ -147,11 +147,18 @@ def _warnings(
     found = []
     if not provenance:
         found.append("No provenance file lies beside the verdict: versions and hardware unknown.")
-    elif not settings_fit(planner, law, provenance, seeds):
-        found.append(
-            f"Made with other settings or code versions than scale {planner.scale.name} has now; "
-            f"the numbers are those of the recorded runs."
-        )
+    else:
+        fit = settings_fit(planner, law, provenance, seeds)
+        if fit is None:
+            found.append(
+                f"Scale {planner.scale.name} reads real data that are not at hand: whether its "
+                f"settings still are those of these runs was not checked."
+            )
+        elif not fit:
+            found.append(
+                f"Made with other settings or code versions than scale {planner.scale.name} has "
+                f"now; the numbers are those of the recorded runs."
+            )
     if design_digest(law) != verdict.design_digest:
         found.append(
             "The digest of the law's design differs from the one in the verdict: the design, or "
@@ -164,10 +171,16 @@ def _warnings(
 
 def settings_fit(
     planner: Planner, law: Law, provenance: Mapping[str, Any], seeds: tuple[int, ...]
-) -> bool:
-    """Whether the recorded runs are those that scale and code would make now."""
+) -> bool | None:
+    """Whether the recorded runs are those that scale and code would make now.
+
+    None where run ids cannot be formed, because the scale reads real data that are not here.
+    """
     now = Planner(planner.scale, seeds)
-    trained = {r.id for r in now.law_runs(law).values() if r.arm.recipe is not None}
+    try:
+        trained = {r.id for r in now.law_runs(law).values() if r.arm.recipe is not None}
+    except InputError:
+        return None
     return trained <= set(provenance.get("runs", {}))
 
 
