@@ -55,7 +55,7 @@ def packages(scale: Scale) -> Iterator[Check]:
         if not requirement.specifier.contains(version, prereleases=True):
             lost.append(f"{requirement.name} {version} is outside {requirement.specifier}")
     found = "; ".join(lost) if lost else f"{len(wanted)} requirements met"
-    step = "run: make setup (for a cluster: pip install 'lawcheck[cluster]')"
+    step = "run: make setup (without make: pip install 'lawcheck[cluster]')"
     yield Check("packages", not lost, found, step)
     if scale.hardware.attention == "flash":
         there = importlib.util.find_spec("flash_attn") is not None
