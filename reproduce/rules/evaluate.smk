@@ -1,23 +1,25 @@
-rule evaluate:
-    input:
-        f"{ROOT}/batches/{{batch}}.train.json",
-    output:
-        f"{ROOT}/batches/{{batch}}.scores.json",
-    log:
-        f"{ROOT}/logs/evaluate.{{batch}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/evaluate.{{batch}}.tsv"
-    conda:
-        ENVIRONMENT
-    resources:
-        **STUDY.resources(training=False),
-    params:
-        study=STUDY_ARGUMENTS,
-        runs=lambda wildcards: " ".join(
-            r.id for r in STUDY.batches[wildcards.batch].runs
-        ),
-    shell:
-        "lawcheck evaluate {params.study} --record {output} {params.runs} > {log} 2>&1"
+if not STUDY.joined:
+
+    rule evaluate:
+        input:
+            f"{ROOT}/batches/{{batch}}.train.json",
+        output:
+            f"{ROOT}/batches/{{batch}}.scores.json",
+        log:
+            f"{ROOT}/logs/evaluate.{{batch}}.log",
+        benchmark:
+            f"{ROOT}/benchmarks/evaluate.{{batch}}.tsv"
+        conda:
+            ENVIRONMENT
+        resources:
+            **STUDY.resources(training=False),
+        params:
+            study=STUDY_ARGUMENTS,
+            runs=lambda wildcards: " ".join(
+                r.id for r in STUDY.batches[wildcards.batch].runs
+            ),
+        shell:
+            "lawcheck evaluate {params.study} --record {output} {params.runs} > {log} 2>&1"
 
 
 rule collect:

@@ -1,14 +1,16 @@
 from lawcheck.cluster import launcher
 
 
-# One job carries several runs at small scale, one run at paper scale. Adapters and trainer
-# checkpoints are not declared, so that a killed job resumes where it stopped.
+# One job carries several runs at small scale and scores them too (STUDY.joined), one run at paper
+# scale. Adapters, trainer checkpoints and single score files are not declared, so that a killed
+# job resumes where it stopped.
 rule train:
     input:
         lambda wildcards: STUDY.train_inputs(wildcards.batch),
         preflight=ancient(PREFLIGHT),
     output:
-        f"{ROOT}/batches/{{batch}}.train.json",
+        **({"scores": f"{ROOT}/batches/{{batch}}.scores.json"} if STUDY.joined else {}),
+        train=f"{ROOT}/batches/{{batch}}.train.json",
     log:
         f"{ROOT}/logs/train.{{batch}}.log",
     benchmark:
@@ -21,8 +23,11 @@ rule train:
     params:
         launcher=launcher(STUDY.scale.hardware),
         study=STUDY_ARGUMENTS,
+        scores=lambda wildcards, output: (
+            f"--scores {output.scores}" if STUDY.joined else ""
+        ),
         runs=lambda wildcards: " ".join(
             r.id for r in STUDY.batches[wildcards.batch].runs
         ),
     shell:
-        "{params.launcher}lawcheck train {params.study} --record {output} {params.runs} > {log} 2>&1"
+        "{params.launcher}lawcheck train {params.study} --record {output.train} {params.scores} {params.runs} > {log} 2>&1"

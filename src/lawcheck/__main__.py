@@ -269,6 +269,11 @@ def _train(arguments: argparse.Namespace) -> int:
     hardware = planner.scale.hardware
     trained = [run for run in runs if run.arm.recipe is not None]
     check_training(planner.scale, trained)
+    if arguments.scores and hardware.processes > 1:
+        raise InputError(
+            f"train --scores: scale {planner.scale.name!r} trains in {hardware.processes} "
+            f"processes, and scoring takes one; run `lawcheck evaluate` afterwards"
+        )
     if trained and hardware.processes > 1 and not launch.is_worker():
         check_corpus(layout.corpus, planner.scale)
         return launch.launch([sys.executable, "-m", "lawcheck", *arguments.command], hardware)
@@ -280,6 +285,8 @@ def _train(arguments: argparse.Namespace) -> int:
         from lawcheck.training import sharding
 
         sharding.leave()
+    if arguments.scores:
+        write_json(Path(arguments.scores), stages.evaluate(planner, layout, runs))
     return 0
 
 
@@ -476,6 +483,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--record", help="JSON file written when all are done")
         if name == "evaluate":
             sub.add_argument("--split", choices=("eval", "tune"), default="eval")
+        else:
+            sub.add_argument(
+                "--scores", help="score the runs in the same process; JSON file as --record"
+            )
 
     verb("collect", _collect, "one score table for a law", law=True)
 

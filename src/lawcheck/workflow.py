@@ -16,7 +16,6 @@ from lawcheck.design import Law
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Batch, Planner, batches, realisable
-from lawcheck.render import declarations, outputs
 from lawcheck.scale import BuiltBase, PretrainedBase, Scale, load_scale
 
 # Of the forms of a table or figure, the one that an engine's own report shows.
@@ -64,6 +63,16 @@ class Study:
     def batches(self) -> dict[str, Batch]:
         return batches(self.planner, self.laws)
 
+    @property
+    def joined(self) -> bool:
+        """Whether the job that trains a batch also scores it.
+
+        Starting a process costs 4.5 CPU s, as much as a small run; a batch of many runs starts
+        one instead of two. Where one run fills its job, training asks for other hardware.
+        """
+        hardware = self.scale.hardware
+        return hardware.runs_per_job > 1 and hardware.processes == 1
+
     def batch_file(self, batch: str, stage: str) -> str:
         return str(self.layout.root / "batches" / f"{batch}.{stage}.json")
 
@@ -110,11 +119,16 @@ class Study:
 
     def rendered(self, law: str) -> list[str]:
         """Tables and figures of a law, every format."""
+        # Draws matplotlib in, 1.4 of 5.9 CPU s of starting a job that never draws.
+        from lawcheck.render import outputs
+
         declared = discovery.law(law)
         return [str(path) for path in outputs(declared, self.layout.tables, self.figures)]
 
     def marked(self, law: str) -> list[tuple[str, str, str]]:
         """(file, kind, title) of `rendered`; kind is empty for files that no report shows twice."""
+        from lawcheck.render import declarations
+
         declared = declarations(discovery.law(law))
         return [
             (path, KINDS.get(Path(path).suffix, ""), declared[Path(path).stem].title)
@@ -123,6 +137,8 @@ class Study:
 
     def captions(self, law: str) -> dict[str, str]:
         """Title -> caption of a law's tables and figures."""
+        from lawcheck.render import declarations
+
         return {d.title: d.caption for d in declarations(discovery.law(law)).values()}
 
     def law_outputs(self, law: str) -> list[str]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
+import warnings
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,8 +80,13 @@ def processes(hardware: Hardware) -> Iterator[None]:
         operators["deepspeed_shm_comm"] = False
     # Before the first TrainingArguments, which otherwise count one process.
     deepspeed.init_distributed("gloo" if hardware.device == "cpu" else "nccl")
+    # It tells that its own accumulation is off, at every run; the Trainer accumulates.
+    logging.getLogger("accelerate.accelerator").setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            # One for every collective: DeepSpeed still calls them by their older names.
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         AcceleratorState._reset_state()
         unset_hf_deepspeed_config()
