@@ -1,6 +1,9 @@
 """Planned memory against what torch holds: states to the byte, activations and peaks nearly."""
 
 import json
+import os
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -230,6 +233,28 @@ def test_shards_add_up_to_the_whole_and_zero_3_divides_the_weights():
     trained = adapter.trainable_parameters(shapes, design, SETTINGS)
     assert shard.weights == 2 * (shapes.total_parameters + trained)
     assert shard.optimizer == 12 * trained / 8
+
+
+@pytest.mark.slow
+def test_deepspeeds_shards_on_two_processes_match_to_the_byte(tmp_path):
+    pytest.importorskip("deepspeed")
+    program = Path(__file__).with_name("zero_states.py")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    environment = {**os.environ, "TORCH_EXTENSIONS_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, "--nproc-per-node", "2", str(program)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line.partition(" ")[2] for line in done.stdout.splitlines() if line[:6] == "found "]
+    assert len(lines) == 3
+    for line in map(json.loads, lines):
+        for part in ("weights", "gradients", "optimizer"):
+            measured, planned_bytes = line[part]
+            assert measured == planned_bytes, (line["case"], part)
 
 
 def test_plan_at_paper_scale_names_memory_hours_and_the_papers_own(capsys):

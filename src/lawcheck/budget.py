@@ -10,7 +10,6 @@ from lawcheck.design import Arm, Run
 from lawcheck.errors import InputError
 from lawcheck.memory import planned_memory
 from lawcheck.plan import Planner
-from lawcheck.published import published_value
 from lawcheck.scale import Scale
 from lawcheck.storage import run_bytes, stored_bytes
 
@@ -70,6 +69,9 @@ def _hours_per_run(arm: Arm, scale: Scale, planner: Planner) -> float:
 def _arm(
     arm: Arm, planner: Planner, scale: Scale, accelerator: Accelerator | None
 ) -> dict[str, Any]:
+    # pandas, which plans at other scales do without.
+    from lawcheck.published import published_value
+
     hours = gpu_hours(arm, scale)
     memory = planned_memory(arm, scale)
     paper = published_value("table3_final", arm, "gpu_hours")
