@@ -64,19 +64,6 @@ def laws(tmp_path):
     return folder
 
 
-def test_a_strangers_law_gets_a_target_and_shares_runs(tmp_path, laws):
-    words = ("law_moe_beats_lora", TARGET, "--dry-run", "--printshellcmds")
-    done = snakemake(tmp_path, *words, LAWCHECK_LAWS=str(laws))
-    assert done.returncode == 0, done.stderr[-3000:]
-    commands = re.findall(r"lawcheck train .*", done.stdout + done.stderr)
-    trained = [run for c in commands for run in re.findall(r"\S+-s\d+-[0-9a-f]{12}", c)]
-    both = [run for run in trained if run.startswith("lora_moe.plain.d100-")]
-    # One run a seed, though two laws want it.
-    assert len(both) == len(set(both)) == 2
-    assert any(run.startswith("lora.d100-") for run in trained)
-    assert "render_moe_beats_lora" in done.stdout + done.stderr
-
-
 @pytest.mark.slow
 def test_a_diverged_run_is_recorded_counted_and_does_not_stop_the_study(tmp_path, laws):
     scale = tmp_path / "exploding.yaml"

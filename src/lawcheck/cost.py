@@ -7,7 +7,7 @@ import functools
 from lawcheck import discovery
 from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.design import Arm, Discipline
-from lawcheck.errors import InputError
+from lawcheck.errors import InputError, nearest
 from lawcheck.methods.base import AdapterSettings, ModelShapes, trainable_share
 from lawcheck.scale import PlanSettings, Scale, load_scale
 
@@ -52,12 +52,22 @@ def shapes(scale: Scale, arm: Arm) -> ModelShapes:
 
 
 def planned_tokens(arm: Arm, scale: Scale) -> float:
-    """Training tokens of an arm, all its runs together."""
+    """Training tokens of an arm, all its runs together.
+
+    Disciplines that the scale's plan does not name are no part of its corpus. Raises InputError
+    for a recipe that names one of them.
+    """
     if arm.recipe is None:
         return 0.0
     plan = _plan(scale)
+    for name in arm.recipe.disciplines or ():
+        if name not in plan.words_per_sample:
+            raise InputError(
+                f"scale {scale.name!r}: plan counts no words of discipline {name!r}; add it to "
+                f"words_per_sample ({nearest(name, plan.words_per_sample)})"
+            )
     # Counting needs sizes only, so disciplines count whether or not the world has sources.
-    names = _science()
+    names = [d for d in _science() if d.name in plan.words_per_sample]
     corpus = scale.corpus
     rows = planned_mixture(arm.recipe, names, corpus.size, corpus.general_pool)
     per_word = plan.tokens_per_word * scale.training.epochs

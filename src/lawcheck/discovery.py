@@ -2,8 +2,9 @@
 
 A law is a module of lawcheck.laws with a LAW, a method a module of lawcheck.methods with a
 METHOD, a discipline a package of lawcheck.disciplines with a DISCIPLINE. Others join through the
-entry-point groups of the same names, or as files in the folders named by LAWCHECK_LAWS and
-LAWCHECK_METHODS (separated as in PATH). Such files are Python code and run with your rights.
+entry-point groups of the same names, or as files in the folders named by LAWCHECK_LAWS,
+LAWCHECK_METHODS and LAWCHECK_DISCIPLINES (separated as in PATH). Such files are Python code and
+run with your rights. lawcheck.render.registry finds tables and figures alike.
 """
 
 from __future__ import annotations
@@ -50,6 +51,15 @@ def method_module(name: str) -> ModuleType:
     raise AssertionError(name)
 
 
+def discipline_folder(name: str) -> Path:
+    """Where a discipline's module lies; its lm-eval task files are in tasks/ there."""
+    discipline(name)
+    for module, declared in _modules("disciplines", "DISCIPLINE").items():
+        if declared.name == name:
+            return Path(str(sys.modules[module].__file__)).resolve().parent
+    raise AssertionError(name)
+
+
 def law(name: str) -> Law:
     """A law by its name, with or without the prefix `law_`."""
     short = name.removeprefix("law_")
@@ -92,11 +102,20 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
 def _modules(kind: str, attribute: str) -> dict[str, Any]:
     """Module name -> declaration."""
     package = importlib.import_module(f"lawcheck.{kind}")
-    names = [f"lawcheck.{kind}.{m.name}" for m in pkgutil.iter_modules(package.__path__)]
-    names += [e.module for e in importlib.metadata.entry_points(group=f"lawcheck.{kind}")]
-    loaded = [importlib.import_module(n) for n in sorted(set(names))]
-    loaded += [_from_file(p, kind) for p in _files(f"LAWCHECK_{kind.upper()}")]
+    own = [f"lawcheck.{kind}.{m.name}" for m in pkgutil.iter_modules(package.__path__)]
+    loaded = [*map(importlib.import_module, own), *strangers(kind)]
     return {m.__name__: getattr(m, attribute) for m in loaded if hasattr(m, attribute)}
+
+
+def strangers(kind: str) -> list[ModuleType]:
+    """Modules from outside the package: entry points of `lawcheck.<kind>`, then files.
+
+    Files are those of the folders in LAWCHECK_<KIND>. Raises InputError for a folder that is not
+    there.
+    """
+    named = {e.module for e in importlib.metadata.entry_points(group=f"lawcheck.{kind}")}
+    found = [importlib.import_module(n) for n in sorted(named)]
+    return found + [_from_file(p, kind) for p in _files(f"LAWCHECK_{kind.upper()}")]
 
 
 def _files(variable: str) -> list[Path]:

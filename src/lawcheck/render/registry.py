@@ -2,18 +2,19 @@
 
 A table is a module of lawcheck.render.tables with TABLE and build, a figure a module of
 lawcheck.render.figures with FIGURE and build. Others join through the entry-point groups
-`lawcheck.tables` and `lawcheck.figures`; their modules are Python code and run with your rights.
+`lawcheck.tables` and `lawcheck.figures`, or as files in the folders named by LAWCHECK_TABLES and
+LAWCHECK_FIGURES; they are Python code and run with your rights.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import pkgutil
 from types import ModuleType
 from typing import Any
 
+from lawcheck import discovery
 from lawcheck.errors import InputError, nearest
 
 ATTRIBUTES = {"tables": "TABLE", "figures": "FIGURE"}
@@ -28,10 +29,9 @@ def declaration(kind: str, module: ModuleType) -> Any:
 def renderers(kind: str) -> dict[str, ModuleType]:
     """Name -> module, for kind `tables` or `figures`."""
     package = importlib.import_module(f"lawcheck.render.{kind}")
-    names = [f"{package.__name__}.{m.name}" for m in pkgutil.iter_modules(package.__path__)]
-    names += [e.module for e in importlib.metadata.entry_points(group=f"lawcheck.{kind}")]
+    own = [f"{package.__name__}.{m.name}" for m in pkgutil.iter_modules(package.__path__)]
     found: dict[str, ModuleType] = {}
-    for module in map(importlib.import_module, sorted(set(names))):
+    for module in (*map(importlib.import_module, own), *discovery.strangers(kind)):
         if not hasattr(module, ATTRIBUTES[kind]):
             continue
         name = declaration(kind, module).name
