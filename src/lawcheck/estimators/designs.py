@@ -18,6 +18,8 @@ from lawcheck.stats import log_variance_ratio, paired_t, roughness, spearman
 
 Floats = NDArray[np.float64]
 Levels = dict[Arm, Floats]
+# Decimals of a score in points; one item of a million moves the fourth.
+TIE = 9
 
 
 @estimate.register
@@ -92,7 +94,9 @@ def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
         points = [
             float(np.mean([x[a] for a in column])) for column in zip(*estimand.groups, strict=True)
         ]
-    scores = [[y[a] for a in group] for group in estimand.groups]
+    # Equal accuracies must tie, whatever the order they were summed in.
+    points = [round(p, TIE) for p in points]
+    scores = [[round(y[a], TIE) for a in group] for group in estimand.groups]
     try:
         result = spearman(points, scores, evidence.generator())
     except InputError as error:
