@@ -10,6 +10,7 @@ from lawcheck.design import Law, Recipe, difference
 from lawcheck.errors import InputError
 from lawcheck.plan import Planner, batches, find_runs
 from lawcheck.scale import load_scale
+from lawcheck.workflow import Study
 
 
 @pytest.fixture
@@ -100,6 +101,11 @@ def test_planned_rows_follow_recipe_and_part(planner):
     assert whole == pytest.approx(3_295_160 / 300, abs=3)
     parts = planner.runs_of(discipline_lora(), 0)
     assert sum(map(planner.row_count, parts)) == pytest.approx(whole, abs=3)
+
+
+def test_small_runs_are_scored_where_they_are_trained():
+    assert Study({"scale": "smoke"}).joined
+    assert not Study({"scale": "paper"}).joined
 
 
 def test_unknown_run_names_the_nearest(planner):

@@ -40,6 +40,18 @@ def test_long_samples_are_cut_and_counted(tokenizer):
     assert len(encoded.ids) == 50 - encoded.lost
 
 
+def test_kept_encodings_change_nothing(tokenizer):
+    rows = make_rows(50)
+    copies = [{**row, "id": f"{row['id']}#1"} for row in rows[:5]]
+    known = {}
+    for mixture in (rows[:20], [*rows, *copies], rows[10:]):
+        plain = data.encode(tokenizer, mixture, 12)
+        kept = data.encode(tokenizer, mixture, 12, known)
+        for name, value in vars(plain).items():
+            assert np.array_equal(value, getattr(kept, name)), name
+    assert len(known) == len({(r["prompt"], r["response"]) for r in rows})
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

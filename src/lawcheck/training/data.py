@@ -52,9 +52,20 @@ class Encoded:
         return np.diff(self.starts)
 
 
-def encode(tokenizer: Any, rows: Iterable[dict[str, Any]], max_length: int) -> Encoded:
+# Of a sample: its token ids, and the index of the first response token.
+Sample = tuple[list[int], int]
+
+
+def encode(
+    tokenizer: Any,
+    rows: Iterable[dict[str, Any]],
+    max_length: int,
+    known: dict[tuple[str, str], Sample] | None = None,
+) -> Encoded:
     """Tokenize rows through the tokenizer's chat template; the last token is EOS.
 
+    known: (prompt, response) -> sample, kept by the caller for rows that other runs hold too;
+    new ones are added.
     Samples above `max_length` tokens are cut at the end. Raises InputError for a missing column,
     a repeated id, no rows, or a template whose prompt is not the beginning of the whole text.
     """
@@ -62,7 +73,7 @@ def encode(tokenizer: Any, rows: Iterable[dict[str, Any]], max_length: int) -> E
     tokens, starts, answers = array("i"), array("q", [0]), array("i")
     cut = lost = 0
     for chunk in _chunks(rows):
-        for row, (sample, answer) in zip(chunk, _encode_chunk(tokenizer, chunk), strict=True):
+        for row, (sample, answer) in zip(chunk, _samples(tokenizer, chunk, known), strict=True):
             cut += len(sample) > max_length
             if answer >= min(len(sample), max_length):
                 lost += 1
@@ -102,8 +113,19 @@ def _chunks(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield chunk
 
 
-def _encode_chunk(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[tuple[list[int], int]]:
-    """Per row its token ids and the index of the first response token."""
+def _samples(
+    tokenizer: Any, rows: Sequence[dict[str, Any]], known: dict[tuple[str, str], Sample] | None
+) -> list[Sample]:
+    if known is None:
+        return _encode_chunk(tokenizer, rows)
+    keys = [(r["prompt"], r["response"]) for r in rows]
+    new = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
+    if new:
+        known.update(zip(new, _encode_chunk(tokenizer, list(new.values())), strict=True))
+    return [known[key] for key in keys]
+
+
+def _encode_chunk(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[Sample]:
     users = [[{"role": "user", "content": r["prompt"]}] for r in rows]
     whole = [
         [*user, {"role": "assistant", "content": r["response"]}]
