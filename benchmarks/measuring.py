@@ -1,0 +1,66 @@
+"""What the benchmarks share: contenders in turn, ratios per round, medians, the machine."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+PACKAGES = ("torch", "transformers", "peft", "lm_eval", "snakemake")
+
+
+def machine(device: str = "cpu") -> str:
+    """One line: processor or card, threads, versions."""
+    name = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    versions = ", ".join(f"{p} {version(p)}" for p in PACKAGES)
+    python = platform.python_version()
+    return f"{name}, {torch.get_num_threads()} thread(s), Python {python}, {versions}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def clock(device: str) -> float:
+    """Seconds: of CPU time, which other processes disturb little, or on a card of wall time."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
+
+
+def in_turn(
+    steps: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu", warm: int = 1
+) -> dict[str, list[float]]:
+    """Seconds of every contender in every round.
+
+    The contenders take turns, so that what else the machine does meets all of them alike.
+    """
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(warm + rounds):
+        for name, step in steps.items():
+            began = clock(device)
+            step()
+            spent = clock(device) - began
+            if number >= warm:
+                times[name].append(spent)
+    return times
+
+
+def ratio(mine: Sequence[float], theirs: Sequence[float]) -> float:
+    """Median over rounds of the ratio within a round."""
+    return statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
