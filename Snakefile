@@ -21,7 +21,8 @@ SEEDS = "--seeds " + ",".join(map(str, STUDY.seeds))
 wildcard_constraints:
     base=r"[a-z0-9_]+",
     seed=r"\d+",
-    batch="|".join(STUDY.batches),
+    # Not their names joined: Snakemake compiles and rewrites that text for every rule and job.
+    batch=r"[^/]+-[0-9a-f]{12}",
     law="|".join(STUDY.laws),
 
 

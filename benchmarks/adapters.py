@@ -6,7 +6,8 @@
 The base weight is frozen and the input asks for its gradient, as inside a model. Every contender
 has five experts of rank 16, or LoRA their total rank, 80, in the base's precision. LoRA-MoE's
 gate is counted in full although a decoder layer shares one among its projections; the loop and
-X-LoRA are given their weights. Columns are time over peft's LoRA, median over rounds.
+X-LoRA are given their weights. Columns are time over peft's LoRA, median over rounds; `base` is
+the frozen projection alone, which none can go below.
 
 Saved for backward: what a forward pass keeps beyond x and the parameters, at gate_proj of a 7B
 model, 4,096 tokens, bfloat16. The gate's own weights, which all projections of a layer share,
@@ -89,6 +90,7 @@ def contenders(d_in: int, d_out: int, p: float, device: str, dtype: torch.dtype)
     torch.manual_seed(0)
     base = nn.Linear(d_in, d_out, bias=False, device=device, dtype=dtype).requires_grad_(False)
     found: dict[str, Contender] = {}
+    found["base"] = (base, lambda x, hidden, gates: base(x))
     one = lora(base, p, EXPERTS * RANK)
     found["LoRA"] = (one, lambda x, hidden, gates, m=one: m(x))
     for variant in VARIANTS:
@@ -159,7 +161,7 @@ def measure(
         precision,
         f"{p:g}",
         f"{1000 * statistics.median(times['LoRA']):.1f}",
-        *(f"{ratios[n]:.2f}" for n in (*VARIANTS, "loop", "X-LoRA")),
+        *(f"{ratios[n]:.2f}" for n in ("base", *VARIANTS, "loop", "X-LoRA")),
     ]
     return row, ratio(times["loop"], times["plain"]), ratio(times["X-LoRA"], times["plain"])
 
@@ -205,6 +207,8 @@ def saved_rows(shape: str) -> list[list[str]]:
     rows = []
     for p in (0.0, 0.05):
         for name, one in contenders(d_in, d_out, p, "cpu", torch.bfloat16).items():
+            if name == "base":
+                continue
             few, more = saved(*one, 16), saved(*one, 32)
             megabytes = [
                 (a + (b - a) * (tokens - 16) / 16) / 1e6 for a, b in zip(few, more, strict=True)
@@ -225,7 +229,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(machine(options.device), flush=True)
-    head = ["projection", "precision", "dropout", "LoRA ms", *VARIANTS, "loop", "X-LoRA"]
+    head = ["projection", "precision", "dropout", "LoRA ms", "base", *VARIANTS, "loop", "X-LoRA"]
     print(table(head, []), flush=True)
     against: list[tuple[float, float]] = []
     for shape in options.shape or SHAPES:

@@ -1,0 +1,176 @@
+"""Corpus work at a share of the paper's 3.3 million rows: CPU time and peak memory per stage.
+
+    python benchmarks/corpus.py [--share 1/30] [--share 1/10]
+
+Rows have Table 1's proportions and average lengths, words drawn from a Zipf law over 200,000
+invented ones; 20,000 evaluation items are compared with every row. Making them does not count.
+Stages, each as a study runs it: compare with the evaluation items and write shards in recipe order;
+draw the two upsampled mixtures from disk; n-gram diversity of three mixtures; tokenize one mixture;
+pack it into micro-batches. Each share runs in a process of its own; the last line extrapolates the
+largest one linearly to the whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from lawcheck import discovery
+from lawcheck.arms import upsampled
+from lawcheck.base.tokenizer import train_bpe
+from lawcheck.corpus.contamination import Asked, EvaluationIndex, Item
+from lawcheck.corpus.placed import PlacedShards
+from lawcheck.corpus.shards import Shards, ShardWriter, shard_files
+from lawcheck.corpus.statistics import statistics
+from lawcheck.corpus.stream import stream_mix
+from lawcheck.design import Recipe
+from lawcheck.scale import load_scale
+from lawcheck.training import data
+
+VOCABULARY, ITEMS, CHUNK = 200_000, 20_000, 4096
+SCIENCE = {d.name: d for d in discovery.of_role("discipline", "paper")}
+STAGES = ("compare, write", "mix, upsample", "diversity", "tokenize", "pack")
+RECIPES = {
+    r.label: r
+    for r in (
+        Recipe(),
+        Recipe(upsampling=upsampled("diverse", 300_000)),
+        Recipe(upsampling=upsampled("unique", 300_000)),
+    )
+}
+
+
+class Words:
+    """Texts of invented words; common ones are short, as in a language."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+        letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
+        sizes = 2 + np.log2(np.arange(2, VOCABULARY + 2)).astype(int) // 2
+        drawn = self.rng.integers(0, 26, int(sizes.sum()))
+        whole = "".join(letters[drawn])
+        ends = np.cumsum(sizes)
+        self.words = np.array(
+            [whole[e - n : e] for e, n in zip(ends, sizes, strict=True)], dtype=object
+        )
+        weights = 1 / np.arange(1, VOCABULARY + 1)
+        self.cumulative = np.cumsum(weights) / weights.sum()
+
+    def texts(self, count: int, mean: float) -> Iterator[list[str]]:
+        """Lengths are log-normal, at least 14 words."""
+        sizes = self.rng.lognormal(np.log(mean) - 0.18, 0.6, count).astype(int).clip(14, 4000)
+        for start in range(0, count, CHUNK):
+            part = sizes[start : start + CHUNK]
+            places = np.searchsorted(self.cumulative, self.rng.random(int(part.sum())))
+            words = self.words[places.clip(max=VOCABULARY - 1)]
+            for text in np.split(words, np.cumsum(part)[:-1]):
+                yield text.tolist()
+
+
+def measure(share: float) -> None:
+    made = Words()
+    lengths = load_scale("paper").plan.words_per_sample
+    texts = (" ".join(t) for t in made.texts(ITEMS, 30))
+    items = {f"task{k}": [Item(next(texts)) for _ in range(ITEMS // 10)] for k in range(10)}
+    spent = dict.fromkeys(STAGES, 0.0)
+    rows = n_words = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        began = time.process_time()
+        index = EvaluationIndex(items)
+        spent["compare, write"] += time.process_time() - began
+        for discipline, d in SCIENCE.items():
+            count = round(d.paper_samples * share)
+            source = made.texts(count, lengths[discipline])
+            with ShardWriter(folder, discipline, count, None) as writer:
+                for start in range(0, count, CHUNK):
+                    block = [next(source) for _ in range(min(CHUNK, count - start))]
+                    pairs = [
+                        (" ".join(t[: len(t) // 3]), " ".join(t[len(t) // 3 :])) for t in block
+                    ]
+                    rows, n_words = rows + len(block), n_words + sum(map(len, block))
+                    began = time.process_time()
+                    hit = index.compare([Asked(p, f"{p}\n{r}") for p, r in pairs]).any.tolist()
+                    for k, (prompt, response) in enumerate(pairs):
+                        if not hit[k]:
+                            found = (f"{discipline}{start + k}", discipline, "set", "", prompt)
+                            writer.add((*found, response))
+                    spent["compare, write"] += time.process_time() - began
+                began = time.process_time()
+                writer.finish()
+                spent["compare, write"] += time.process_time() - began
+        files = {d: shard_files(folder, d) for d in SCIENCE}
+
+        began = time.process_time()
+        for recipe in list(RECIPES.values())[1:]:
+            mixed = stream_mix(recipe, {d: Shards(f) for d, f in files.items()}, None, SCIENCE, 10)
+            assert sum(1 for _ in mixed) > 0
+        spent["mix, upsample"] = time.process_time() - began
+
+        began = time.process_time()
+        statistics(PlacedShards(files, {}, SCIENCE, 10), RECIPES)
+        spent["diversity"] = time.process_time() - began
+
+        shards = {d: Shards(f) for d, f in files.items()}
+        sample = (r["response"] for s in shards.values() for r in s.first(4000))
+        tokenizer = train_bpe(sample, 65_536)
+        began = time.process_time()
+        mixed = stream_mix(RECIPES[next(iter(RECIPES))], shards, None, SCIENCE, 10)
+        encoded = data.encode(tokenizer, mixed, 2048)
+        spent["tokenize"] = time.process_time() - began
+
+        began = time.process_time()
+        batches = data.MicroBatches(encoded, 0, 128, 32)
+        places = filled = 0
+        for k in range(len(batches)):
+            labels = batches[k]["input_ids"]
+            places += labels.numel()
+        filled = len(encoded.tokens)
+        spent["pack"] = time.process_time() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = {"rows": rows, "words": n_words, "tokens": filled, "filled": filled / places}
+    print(json.dumps({**found, "spent": spent, "peak": peak}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--share", action="append", help="of the paper's rows (1/30, 1/10)")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        measure(float(Fraction(options.measure)))
+        return
+    print("| rows | words | " + " | ".join(f"{s}, CPU s" for s in STAGES), end=" | ")
+    print("all | CPU s per million rows | peak MiB | packed % |\n" + "|---" * 11 + "|")
+    found = {}
+    for share in options.share or ["1/30", "1/10"]:
+        # A process of its own, so that peaks do not add up.
+        done = subprocess.run(
+            [sys.executable, __file__, "--measure", share],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+        total = sum(found["spent"].values())
+        cells = [f"{found['rows']:,}", f"{found['words']:,}"]
+        cells += [f"{found['spent'][s]:.1f}" for s in STAGES]
+        cells += [f"{total:.1f}", f"{1e6 * total / found['rows']:.0f}", f"{found['peak']:.0f}"]
+        print("| " + " | ".join([*cells, f"{100 * found['filled']:.1f}"]) + " |", flush=True)
+    whole = sum(d.paper_samples for d in SCIENCE.values())
+    minutes = sum(found["spent"].values()) * whole / found["rows"] / 60
+    print(f"\nextrapolated to {whole:,} rows: {minutes:.0f} CPU minutes")
+
+
+if __name__ == "__main__":
+    main()
