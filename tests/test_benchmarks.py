@@ -1,0 +1,79 @@
+"""Every benchmark runs in a tiny form and prints its table; times are never asserted."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+# Options that make it small, and what its table must hold.
+TINY = {
+    "adapters": (
+        ["--shape=48x64x8", "--saved=48x64x64", "--rounds=1", "--dropout=0.05"],
+        ["rank_route", "X-LoRA", "as fast as the loop"],
+    ),
+    "step": (["--rounds=1", "--tokens=2x8"], ["shared_expert", "a loop over experts"]),
+    "scoring": (["--items=3", "--rounds=1", "--prompt=6"], ["lawcheck-hf, next model"]),
+    "packing": (["--share=1/30000"], ["one row"]),
+    "corpus": (["--share=1/30000"], ["extrapolated to 3,295,160 rows"]),
+    "dag": (["--scale=smoke", "--seeds=1", "--rounds=1"], ["lawcheck list", "jobs planned"]),
+    "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
+}
+
+
+def run(name, options):
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / f"{name}.py"), *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_prints_its_table(name):
+    options, words = TINY[name]
+    printed = run(name, options)
+    assert re.search(r"^\|( ?-+ ?\|)+$", printed, re.MULTILINE)
+    for word in words:
+        assert word in printed
+
+
+@pytest.mark.slow
+def test_scoring_compares_equal_likelihoods():
+    rows = [line.split("|") for line in run("scoring", TINY["scoring"][0]).splitlines()]
+    apart = [float(r[6]) for r in rows if len(r) == 8 and re.match(r" \d\.\de", r[6])]
+    assert len(apart) == 9
+    assert max(apart) < 1e-4
+
+
+def test_the_linear_layers_compute_the_same_step(monkeypatch):
+    """The contenders differ in speed only: plain, the loop and X-LoRA, given equal weights."""
+    import torch
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import adapters
+
+    found = adapters.contenders(12, 10, 0.0, "cpu", torch.float64)
+    x, hidden, gates = adapters.inputs(12, 7, "cpu", torch.float64)
+    plain, forward = found["plain"]
+    with torch.no_grad():
+        weights = torch.softmax(hidden @ plain["gate"].weight.T, -1)
+        loop, _ = found["loop"]
+        xlora, _ = found["X-LoRA"]
+        down = plain["layer"].lora_moe_A["default"].weight.chunk(adapters.EXPERTS)
+        up = plain["layer"].lora_moe_B["default"].weight.chunk(adapters.EXPERTS, dim=1)
+        for e in range(adapters.EXPERTS):
+            for module, part in ((loop.down[e], down[e]), (loop.up[e], up[e])):
+                module.weight.copy_(part)
+            xlora.lora_A[str(e)].weight.copy_(down[e])
+            xlora.lora_B[str(e)].weight.copy_(up[e])
+        expected = forward(x, hidden, gates)
+        for name in ("loop", "X-LoRA"):
+            torch.testing.assert_close(found[name][1](x, hidden, weights), expected)
