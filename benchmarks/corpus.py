@@ -95,6 +95,9 @@ def measure(share: float) -> None:
             with ShardWriter(folder, discipline, count, None) as writer:
                 for start in range(0, count, CHUNK):
                     block = [next(source) for _ in range(min(CHUNK, count - start))]
+                    for k in range(0, len(block), 3):
+                        # Every third row holds a word of its discipline alone.
+                        block[k][-1] = f"{discipline}{(start + k) // 30}"
                     pairs = [
                         (" ".join(t[: len(t) // 3]), " ".join(t[len(t) // 3 :])) for t in block
                     ]
