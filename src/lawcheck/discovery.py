@@ -45,19 +45,14 @@ def methods() -> dict[str, Any]:
 def method_module(name: str) -> ModuleType:
     """The module that implements a method (build, load, save, trainable_parameters)."""
     method(name)
-    for module, declared in _modules("methods", "METHOD").items():
-        if declared.name == name:
-            return sys.modules[module]
-    raise AssertionError(name)
+    return _module_of("methods", "METHOD", name)
 
 
 def discipline_folder(name: str) -> Path:
     """Where a discipline's module lies; its lm-eval task files are in tasks/ there."""
     discipline(name)
-    for module, declared in _modules("disciplines", "DISCIPLINE").items():
-        if declared.name == name:
-            return Path(str(sys.modules[module].__file__)).resolve().parent
-    raise AssertionError(name)
+    module = _module_of("disciplines", "DISCIPLINE", name)
+    return Path(str(module.__file__)).resolve().parent
 
 
 def law(name: str) -> Law:
@@ -83,6 +78,12 @@ def discipline(name: str) -> Discipline:
 def of_role(role: str, world: str) -> list[Discipline]:
     """Disciplines of a role that exist in a world, in table order."""
     return [d for d in disciplines().values() if d.role == role and world in d.worlds]
+
+
+def _module_of(kind: str, attribute: str, name: str) -> ModuleType:
+    """The module of a declaration that is known to be there."""
+    found = (m for m, declared in _modules(kind, attribute).items() if declared.name == name)
+    return sys.modules[next(found)]
 
 
 def _declared(kind: str, attribute: str) -> dict[str, Any]:

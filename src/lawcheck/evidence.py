@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,14 @@ class Evidence:
     @property
     def how(self) -> str:
         return f"run: snakemake --profile local law_{self.law}"
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Errors from inside say which law and hypothesis they concern, and the next step."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{self.what}: {error}; {self.how}") from error
 
     def strata(self, target: str) -> tuple[Stratum, ...]:
         """Tasks of a target: `average`, a companion's role or a discipline's name.
@@ -197,10 +206,8 @@ class Evidence:
             cube, based = self.by_base(np.asarray(total), seeds)
             cubes.append(cube)
         clusters = [self.scores.clusters(s.task) for s in strata]
-        try:
+        with self.named():
             estimate = two_way(cubes, [s.weight for s in strata], clusters)
-        except InputError as error:
-            raise InputError(f"{self.what}: {error}; {self.how}") from error
         return estimate, (*notes, *based, *sampling_notes(estimate))
 
 

@@ -77,17 +77,17 @@ def render_context(planner: Planner, layout: Layout, law: Law) -> RenderContext:
     from lawcheck.render import RenderContext
 
     scores = load_scores(layout.law_scores(law.name))
-    planner = dataclasses.replace(planner, seeds=seeds_of(scores))
+    scale = planner.scale
     return RenderContext(
         law=law,
         scores=scores,
         verdict=read_verdict(layout.verdict(law.name)),
         disciplines=tuple(discovery.disciplines().values()),
-        world=planner.scale.world,
-        scale_name=planner.scale.name,
+        world=scale.world,
+        scale_name=scale.name,
         costs=planned_cost,
-        families=family_titles(planner.scale),
-        bases=stages.bases_by_seed(planner.scale, law.base.base, planner.seeds),
+        families=family_titles(scale),
+        bases=stages.bases_by_seed(scale, law.base.base, seeds_of(scores)),
         measured=measured_seconds(layout, law),
         corpus=stages.read_json(layout.mixtures) if layout.mixtures.is_file() else None,
     )

@@ -41,8 +41,9 @@ def _roughness(estimand: RoughnessRatio, evidence: Evidence) -> Finding:
             f"logarithm; score more items"
         )
     top, bottom = (np.mean(np.log(side), axis=0) for side in variances)
-    per_seed = 0.5 * (top - bottom)
-    return Finding(estimate=paired_t(per_seed), unit="log ratio of SDs", notes=notes)
+    with evidence.named():
+        result = paired_t(0.5 * (top - bottom))
+    return Finding(estimate=result, unit="log ratio of SDs", notes=notes)
 
 
 def _residual_variance(levels: Levels, curve: Curve, columns: list[int]) -> Floats:
@@ -70,10 +71,8 @@ def _spread(estimand: SeedSpread, evidence: Evidence) -> Finding:
     multi, single = (
         np.stack([levels[a] for a in side]) for side in (estimand.treatments, estimand.controls)
     )
-    try:
+    with evidence.named():
         result = log_variance_ratio(multi, single)
-    except InputError as error:
-        raise InputError(f"{evidence.what}: {error}; {evidence.how}") from error
     if result.n_unscored:
         notes = (*notes, f"{result.n_unscored} disciplines left out: no variation over seeds")
     return Finding(estimate=result, unit="log ratio of variances", notes=notes)
@@ -82,25 +81,21 @@ def _spread(estimand: SeedSpread, evidence: Evidence) -> Finding:
 @estimate.register
 def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
     y, n_seeds, notes = _means(estimand.arms, estimand.y, evidence)
+    # One column of arms a design point.
+    columns = list(zip(*estimand.groups, strict=True))
     if estimand.x == DIVERSITY:
-        x = {a: _diversity(a, evidence) for a in estimand.arms}
-        points = [
-            _shared([x[a] for a in column], evidence)
-            for column in zip(*estimand.groups, strict=True)
+        values = [
+            _shared([_diversity(a, evidence) for a in column], evidence) for column in columns
         ]
     else:
         x, _, more = _means(estimand.arms, estimand.x, evidence)
         notes = tuple(dict.fromkeys((*notes, *more)))
-        points = [
-            float(np.mean([x[a] for a in column])) for column in zip(*estimand.groups, strict=True)
-        ]
+        values = [float(np.mean([x[a] for a in column])) for column in columns]
     # Equal accuracies must tie, whatever the order they were summed in.
-    points = [round(p, TIE) for p in points]
+    points = [round(v, TIE) for v in values]
     scores = [[round(y[a], TIE) for a in group] for group in estimand.groups]
-    try:
+    with evidence.named():
         result = spearman(points, scores, evidence.generator())
-    except InputError as error:
-        raise InputError(f"{evidence.what}: {error}; {evidence.how}") from error
     notes = (*notes, f"{len(points)} design points are the units; seeds only sharpen their means")
     found = dataclasses.replace(result, n_seeds=n_seeds)
     return Finding(estimate=found, unit="rank correlation", notes=notes)

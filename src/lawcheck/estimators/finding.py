@@ -8,7 +8,6 @@ from functools import singledispatch
 import numpy as np
 
 from lawcheck.design import Estimand
-from lawcheck.errors import InputError
 from lawcheck.evidence import Evidence, sampling_notes
 from lawcheck.stats import Estimate, paired_t
 
@@ -50,8 +49,6 @@ def over_seeds(
 ) -> Finding:
     """Paired t over seeds, or over base models where seeds share them."""
     values, based = evidence.by_base(per_seed, seeds)
-    try:
+    with evidence.named():
         result = paired_t(values, n_items, n_unscored)
-    except InputError as error:
-        raise InputError(f"{evidence.what}: {error}; {evidence.how}") from error
     return Finding(estimate=result, unit=unit, notes=(*notes, *based, *sampling_notes(result)))
