@@ -102,8 +102,10 @@ class Planner:
 
     def runs_of(self, arm: Arm, seed: int) -> tuple[Run, ...]:
         """The runs of one arm and seed: one, or one per discipline."""
+        if (arm, seed) in self._resolved:
+            return self._resolved[arm, seed]
         parts = [d.name for d in science(self.scale)] if arm.each_alone else [None]
-        return tuple(
+        self._resolved[arm, seed] = tuple(
             Run(
                 arm=arm,
                 seed=seed,
@@ -113,6 +115,12 @@ class Planner:
             )
             for part in parts
         )
+        return self._resolved[arm, seed]
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[Arm, int], tuple[Run, ...]]:
+        """Runs that were asked for: laws share arms, and compositions share experts."""
+        return {}
 
     def _identity(self, arm: Arm, seed: int, part: str | None) -> dict[str, Any]:
         method = discovery.method(arm.method)
