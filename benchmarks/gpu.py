@@ -32,7 +32,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from lawcheck import discovery
 from lawcheck.accelerators import load_accelerator
 from lawcheck.arms import full, lora, lora_moe
-from lawcheck.cost import adapter_settings, planned_tokens
+from lawcheck.cost import adapter_settings, multiplied_parameters, planned_tokens
 from lawcheck.design import Arm
 from lawcheck.methods.base import ModelShapes
 from lawcheck.scale import load_scale
@@ -64,12 +64,8 @@ def build(arm: Arm, architecture: dict[str, Any], device: str, attention: str) -
 
 def flops(arm: Arm, model: ModelShapes, tokens: int) -> tuple[float, float]:
     """Model FLOPs of a step, and what checkpointing adds."""
-    module = discovery.method_module(arm.method)
     settings = adapter_settings(load_scale("paper"))
-    lookup = model.vocabulary * model.hidden * (0 if model.tied else 1)
-    multiplied = model.total_parameters - lookup
-    multiplied += module.added_parameters(model, arm.choices, settings)
-    trained = min(module.trainable_parameters(model, arm.choices, settings), multiplied)
+    multiplied, trained = multiplied_parameters(arm, model, settings)
     attention = 12 * model.layers * model.heads * model.head_dim * tokens**2 / 2
     return (4 * multiplied + 2 * trained) * tokens + attention, (
         2 * multiplied * tokens + attention / 3

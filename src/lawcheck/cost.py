@@ -77,24 +77,32 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
 def gpu_hours(arm: Arm, scale: Scale) -> float:
     """Device hours: FLOPs over peak x utilisation.
 
-    Per token: 2 N forward, 2 N for the gradient of activations, 2 per trained parameter for the
-    gradient of weights, and 2 N more where activations are recomputed; N = parameters that are
-    multiplied with (embeddings look up and do not count).
+    Per token, of N parameters: 2 N forward, 2 N for the gradient of activations, 2 per trained
+    parameter for the gradient of weights, and 2 N more where activations are recomputed.
     """
     if arm.recipe is None:
         return 0.0
     plan = _plan(scale)
+    multiplied, trained = multiplied_parameters(arm, shapes(scale, arm), adapter_settings(scale))
+    passes = 6 if scale.hardware.gradient_checkpointing else 4
+    per_token = passes * multiplied + 2 * trained
+    flops = per_token * planned_tokens(arm, scale)
+    return flops / (plan.peak_tflops * 1e12 * plan.utilisation) / 3600
+
+
+def multiplied_parameters(
+    arm: Arm, model: ModelShapes, settings: AdapterSettings
+) -> tuple[int, int]:
+    """Parameters that a token is multiplied with, and those of them that are trained.
+
+    Embeddings look up and do not count.
+    """
     module = discovery.method_module(arm.method)
-    model = shapes(scale, arm)
-    settings = adapter_settings(scale)
     embedding = model.vocabulary * model.hidden * (0 if model.tied else 1)
     multiplied = model.total_parameters - embedding
     multiplied += module.added_parameters(model, arm.choices, settings)
     trained = module.trainable_parameters(model, arm.choices, settings)
-    passes = 6 if scale.hardware.gradient_checkpointing else 4
-    per_token = passes * multiplied + 2 * min(trained, multiplied)
-    flops = per_token * planned_tokens(arm, scale)
-    return flops / (plan.peak_tflops * 1e12 * plan.utilisation) / 3600
+    return multiplied, min(trained, multiplied)
 
 
 def _plan(scale: Scale) -> PlanSettings:
