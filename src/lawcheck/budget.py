@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from lawcheck.accelerators import Accelerator
@@ -28,23 +29,21 @@ def budget(
     scale's plan assumes. Raises InputError for a scale without a `plan` section.
     """
     scale = on_accelerator(planner.scale, accelerator)
+    assert scale.plan is not None
     rows = [_arm(a, planner, scale, accelerator) for a in arms]
     # Every run counts once, although a composition's experts may be another arm's runs.
-    trained = {r.arm: 0 for r in runs.values() if r.arm.recipe is not None}
-    for run in runs.values():
-        if run.arm.recipe is not None:
-            trained[run.arm] += 1
+    trained = Counter(run.arm for run in runs.values() if run.arm.recipe is not None)
     hours = sum(_hours_per_run(a, scale, planner) * n for a, n in trained.items())
     return {
         "accelerator": accelerator.model_dump() if accelerator else None,
-        "peak_tflops": scale.plan.peak_tflops if scale.plan else None,
-        "utilisation": scale.plan.utilisation if scale.plan else None,
+        "peak_tflops": scale.plan.peak_tflops,
+        "utilisation": scale.plan.utilisation,
         "devices": scale.hardware.processes,
         "arms": rows,
         "gpu_hours": hours,
         # Jobs one after another; a cluster with room runs them side by side.
         "wall_hours_in_turn": hours / scale.hardware.processes,
-        "storage_bytes": stored_bytes(planner, trained),
+        "storage_bytes": stored_bytes(scale, trained),
     }
 
 
@@ -80,7 +79,7 @@ def _arm(
         "tokens_per_seed": planned_tokens(arm, scale),
         "gpu_hours_per_seed": hours,
         "wall_hours_per_run": _hours_per_run(arm, scale, planner) / scale.hardware.processes,
-        "stored_bytes_per_run": run_bytes(arm, planner),
+        "stored_bytes_per_run": run_bytes(arm, scale),
         "memory": None if memory is None else {**memory.parts, "total": memory.total},
         "published_gpu_hours": paper,
         "published_over_planned": paper / hours if paper and hours else None,

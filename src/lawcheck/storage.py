@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from lawcheck import discovery
 from lawcheck.cost import adapter_settings, shapes
 from lawcheck.design import Arm, Law, Run
 from lawcheck.plan import Planner, realisable
-from lawcheck.scale import PretrainedBase
+from lawcheck.scale import PretrainedBase, Scale
 
 WEIGHT = 4  # what is trained is saved in float32
 # Compact Parquet with its record and log, measured on the reference runs.
@@ -17,11 +18,10 @@ SCORE_BYTES_PER_RUN = 2_000_000
 BUILT_BASE = 2_000_000
 
 
-def run_bytes(arm: Arm, planner: Planner) -> int:
+def run_bytes(arm: Arm, scale: Scale) -> int:
     """Saved weights of one run of an arm. A built base counts as a small constant."""
     if arm.recipe is None:
         return 0
-    scale = planner.scale
     if not isinstance(scale.bases[arm.base], PretrainedBase):
         return BUILT_BASE
     module = discovery.method_module(arm.method)
@@ -32,15 +32,15 @@ def run_bytes(arm: Arm, planner: Planner) -> int:
     return WEIGHT * module.added_parameters(model, arm.choices, adapter_settings(scale))
 
 
-def stored_bytes(planner: Planner, trained: Mapping[Arm, int]) -> int:
+def stored_bytes(scale: Scale, runs: Mapping[Arm, int]) -> int:
     """Of so many runs of these arms, and of one run's checkpoints beside them.
 
     A checkpoint holds weights and two moments, and two checkpoints are kept.
     """
-    weights = {a: run_bytes(a, planner) for a in trained}
-    scores = SCORE_BYTES_PER_RUN * sum(trained.values())
+    weights = {a: run_bytes(a, scale) for a in runs}
+    scores = SCORE_BYTES_PER_RUN * sum(runs.values())
     checkpoints = 2 * 3 * max(weights.values(), default=0)
-    return scores + sum(weights[a] * n for a, n in trained.items()) + checkpoints
+    return scores + sum(weights[a] * n for a, n in runs.items()) + checkpoints
 
 
 def planned_storage(planner: Planner, laws: Iterable[Law] | None = None) -> int:
@@ -50,7 +50,4 @@ def planned_storage(planner: Planner, laws: Iterable[Law] | None = None) -> int:
     runs: dict[str, Run] = {}
     for law in laws:
         runs |= planner.with_experts(planner.law_runs(law).values())
-    trained: dict[Arm, int] = {}
-    for run in runs.values():
-        trained[run.arm] = trained.get(run.arm, 0) + 1
-    return stored_bytes(planner, trained)
+    return stored_bytes(planner.scale, Counter(run.arm for run in runs.values()))
