@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from lawcheck.render.grid import MISSING, Cell, Column, Grid, Row, Table, caption, counts
+from lawcheck.render.grid import (
+    MISSING,
+    Cell,
+    Column,
+    Grid,
+    Row,
+    Table,
+    caption,
+    counts,
+    decimals_of,
+)
 from lawcheck.report.words import minus
 
 
@@ -68,7 +78,7 @@ def _line(index: int, row: Row, columns: Sequence[Column], best: set[tuple[int, 
 
 
 def _shown(cell: Cell, column: Column, row: Row, best: bool) -> Shown:
-    decimals = column.decimals if row.decimals is None else row.decimals
+    decimals = decimals_of(row, column)
     m = cell.measure
     printed = minus(cell.published or "")
     if m is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lawcheck.design import Arm, Contrast, Estimand, RelativeGain
+from lawcheck.design import Contrast, Estimand, RelativeGain
 from lawcheck.published import published_value
 
 # Tables of the main paper that print scores of arms.
@@ -41,7 +41,7 @@ def printed_estimate(estimand: Estimand) -> Printed | None:
 
 def _value(estimand: Estimand, table: str) -> float | None:
     if isinstance(estimand, Contrast):
-        cells = [(w, _cell(table, a, estimand.target)) for a, w in estimand.weights]
+        cells = [(w, published_value(table, a, estimand.target)) for a, w in estimand.weights]
         known = [w * v for w, v in cells if v is not None]
         return 100 * sum(known) if len(known) == len(cells) else None
     if isinstance(estimand, RelativeGain):
@@ -49,7 +49,3 @@ def _value(estimand: Estimand, table: str) -> float | None:
         alone = estimand.reference.each_alone and estimand.reference.method == "lora"
         return published_value(table, estimand.arm, "delta_m") if alone else None
     return None
-
-
-def _cell(table: str, arm: Arm, target: str) -> float | None:
-    return published_value(table, arm, target)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from lawcheck.published import departures_of
 from lawcheck.render.context import RenderContext
 from lawcheck.render.scaling import Ladder, by_fraction, draw
-from lawcheck.render.selection import fitting
+from lawcheck.render.selection import fitting, fraction
 from lawcheck.render.style import Picture
 
 FIGURE = Picture(
@@ -44,7 +44,7 @@ def build(context: RenderContext) -> Figure:
         size_label="Experts e",
         size_text=lambda size: f"e={size}",
         table="table7_params",
-        beside={a.recipe.fraction: a for a in shared if a.recipe is not None},
+        beside={fraction(a): a for a in shared},
         beside_text="shared A",
         beside_table="table8_design",
     )

@@ -7,6 +7,7 @@ from lawcheck.errors import InputError
 from lawcheck.render.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.render.context import RenderContext
 from lawcheck.render.grid import Grid, Table
+from lawcheck.render.selection import fraction_block
 
 TABLE = Table(
     name="table_8",
@@ -65,10 +66,10 @@ def build(context: RenderContext) -> Grid:
             columns,
             arm,
             design_label(variant),
-            f"Data {100 * fraction:g} %",
+            fraction_block(arm),
             "table8_design",
         )
-        for fraction, arms in groups.items()
+        for arms in groups.values()
         for variant, arm in arms
     )
     return filled(context, columns, rows)
