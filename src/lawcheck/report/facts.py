@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lawcheck import discovery
-from lawcheck.plan import Planner
-from lawcheck.report.gather import Entry, settings_fit
+from lawcheck.report.gather import Entry
 from lawcheck.scale import BuiltBase, Scale
 
 CORPUS_FILE = ".jsonl"
@@ -108,11 +107,10 @@ def _base(name: str, scale: Scale) -> str:
     return f"{name}: {recipe.model}{revision} ({found})"
 
 
-def settings(planner: Planner, entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
+def settings(scale: Scale, entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
     """The scale's settings in words; empty where the runs were made with others."""
-    if not all(settings_fit(planner, e.law, e.provenance, e.seeds) for e in entries):
+    if not all(e.fits for e in entries):
         return ()
-    scale = planner.scale
     used = {a.method for e in entries for a in e.law.arms if a.recipe is not None}
     rates = [f"{m} {s.learning_rate:g}" for m, s in scale.methods.items() if m in used]
     training, adapter = scale.training, scale.adapter

@@ -21,13 +21,15 @@ from lawcheck.verdict_forms import read_verdict
 class Entry:
     """One judged law. provenance: what its collection recorded, empty where the file is missing.
 
-    warnings: what a reader must know about these results before their numbers.
+    fits: as `settings_fit` says. warnings: what a reader must know about these results before
+    their numbers.
     """
 
     law: Law
     verdict: Verdict
     context: RenderContext
     provenance: Mapping[str, Any]
+    fits: bool | None
     warnings: tuple[str, ...]
 
     @property
@@ -111,12 +113,14 @@ def read_entry(planner: Planner, layout: Layout, law: Law) -> Entry:
             f"{planner.scale.name} --scores {layout.law_scores(law.name)} --json "
             f"{layout.verdict(law.name)}"
         )
+    fits = settings_fit(planner, law, provenance, seeds_of(context.scores))
     return Entry(
         law=law,
         verdict=verdict,
         context=context,
         provenance=provenance,
-        warnings=tuple(_warnings(planner, law, verdict, provenance, seeds_of(context.scores))),
+        fits=fits,
+        warnings=tuple(_warnings(planner.scale.name, law, verdict, provenance, fits)),
     )
 
 
@@ -138,27 +142,21 @@ def _check_verdict(verdict: Verdict, planner: Planner, law: Law) -> None:
 
 
 def _warnings(
-    planner: Planner,
-    law: Law,
-    verdict: Verdict,
-    provenance: Mapping[str, Any],
-    seeds: tuple[int, ...],
+    scale: str, law: Law, verdict: Verdict, provenance: Mapping[str, Any], fits: bool | None
 ) -> list[str]:
     found = []
     if not provenance:
         found.append("No provenance file lies beside the verdict: versions and hardware unknown.")
-    else:
-        fit = settings_fit(planner, law, provenance, seeds)
-        if fit is None:
-            found.append(
-                f"Scale {planner.scale.name} reads real data that are not at hand: whether its "
-                f"settings still are those of these runs was not checked."
-            )
-        elif not fit:
-            found.append(
-                f"Made with other settings or code versions than scale {planner.scale.name} has "
-                f"now; the numbers are those of the recorded runs."
-            )
+    elif fits is None:
+        found.append(
+            f"Scale {scale} reads real data that are not at hand: whether its settings still are "
+            f"those of these runs was not checked."
+        )
+    elif not fits:
+        found.append(
+            f"Made with other settings or code versions than scale {scale} has now; the numbers "
+            f"are those of the recorded runs."
+        )
     if design_digest(law) != verdict.design_digest:
         found.append(
             "The digest of the law's design differs from the one in the verdict: the design, or "

@@ -95,7 +95,7 @@ def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> s
         corpus_files=facts.corpus_files(entries),
         same_corpus=facts.same_corpus(entries),
         bases=facts.base_models(planner.scale, entries),
-        settings=facts.settings(planner, entries),
+        settings=facts.settings(planner.scale, entries),
         cost=facts.cost(entries),
         hardware=facts.hardware(entries),
     )
