@@ -17,9 +17,9 @@ from lawcheck.__main__ import main
 from lawcheck.arms import BASE, discipline_lora, lora, upsampled
 from lawcheck.corpus.build import build_corpus
 from lawcheck.corpus.ngrams import Vocabulary, distinct_in, ngram_hashes
-from lawcheck.corpus.placed import Placed, PlacedShards
-from lawcheck.corpus.recipe import mix, with_unique_words
-from lawcheck.corpus.shards import COLUMNS, ShardWriter, shard_files
+from lawcheck.corpus.placed import Placed
+from lawcheck.corpus.recipe import in_order, mix, with_unique_words
+from lawcheck.corpus.shards import COLUMNS, Shards, ShardWriter, shard_files
 from lawcheck.corpus.statistics import N, read_mixtures, recipes_of, statistics, write_mixtures
 from lawcheck.design import Hypothesis, Law, Recipe, Score, difference
 from lawcheck.errors import InputError
@@ -147,12 +147,12 @@ def test_every_recipe_of_the_laws_is_there_and_equals_a_naive_count(study):
     recipes = recipes_of(discovery.laws().values())
     assert set(content["mixtures"]) == set(recipes)
     rows = {
-        name: [json.loads(x) for x in (layout.corpus / f"{name}.train.jsonl").open()]
+        name: in_order(json.loads(x) for x in (layout.corpus / f"{name}.train.jsonl").open())
         for name in [*SCIENCE, "general"]
     }
     pool = rows.pop("general")
     for label, recipe in recipes.items():
-        mixed = mix(recipe, rows, pool, SCIENCE, scale.corpus.unique_below)
+        mixed = list(mix(recipe, rows, pool, SCIENCE, scale.corpus.unique_below))
         grams = naive(mixed)
         found = content["mixtures"][label]
         assert found["ngrams"] == grams.total()
@@ -172,7 +172,7 @@ def proxy_shares(tmp_path_factory):
 
     scale = load_scale("proxy")
     rows = {
-        name: source_module(d, scale).samples("train", planned_rows(d, scale.corpus.size))
+        name: in_order(source_module(d, scale).samples("train", planned_rows(d, scale.corpus.size)))
         for name, d in SCIENCE.items()
     }
     recipes = {"none": Recipe()} | {
@@ -211,7 +211,8 @@ def test_a_streamed_corpus_gives_the_same_numbers(tmp_path):
             for r in part:
                 writer.add(tuple(r[c] for c in COLUMNS))
             writer.finish()
-    files = {name: shard_files(tmp_path, name) for name in rows}
+    files = {name: Shards(shard_files(tmp_path, name)) for name in rows}
+    rows = {name: in_order(part) for name, part in rows.items()}
     pool, reserve = {"general": rows.pop("general")}, {"general": files.pop("general")}
     recipes = {
         r.label: r
@@ -223,7 +224,7 @@ def test_a_streamed_corpus_gives_the_same_numbers(tmp_path):
         )
     }
     held = statistics(Placed(rows, pool, SCIENCE, 1), recipes)
-    streamed = statistics(PlacedShards(files, reserve, SCIENCE, 1), recipes)
+    streamed = statistics(Placed(files, reserve, SCIENCE, 1), recipes)
     assert streamed == held
 
 

@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from lawcheck.corpus.build import build_corpus, check_corpus, training_rows
 from lawcheck.corpus.contamination import Asked, EvaluationIndex, Item
 from lawcheck.corpus.fingerprints import hash_words
 from lawcheck.corpus.real.rows import words
-from lawcheck.corpus.recipe import mix
-from lawcheck.corpus.shards import Shards, ShardWriter, key, shard_files
+from lawcheck.corpus.recipe import mix, order_key
+from lawcheck.corpus.shards import Shards, ShardWriter, shard_files
 from lawcheck.corpus.sources import general, geography, math
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.locking import read_lock, write_lock
@@ -192,7 +193,7 @@ def test_streamed_mixtures_equal_the_listed_ones(release: Path, tmp_path: Path) 
     ]
     for recipe in recipes:
         run = Run(arm=arm("lora", recipe), seed=0, scale="paper", digest="x")
-        listed = mix(recipe, rows, pool, disciplines, SCALE.corpus.unique_below)
+        listed = list(mix(recipe, rows, pool, disciplines, SCALE.corpus.unique_below))
         assert list(training_rows(run, SCALE, folder)) == listed
         alone = dataclasses.replace(run, part="biology")
         assert list(training_rows(alone, SCALE, folder)) == [
@@ -552,9 +553,9 @@ def test_shards_stand_in_the_order_of_fractions(tmp_path: Path) -> None:
         assert sum(writer.finish().values()) == 3000
     assert not list(tmp_path.glob("*.spill"))
     rows = Shards(shard_files(tmp_path, "math"))
-    ordered = sorted(names, key=key)
+    ordered = sorted(names, key=order_key)
     assert [r["id"] for r in rows] == ordered
-    assert [r["id"] for r in rows.first(1500)] == ordered[:1500]
+    assert [r["id"] for r in islice(rows, 1500)] == ordered[:1500]
     assert rows[1234]["id"] == ordered[1234]
     assert rows[-1]["id"] == ordered[-1]
     with ShardWriter(tmp_path / "..", "few", 100_000, 70) as writer:

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from lawcheck import discovery
 from lawcheck.arms import upsampled
 from lawcheck.corpus.recipe import (
+    Prefix,
+    in_order,
     mix,
-    nested,
     planned_mixture,
     planned_rows,
+    sample_words,
     with_unique_words,
-    words,
 )
 from lawcheck.design import Recipe
 from lawcheck.errors import InputError
@@ -43,7 +44,8 @@ def general():
 
 
 def mixed(recipe, corpus, general=()):
-    return mix(recipe, corpus, general, SCIENCE, unique_below=1)
+    ordered = {name: in_order(rows) for name, rows in corpus.items()}
+    return list(mix(recipe, ordered, in_order(general), SCIENCE, unique_below=1))
 
 
 def ids(rows):
@@ -52,10 +54,10 @@ def ids(rows):
 
 @given(st.floats(0.01, 1), st.floats(0.01, 1), st.integers(1, 200))
 def test_smaller_fractions_lie_inside_larger_ones(a, b, n):
-    rows = [{"id": f"r{i}"} for i in range(n)]
+    rows = in_order({"id": f"r{i}"} for i in range(n))
     small, large = sorted((a, b))
-    assert ids(nested(rows, small)) <= ids(nested(rows, large))
-    assert abs(len(nested(rows, a)) - a * n) <= 0.5 + 1e-9
+    assert ids(Prefix(rows, small)) <= ids(Prefix(rows, large))
+    assert abs(len(Prefix(rows, a)) - a * n) <= 0.5 + 1e-9
 
 
 def test_data_scales_are_nested_per_discipline(corpus):
@@ -91,7 +93,7 @@ def test_unique_upsampling_duplicates_only_samples_with_discipline_specific_word
     assert ids(diverse) != ids(unique)
     for name in ("biology", "geography"):
         others = [r for n, rows in corpus.items() if n != name for r in rows]
-        special = ids(with_unique_words(corpus[name], others, 1))
+        special = ids(corpus[name][k] for k in with_unique_words(corpus[name], others, 1))
         drawn = {
             kind: {
                 r["id"].split("#")[0] for r in rows if r["discipline"] == name and "#" in r["id"]
@@ -105,11 +107,11 @@ def test_unique_upsampling_duplicates_only_samples_with_discipline_specific_word
 def test_unique_words_are_counted_by_sample_in_other_disciplines():
     rows = [{"id": "a", "prompt": "cell wall", "response": "x"}]
     others = [{"id": str(i), "prompt": "wall", "response": "x x x"} for i in range(3)]
-    assert words(rows[0]) == {"cell", "wall", "x"}
-    assert with_unique_words(rows, others, 1) == rows
+    assert set(sample_words(rows[0])) == {"cell", "wall", "x"}
+    assert with_unique_words(rows, others, 1) == [0]
     common = [{"id": "b", "prompt": "wall", "response": "x"}]
     assert with_unique_words(common, others, 3) == []
-    assert with_unique_words(common, others, 4) == common
+    assert with_unique_words(common, others, 4) == [0]
 
 
 def test_general_share_takes_a_nested_part_of_the_pool(corpus, general):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from lawcheck import discovery
 from lawcheck.atomic import atomic_folder, write_json
 from lawcheck.corpus.frozen import require_frozen
-from lawcheck.corpus.recipe import Row, mix, planned_rows
+from lawcheck.corpus.recipe import Row, in_order, mix, one_pool, planned_rows
 from lawcheck.design import Discipline, Run, digest
 from lawcheck.errors import InputError
 from lawcheck.plan import data_folder, pinned_sources, science, source_module
@@ -149,46 +149,34 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def training_rows(run: Run, scale: Scale, folder: Path) -> Iterable[Row]:
-    """The mixed training rows of a run, read from the corpus on disk.
-
-    A list, or for a streamed corpus an iterator that holds a batch of rows at a time.
-    """
-    assert run.arm.recipe is not None
+def training_rows(run: Run, scale: Scale, folder: Path) -> Iterator[Row]:
+    """The mixed training rows of a run, from the corpus on disk."""
+    recipe = run.arm.recipe
+    assert recipe is not None
+    rows, pools = training_parts(scale, folder, recipe.general_share > 0)
     disciplines = {d.name: d for d in science(scale)}
-    if pinned_sources(scale) is not None:
-        return _streamed_rows(run, scale, folder, disciplines)
-    rows = {name: read_rows(folder / f"{name}.train.jsonl") for name in disciplines}
-    share = run.arm.recipe.general_share
-    pool: Sequence[Row] = []
-    if share:
-        pool = [
-            row
-            for d in discovery.of_role("general", scale.world)
-            for row in read_rows(folder / f"{d.name}.train.jsonl")
-        ]
-    mixed = mix(run.arm.recipe, rows, pool, disciplines, scale.corpus.unique_below)
-    if run.part is None:
-        return mixed
-    return [row for row in mixed if row["discipline"] == run.part]
+    general = one_pool(tuple(pools.values()))
+    return mix(recipe, rows, general, disciplines, scale.corpus.unique_below, run.part)
 
 
-def _streamed_rows(
-    run: Run, scale: Scale, folder: Path, disciplines: dict[str, Discipline]
-) -> Iterable[Row]:
-    from lawcheck.corpus.shards import Shards, shard_files
-    from lawcheck.corpus.stream import stream_mix
+def training_parts(
+    scale: Scale, folder: Path, general: bool
+) -> tuple[dict[str, Sequence[Row]], dict[str, Sequence[Row]]]:
+    """All training rows on disk in the order of recipes: by discipline, and the general pools.
 
-    assert run.arm.recipe is not None
-    rows = {name: Shards(shard_files(folder, name)) for name in disciplines}
-    general = None
-    if run.arm.recipe.general_share:
-        pools = [d.name for d in discovery.of_role("general", scale.world)]
-        general = Shards([f for name in pools for f in shard_files(folder, name)])
-        if len(pools) > 1:
-            raise InputError(
-                f"scale {scale.name!r}: found general pools {', '.join(pools)}, expected one in a "
-                f"streamed world; merge them"
-            )
-    below = scale.corpus.unique_below
-    return stream_mix(run.arm.recipe, rows, general, disciplines, below, run.part)
+    A streamed corpus stays on disk. general: whether the general pools are wanted, too.
+    """
+    names = [d.name for d in science(scale)]
+    pools = [d.name for d in discovery.of_role("general", scale.world)] if general else []
+    if pinned_sources(scale) is None:
+
+        def part(name: str) -> Sequence[Row]:
+            return in_order(read_rows(folder / f"{name}.train.jsonl"))
+
+    else:
+        from lawcheck.corpus.shards import Shards, shard_files
+
+        def part(name: str) -> Sequence[Row]:
+            return Shards(shard_files(folder, name))
+
+    return {n: part(n) for n in names}, {n: part(n) for n in pools}

@@ -14,17 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lawcheck.corpus.recipe import sample_words
+
 Numbers = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
 # n-grams sorted at a time: bounds the working memory to some hundred MB.
 PIECE = 1 << 24
-
-
-def sample_words(row: dict[str, Any]) -> list[str]:
-    """Whitespace words of a sample in reading order, the response after the prompt."""
-    return [*row["prompt"].split(), *row["response"].split()]
 
 
 class Vocabulary:

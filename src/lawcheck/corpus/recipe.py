@@ -1,7 +1,10 @@
 """Turn a recipe into training rows: nested fractions, upsampling, general data.
 
 The mixture is the same for every seed; seeds change initialisation, order and base only, so
-that a mixture is one design point.
+that a mixture is one design point. Rows come one after the other from sequences that stand in
+the order of their hashed ids, so that a share is a prefix and a corpus need not fit into memory:
+held are a sequence's own batch, the places of drawn duplicates and, for `unique` upsampling, the
+words of the discipline that is upsampled.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ import hashlib
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from lawcheck.design import Discipline, Recipe, Upsampling
@@ -41,68 +45,116 @@ def planned_mixture(
     return planned
 
 
+def order_key(row_id: str) -> bytes:
+    return hashlib.sha256(row_id.encode()).digest()
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Rows in the order in which recipes take their shares."""
+    return sorted(rows, key=lambda row: order_key(row["id"]))
+
+
+def one_pool(pools: Sequence[Sequence[Row]]) -> Sequence[Row]:
+    """General pools as one in order; a single one as it is, which may not fit into memory."""
+    return pools[0] if len(pools) == 1 else in_order(row for pool in pools for row in pool)
+
+
 def mix(
     recipe: Recipe,
     rows: Mapping[str, Sequence[Row]],
     general: Sequence[Row],
     disciplines: Mapping[str, Discipline],
     unique_below: int,
-) -> list[Row]:
+    part: str | None = None,
+) -> Iterator[Row]:
     """Training rows of a recipe, grouped by discipline in the order of `rows`.
 
-    rows: all training rows per discipline. general: the scale's fixed general pool.
-    unique_below: a word is discipline-specific when fewer samples of other disciplines hold it.
-    Duplicates carry the id `<id>#<copy>`. Raises InputError for a discipline without rows.
+    rows: all training rows per discipline, each `in_order`. general: the scale's fixed general
+    pool, likewise. unique_below: a word is discipline-specific when fewer samples of other
+    disciplines hold it. part: only this discipline's rows. Duplicates carry the id
+    `<id>#<copy>`. Raises InputError for a discipline without rows.
     """
     names = tuple(rows) if recipe.disciplines is None else recipe.disciplines
-    mixed: list[Row] = []
     for name in names:
         if not rows.get(name):
             raise InputError(
                 f"recipe {recipe.label!r}: discipline {name!r} has no training rows; "
                 f"{nearest(name, [n for n, r in rows.items() if r])}"
             )
-        kept = nested(rows[name], recipe.fraction)
+    chosen = [name for name in names if part in (None, name)]
+    pool = general if part is None else ()
+    return _mixed(recipe, chosen, rows, pool, disciplines, unique_below)
+
+
+def _mixed(
+    recipe: Recipe,
+    names: Sequence[str],
+    rows: Mapping[str, Sequence[Row]],
+    general: Sequence[Row],
+    disciplines: Mapping[str, Discipline],
+    unique_below: int,
+) -> Iterator[Row]:
+    for name in names:
+        kept = Prefix(rows[name], recipe.fraction)
+        yield from kept
         up = recipe.upsampling
         if up is not None and name in up.disciplines:
             target = round(len(kept) * up.target / disciplines[name].paper_samples)
-            pool = kept
+            pool: Sequence[int] = range(len(kept))
             if up.kind == "unique":
-                others = [r for n, rs in rows.items() if n != name for r in rs]
+                others = (row for n, rs in rows.items() if n != name for row in rs)
                 pool = with_unique_words(kept, others, unique_below)
                 if not pool:
                     raise InputError(
                         f"recipe {recipe.label!r}: no sample of {name!r} holds a word with fewer "
                         f"than {unique_below} co-occurrences elsewhere; raise 'unique_below'"
                     )
-            kept = kept + duplicates(pool, max(0, target - len(kept)), up, name)
-        mixed += kept
-    return mixed + nested(general, recipe.general_share)
+            yield from _duplicates(kept, pool, max(0, target - len(kept)), up, name)
+    yield from Prefix(general, recipe.general_share)
 
 
-def nested(rows: Sequence[Row], share: float) -> list[Row]:
-    """The first share of the rows in the order of their hashed ids: smaller lies in larger."""
-    ordered = sorted(rows, key=lambda row: hashlib.sha256(row["id"].encode()).digest())
-    return ordered[: math.floor(len(rows) * share + 0.5)]
+class Prefix:
+    """The first share of rows that stand in order: smaller lies in larger."""
+
+    def __init__(self, rows: Sequence[Row], share: float) -> None:
+        self._rows, self._count = rows, math.floor(len(rows) * share + 0.5)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Row]:
+        return islice(self._rows, self._count)
+
+    def __getitem__(self, place: int) -> Row:
+        return self._rows[place]
 
 
-def duplicates(pool: Sequence[Row], count: int, upsampling: Upsampling, name: str) -> list[Row]:
-    """`count` rows drawn at random with replacement, numbered per original."""
+def _duplicates(
+    rows: Prefix, pool: Sequence[int], count: int, upsampling: Upsampling, name: str
+) -> Iterator[Row]:
+    """`count` rows drawn at random with replacement from these places, numbered per original."""
     draw = random.Random(f"upsampling {upsampling.kind} {name}")
-    copies: Counter[str] = Counter()
-    drawn = []
-    for row in draw.choices(pool, k=count):
-        copies[row["id"]] += 1
-        drawn.append({**row, "id": f"{row['id']}#{copies[row['id']]}"})
-    return drawn
+    copies: Counter[int] = Counter()
+    for place in draw.choices(pool, k=count):
+        copies[place] += 1
+        row = rows[place]
+        yield {**row, "id": f"{row['id']}#{copies[place]}"}
 
 
-def words(row: Row) -> set[str]:
-    """Whitespace words of a sample, prompt and response together."""
-    return set(row["prompt"].split()) | set(row["response"].split())
+def sample_words(row: Row) -> list[str]:
+    """Whitespace words of a sample in reading order, the response after the prompt."""
+    return [*row["prompt"].split(), *row["response"].split()]
 
 
-def with_unique_words(rows: Sequence[Row], others: Sequence[Row], below: int) -> list[Row]:
-    """Rows that hold a word which fewer than `below` samples of other disciplines hold."""
-    elsewhere = Counter(word for row in others for word in words(row))
-    return [row for row in rows if any(elsewhere[word] < below for word in words(row))]
+def with_unique_words(rows: Iterable[Row], others: Iterable[Row], below: int) -> list[int]:
+    """Places of rows that hold a word which fewer than `below` of the other rows hold."""
+    rare: dict[str, int] = {}
+    for row in rows:
+        rare.update(dict.fromkeys(sample_words(row), 0))
+    for row in others:
+        for word in rare.keys() & sample_words(row):
+            rare[word] += 1
+            if rare[word] >= below:
+                # Known to be common from here on; what is left shrinks fast.
+                del rare[word]
+    return [i for i, row in enumerate(rows) if not rare.keys().isdisjoint(sample_words(row))]

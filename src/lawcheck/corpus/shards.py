@@ -1,7 +1,7 @@
 """A discipline's training rows on disk, too many to hold: Arrow files in the order of recipes.
 
 `<discipline>.train-<k>-of-<n>.arrow`, uncompressed Arrow IPC. Rows stand in the order of the
-SHA-256 of their ids, in which a recipe takes its share (lawcheck.corpus.recipe.nested), so that
+SHA-256 of their ids, in which a recipe takes its share (lawcheck.corpus.recipe.in_order), so that
 every data fraction is a prefix. Readers map the files into memory: pages come and go with the
 operating system's cache, and the process itself holds one batch of rows.
 
@@ -11,17 +11,15 @@ their hash, then each file is sorted on its own.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import pyarrow as pa
 
+from lawcheck.corpus.recipe import Row, order_key
 from lawcheck.errors import InputError
-
-Row = dict[str, Any]
 
 COLUMNS = ("id", "discipline", "set", "kind", "prompt", "response")
 SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
@@ -32,10 +30,6 @@ SPILL = 512  # rows of one file held before they are written
 
 def shard_files(folder: Path, discipline: str) -> list[Path]:
     return sorted(folder.glob(f"{discipline}.train-*-of-*.arrow"))
-
-
-def key(row_id: str) -> bytes:
-    return hashlib.sha256(row_id.encode()).digest()
 
 
 class ShardWriter:
@@ -62,7 +56,7 @@ class ShardWriter:
 
     def add(self, row: tuple[str, ...]) -> None:
         """row: one text per column of COLUMNS."""
-        part = int.from_bytes(key(row[0])[:4], "big") * self.count >> 32
+        part = int.from_bytes(order_key(row[0])[:4], "big") * self.count >> 32
         held = self._held[part]
         held.append(row)
         if len(held) == SPILL:
@@ -75,7 +69,7 @@ class ShardWriter:
         for part in range(self.count):
             table = self._collect(part)
             ids = table.column("id").to_pylist()
-            order = sorted(range(len(ids)), key=lambda i: key(ids[i]))
+            order = sorted(range(len(ids)), key=lambda i: order_key(ids[i]))
             if len(set(ids)) < len(ids):
                 raise InputError(
                     f"discipline {self.discipline!r}: two rows have the same id; name each data "
@@ -158,14 +152,9 @@ class Shards(Sequence[Row]):
         return dict(self._batch(at).slice(index - self._starts[at], 1).to_pylist()[0])
 
     def __iter__(self) -> Iterator[Row]:
-        return self.first(len(self))
-
-    def first(self, count: int) -> Iterator[Row]:
-        """The first rows, a batch in memory at a time."""
-        for at, start in enumerate(self._starts[:-1]):
-            if start >= count:
-                return
-            yield from self._batch(at).slice(0, count - start).to_pylist()
+        """All rows, a batch in memory at a time."""
+        for at in range(len(self._places)):
+            yield from self._batch(at).to_pylist()
 
     def _batch(self, at: int) -> pa.RecordBatch:
         reader, k = self._places[at]

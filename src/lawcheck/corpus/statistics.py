@@ -20,7 +20,7 @@ from lawcheck import versions
 from lawcheck.atomic import write_json
 from lawcheck.corpus.build import check_corpus
 from lawcheck.corpus.ngrams import Flags, Hashes, Numbers, Vocabulary, distinct_in, ngram_hashes
-from lawcheck.corpus.placed import Placed, PlacedShards, placed
+from lawcheck.corpus.placed import Placed, placed
 from lawcheck.corpus.recipe import Row
 from lawcheck.design import Law, Recipe
 from lawcheck.errors import InputError
@@ -126,7 +126,7 @@ def _short(value: object) -> str:
     return str(value)[:12]
 
 
-def statistics(corpus: Placed | PlacedShards, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
+def statistics(corpus: Placed, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
     """`disciplines`, `total` and `mixtures`, as plain data (docs/corpus.md names every key).
 
     recipes: by label. Raises InputError for a mixture without a single n-gram.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lawcheck.corpus.real.files import Row
 from lawcheck.corpus.real.rows import unit
+from lawcheck.corpus.recipe import order_key
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.evaluation import Reader
 from lawcheck.corpus.sources.locking import entry_of, lock_path, read_lock
@@ -43,10 +44,8 @@ class Source:
         at rows, the corpus itself is built by streaming. Raises InputError for other splits.
         """
         if split == "train" and n is not None:
-            from lawcheck.corpus.shards import key
-
             rows = (training_row(self.discipline, *found) for found in self.stream(data))
-            return heapq.nsmallest(n, rows, key=lambda row: key(row["id"]))
+            return heapq.nsmallest(n, rows, key=lambda row: order_key(row["id"]))
         if split != "eval":
             raise InputError(
                 f"discipline {self.discipline!r}, world 'paper': no split {split!r} to list; ask "
