@@ -20,12 +20,12 @@ import argparse
 import copy
 import gc
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from measuring import in_turn, machine, ratio, table
+from measuring import in_turn, machine, ratio, saved_bytes, table
 from peft import LoraConfig, get_peft_model
 from peft.tuners.xlora.layer import XLoraLinearLayer
 from torch import Tensor, nn
@@ -166,25 +166,6 @@ def measure(
     return row, ratio(times["loop"], times["plain"]), ratio(times["X-LoRA"], times["plain"])
 
 
-def saved_bytes(forward: Callable[[], Tensor], known: Iterator[Tensor]) -> int:
-    """What a forward pass keeps for backward, each storage once, `known` tensors excluded."""
-    own = {t.untyped_storage()._cdata for t in known}
-    kept: dict[int, torch.UntypedStorage] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in own:
-            kept[storage._cdata] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-        # The result is held until the storages are counted: a freed one's address comes again.
-        result = forward()
-        total = sum(s.nbytes() for s in kept.values())
-    del result
-    return total
-
-
 def saved(module: Any, forward: Callable[..., Tensor], tokens: int) -> tuple[int, int]:
     """Bytes that the projection keeps, and those of the gate's weights, for `tokens` tokens."""
     layer = module["layer"] if "layer" in dict(module.named_children()) else module
@@ -192,11 +173,11 @@ def saved(module: Any, forward: Callable[..., Tensor], tokens: int) -> tuple[int
     x, hidden, gates = inputs(base.in_features, tokens, "cpu", base.weight.dtype)
     own = [*module.parameters(), x, hidden, gates]
     if layer is module:
-        return saved_bytes(lambda: forward(x, hidden, gates), iter(own)), 0
+        return saved_bytes(lambda: forward(x, hidden, gates), own), 0
     weights = module["gate"](hidden)
-    gate = saved_bytes(lambda: module["gate"](hidden), iter(own))
+    gate = saved_bytes(lambda: module["gate"](hidden), own)
     layer.gate_state["default"].weights = weights
-    kept = saved_bytes(lambda: layer(x), iter([*own, weights]))
+    kept = saved_bytes(lambda: layer(x), [*own, weights])
     # The projection keeps the weights as well, once for all projections of a layer.
     return kept, gate + weights.untyped_storage().nbytes()
 

@@ -134,14 +134,11 @@ def measure(share: float) -> None:
 
         began = time.process_time()
         batches = data.MicroBatches(encoded, 0, 128, 32)
-        places = filled = 0
-        for k in range(len(batches)):
-            labels = batches[k]["input_ids"]
-            places += labels.numel()
-        filled = len(encoded.tokens)
+        places = sum(batches[k]["input_ids"].numel() for k in range(len(batches)))
         spent["pack"] = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = {"rows": rows, "words": n_words, "tokens": filled, "filled": filled / places}
+    filled = len(encoded.tokens) / places
+    found = {"rows": rows, "words": n_words, "filled": filled}
     print(json.dumps({**found, "spent": spent, "peak": peak}))
 
 

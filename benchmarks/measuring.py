@@ -1,15 +1,16 @@
-"""What the benchmarks share: contenders in turn, ratios per round, medians, the machine."""
+"""What the benchmarks share: contenders in turn, ratios per round, saved memory, the machine."""
 
 from __future__ import annotations
 
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 PACKAGES = ("torch", "transformers", "peft", "lm_eval", "snakemake")
 
@@ -58,6 +59,25 @@ def in_turn(
 def ratio(mine: Sequence[float], theirs: Sequence[float]) -> float:
     """Median over rounds of the ratio within a round."""
     return statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+
+
+def saved_bytes(forward: Callable[[], object], known: Iterable[Tensor]) -> int:
+    """What a forward pass keeps for backward, each storage once, `known` tensors excluded."""
+    own = {t.untyped_storage()._cdata for t in known}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        # The result is held until the storages are counted: a freed one's address comes again.
+        result = forward()
+        total = sum(s.nbytes() for s in kept.values())
+    del result
+    return total
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+from measuring import table
 
 from lawcheck import discovery
 from lawcheck.scale import load_scale
@@ -52,7 +53,7 @@ def main() -> None:
     samples = encoded(lengths.tolist())
     whole = sum(d.paper_samples for d in science)
     print(f"{len(lengths):,} samples, {lengths.mean():.0f} tokens each, at most {limit}")
-    print("| rows of | filled % | longest row | CPU s | CPU s for all rows |\n" + "|---" * 5 + "|")
+    rows = []
     for name, flat in (("the longest sample", False), ("one row", True)):
         began = time.process_time()
         batches = data.MicroBatches(samples, 0, scale.training.batch_size, 32, flat)
@@ -62,8 +63,8 @@ def main() -> None:
             places, longest = places + shape.numel(), max(longest, shape[1])
         spent = time.process_time() - began
         cells = [name, f"{100 * len(samples.tokens) / places:.1f}", str(longest)]
-        cells += [f"{spent:.1f}", f"{spent * whole / len(lengths):.0f}"]
-        print("| " + " | ".join(cells) + " |")
+        rows.append([*cells, f"{spent:.1f}", f"{spent * whole / len(lengths):.0f}"])
+    print(table(["rows of", "filled %", "longest row", "CPU s", "CPU s for all rows"], rows))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import in_turn, machine, ratio, table
+from measuring import in_turn, machine, ratio, saved_bytes, table
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from lawcheck.cost import adapter_settings
@@ -35,22 +35,6 @@ def base(architecture: dict[str, Any]) -> Any:
     settings = dict(architecture)
     config = AutoConfig.for_model(settings.pop("model_type"), vocab_size=VOCABULARY, **settings)
     return AutoModelForCausalLM.from_config(config)
-
-
-def saved_megabytes(model: Any, ids: torch.Tensor) -> float:
-    """What one forward keeps for backward, each storage once, parameters excluded."""
-    kept: dict[int, torch.UntypedStorage] = {}
-    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-        model(input_ids=ids, labels=ids)
-    return sum(s.nbytes() for s in kept.values()) / 1e6
 
 
 def main() -> None:
@@ -88,6 +72,9 @@ def main() -> None:
 
         return run
 
+    def saved(model: Any) -> int:
+        return saved_bytes(lambda: model(input_ids=ids, labels=ids), model.parameters())
+
     times = in_turn({n: step(m) for n, m in models.items()}, options.rounds, warm=3)
     print(machine())
     one, whole = (times[name] for name in list(models)[:2])
@@ -97,7 +84,7 @@ def main() -> None:
             f"{1000 * statistics.median(spent):.1f}",
             f"{ratio(spent, one):.3f}",
             f"{ratio(spent, whole):.3f}",
-            f"{saved_megabytes(models[name], ids):.1f}",
+            f"{saved(models[name]) / 1e6:.1f}",
         ]
         for name, spent in times.items()
     ]
