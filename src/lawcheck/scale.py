@@ -204,6 +204,11 @@ class Scale(Part):
             recipe["generator"] = self.corpus.frozen
         return recipe
 
+    def revision(self, base: str) -> str:
+        """Of a pretrained base on its hub; `main` where the scale names none."""
+        found = self.bases[base]
+        return (found.revision if isinstance(found, PretrainedBase) else None) or "main"
+
     def base_digest(self, base: str) -> str:
         return digest(self.base_recipe(base))
 

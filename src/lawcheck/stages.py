@@ -102,7 +102,7 @@ def evaluate(
             base_folder=base_folder(planner, layout, run.arm.base, run.seed),
             run_folder=layout.run(run.id) if run.arm.recipe is not None else None,
             disciplines=tuple(d for d in world if run.part in (None, d.name)),
-            revision=getattr(scale.bases[run.arm.base], "revision", None) or "main",
+            revision=scale.revision(run.arm.base),
         )
         for run in runs
     ]

@@ -27,7 +27,7 @@ from lawcheck.design import Run
 from lawcheck.errors import InputError
 from lawcheck.hardware import accumulation_steps, check_attention
 from lawcheck.launch import rank, world_size
-from lawcheck.scale import PretrainedBase, Scale
+from lawcheck.scale import Scale
 from lawcheck.training import data, record, sharding
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
 from lawcheck.training.trainer import (
@@ -93,9 +93,10 @@ def _train(
     began, cpu_began = time.monotonic(), time.process_time()
     training, hardware = scale.training, scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
-    tokenizer = load_tokenizer(base_folder, _revision(run, scale))
+    revision = scale.revision(run.arm.base)
+    tokenizer = load_tokenizer(base_folder, revision)
     # Not where one run fills its job: its rows come once, and may be too many to hold.
-    known = _known(base_folder, _revision(run, scale)) if hardware.runs_per_job > 1 else None
+    known = _known(base_folder, revision) if hardware.runs_per_job > 1 else None
     encoded = data.encode(tokenizer, rows, training.max_length, known)
     batches = data.MicroBatches(
         encoded,
@@ -237,7 +238,7 @@ def _build(
     flash = scale.hardware.attention == "flash"
     model = AutoModelForCausalLM.from_pretrained(
         base_folder,
-        revision=_revision(run, scale),
+        revision=scale.revision(run.arm.base),
         dtype=torch.bfloat16 if frozen else torch.float32,
         **({"attn_implementation": "flash_attention_2"} if flash else {}),
     )
@@ -245,11 +246,6 @@ def _build(
     module = discovery.method_module(run.arm.method)
     built = module.build(model, run.arm.choices, adapter_settings(scale), run.seed, experts)
     return built, [p for p in built.parameters() if p.requires_grad or id(p) not in base]
-
-
-def _revision(run: Run, scale: Scale) -> str:
-    base = scale.bases[run.arm.base]
-    return (base.revision if isinstance(base, PretrainedBase) else None) or "main"
 
 
 @functools.lru_cache(maxsize=1)
