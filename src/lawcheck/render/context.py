@@ -56,6 +56,22 @@ class RenderContext:
         return self.of_role("discipline")
 
     @cached_property
+    def diverged(self) -> dict[str, int]:
+        """Diverged runs of each arm that has any, over all seeds."""
+        found: dict[str, int] = {}
+        for (arm, _), n in self.scores.diverged.items():
+            found[arm] = found.get(arm, 0) + n
+        return found
+
+    @property
+    def unmeasured(self) -> tuple[Discipline, ...]:
+        """Disciplines that no arm has scores of, which the average leaves out."""
+        places = self.summary.evidence.places
+        tasks = [places[t] for t in self.scores.item_metric if t in places]
+        here = {place.discipline for place in tasks}
+        return tuple(d for d in self.science if d.name not in here)
+
+    @cached_property
     def summary(self) -> Summary:
         """Means and intervals of this context, each computed once."""
         return Summary(

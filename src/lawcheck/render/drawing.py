@@ -169,10 +169,7 @@ def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
 
     named: arm -> how the figure calls it.
     """
-    summary = context.summary
-    diverged: dict[str, int] = {}
-    for (arm, _), n in context.scores.diverged.items():
-        diverged[arm] = diverged.get(arm, 0) + n
+    summary, diverged = context.summary, context.diverged
     found = []
     lost = [a for a in named if not summary.scored(a.name)]
     missing = [named[a] for a in lost if a.name not in diverged]
@@ -201,10 +198,7 @@ def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
 
 
 def _unmeasured(context: RenderContext) -> list[str]:
-    """Disciplines that no arm has scores of, which the average leaves out."""
-    places = context.summary.evidence.places
-    here = {p.discipline for t in context.scores.item_metric if (p := places.get(t)) is not None}
-    lost = [d.title for d in context.science if d.name not in here]
+    lost = [d.title for d in context.unmeasured]
     if not lost:
         return []
     return [

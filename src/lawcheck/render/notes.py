@@ -38,8 +38,7 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
 def _missing(context: RenderContext, rows: Sequence[Row]) -> list[str]:
     """Arms without scores, and arms that lack a discipline which others have."""
     named, how = _named(rows), context.summary.evidence.how
-    diverged = {arm for arm, _ in context.scores.diverged}
-    lost = {r.arm for r in rows if not r.scored and r.arm} - diverged
+    lost = {r.arm for r in rows if not r.scored and r.arm} - context.diverged.keys()
     found = []
     if lost:
         missing = [name for arm, name in named.items() if arm in lost]
@@ -61,12 +60,8 @@ def _gaps(context: RenderContext, columns: Sequence[Column]) -> list[str]:
     """Disciplines and companions that no arm has scores of."""
     found = []
     evidence, keys = context.summary.evidence, {c.key for c in columns}
-    here = {
-        place.discipline: place.role
-        for t in context.scores.item_metric
-        if (place := evidence.places.get(t)) is not None
-    }
-    lost = [d.title for d in context.science if d.name not in here]
+    here = {evidence.places[t].role for t in context.scores.item_metric if t in evidence.places}
+    lost = [d.title for d in context.unmeasured]
     if lost and "average" in keys:
         whole = len(context.science)
         found.append(
@@ -74,7 +69,7 @@ def _gaps(context: RenderContext, columns: Sequence[Column]) -> list[str]:
             f"of {whole} disciplines, the published one of all; {evidence.how}."
         )
     for column in columns:
-        if column.key in ("general", "out_of_domain") and column.key not in here.values():
+        if column.key in ("general", "out_of_domain") and column.key not in here:
             found.append(f"{column.header}: no scores in any arm; {evidence.how}.")
     return found
 
@@ -90,9 +85,5 @@ def _unscored(rows: Sequence[Row]) -> list[str]:
 
 def _diverged(context: RenderContext, rows: Sequence[Row]) -> list[str]:
     named = _named(rows)
-    runs = dict.fromkeys(named, 0)
-    for (arm, _), n in context.scores.diverged.items():
-        if arm in runs:
-            runs[arm] += n
-    lost = [f"{named[a]} {n}" for a, n in runs.items() if n]
+    lost = [f"{name} {context.diverged[a]}" for a, name in named.items() if a in context.diverged]
     return [f"Diverged runs, not in the means: {', '.join(lost)}."] if lost else []

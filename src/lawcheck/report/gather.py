@@ -39,8 +39,7 @@ class Entry:
     @property
     def diverged(self) -> int:
         """Diverged runs among the law's arms."""
-        names = {a.name for a in self.law.arms}
-        return sum(n for (arm, _), n in self.context.scores.diverged.items() if arm in names)
+        return sum(self.context.diverged.get(a.name, 0) for a in self.law.arms)
 
 
 @dataclass(frozen=True, kw_only=True)
