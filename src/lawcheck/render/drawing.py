@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
@@ -16,7 +17,7 @@ from matplotlib.typing import LineStyleType
 from lawcheck.design import Arm
 from lawcheck.render.context import RenderContext
 from lawcheck.render.selection import method_label
-from lawcheck.render.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY
+from lawcheck.render.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, hatched
 from lawcheck.render.summary import ITEMS_ONLY, Measure
 
 PUBLISHED = "published, 7B, one run"
@@ -102,6 +103,13 @@ def series(
     return drawn
 
 
+def gaps(axes: Axes, xs: Sequence[float], measures: Sequence[Measure | None], half: float) -> None:
+    """Hatch the places of a series that have no measure, `half` to either side."""
+    for x, m in zip(xs, measures, strict=True):
+        if m is None:
+            hatched(axes, x - half, x + half)
+
+
 def published_points(
     axes: Axes,
     xs: Sequence[float],
@@ -144,8 +152,8 @@ def dodge(k: int, n: int, step: float) -> float:
     return step * (k - (n - 1) / 2)
 
 
-def light_grid(axes: Axes) -> None:
-    axes.grid(axis="y", linewidth=0.4, color="#DDDDDD")
+def light_grid(axes: Axes, axis: Literal["x", "y"] = "y") -> None:
+    axes.grid(axis=axis, linewidth=0.4, color="#DDDDDD")
     axes.set_axisbelow(True)
 
 

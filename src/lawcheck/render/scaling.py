@@ -20,6 +20,7 @@ from lawcheck.render.drawing import (
     dodge,
     fraction_look,
     gap_notes,
+    gaps,
     legend_handle,
     light_grid,
     percent,
@@ -28,7 +29,7 @@ from lawcheck.render.drawing import (
     series,
     write_notes,
 )
-from lawcheck.render.style import BLACK, GREY, TWO_COLUMNS, hatched
+from lawcheck.render.style import BLACK, GREY, TWO_COLUMNS, empty, hatched
 from lawcheck.render.summary import Measure
 
 STEP = 0.2
@@ -148,9 +149,7 @@ def _levels(axes: Axes, context: RenderContext, ladder: Ladder) -> None:
         xs = [_place(ladder, s, k) for s, _ in steps]
         measures = [context.summary.accuracy(a, "average") for _, a in steps]
         series(axes, xs, measures, fraction_look(k), f"data {percent(fraction)}")
-        for x, m in zip(xs, measures, strict=True):
-            if m is None:
-                hatched(axes, x - STEP / 2, x + STEP / 2)
+        gaps(axes, xs, measures, STEP / 2)
     _size_axis(axes, ladder)
 
 
@@ -218,9 +217,7 @@ def _gain_axis(
     light_grid(axes)
     axes.margins(y=0.12)
     if not places:
-        hatched(axes, 0, 1)
-        axes.set_xlim(0, 1)
-        axes.set_xticks([])
+        empty(axes)
         return
     axes.set_xscale("log")
     edge = 10**0.14

@@ -74,6 +74,13 @@ def hatched(axes: Axes, left: float, right: float) -> None:
     axes.axvspan(left, right, facecolor="none", edgecolor=GREY, hatch="/////", linewidth=0.0)
 
 
+def empty(axes: Axes) -> None:
+    """A panel that has nothing to show: hatched throughout, without an x scale."""
+    hatched(axes, 0.0, 1.0)
+    axes.set_xlim(0.0, 1.0)
+    axes.set_xticks([])
+
+
 def figure_bytes(build: Callable[..., Figure], *arguments: Any) -> dict[str, bytes]:
     """Draw with the project's settings; the figure as `pdf` and `png`, without any date."""
     with mpl.rc_context():

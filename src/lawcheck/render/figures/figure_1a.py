@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lawcheck.render.context import RenderContext
+from lawcheck.render.drawing import light_grid
 from lawcheck.render.style import BLACK, BLUE, TWO_COLUMNS, Picture
 from lawcheck.render.tables.table_1 import NOT_COUNTED, published_lines
 
@@ -73,5 +74,4 @@ def _points(
         # Room for the labels to the right of the last mark.
         axes.set_xlim(min(everything) / 2, max(everything) * 10)
     axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", linewidth=0.4, color="#DDDDDD")
-    axes.set_axisbelow(True)
+    light_grid(axes, "x")

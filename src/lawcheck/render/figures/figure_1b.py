@@ -12,6 +12,7 @@ from lawcheck.render.contrasts import change
 from lawcheck.render.drawing import (
     dodge,
     gap_notes,
+    gaps,
     legend_handle,
     light_grid,
     seeds_text,
@@ -19,7 +20,7 @@ from lawcheck.render.drawing import (
     write_notes,
 )
 from lawcheck.render.families import AFTER, LOOKS, STEP, arm_labels, families
-from lawcheck.render.style import BLACK, TWO_COLUMNS, Picture, hatched
+from lawcheck.render.style import BLACK, TWO_COLUMNS, Picture
 
 FIGURE = Picture(
     name="figure_1b",
@@ -46,14 +47,10 @@ def build(context: RenderContext) -> Figure:
         xs = [x + dodge(k, len(LOOKS), STEP) for x in range(len(found))]
         measures = [context.summary.accuracy(f.sides[side], "average") for f in found]
         series(levels, xs, measures, look, side, joined=False)
-        for x, m in zip(xs, measures, strict=True):
-            if m is None:
-                hatched(levels, x - 0.4 * STEP, x + 0.4 * STEP)
+        gaps(levels, xs, measures, 0.4 * STEP)
     differences = [change(context, f.after, f.before) for f in found]
     series(gains, range(len(found)), differences, LOOKS[AFTER], "gain", joined=False)
-    for x, m in enumerate(differences):
-        if m is None:
-            hatched(gains, x - 0.2, x + 0.2)
+    gaps(gains, range(len(found)), differences, 0.2)
     gains.axhline(0, color=BLACK, linewidth=0.6)
     for axes in (levels, gains):
         axes.set_xticks(range(len(found)), [_wrapped(f.title) for f in found])

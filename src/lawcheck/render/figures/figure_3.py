@@ -17,6 +17,7 @@ from lawcheck.render.drawing import (
     Look,
     dodge,
     gap_notes,
+    gaps,
     legend_handle,
     light_grid,
     method_looks,
@@ -26,7 +27,7 @@ from lawcheck.render.drawing import (
     write_notes,
 )
 from lawcheck.render.selection import fitting, method_label
-from lawcheck.render.style import BLACK, GREY, TWO_COLUMNS, Picture, hatched
+from lawcheck.render.style import BLACK, GREY, TWO_COLUMNS, Picture, empty
 from lawcheck.render.summary import Measure
 
 FIGURE = Picture(
@@ -129,9 +130,7 @@ def _mixture_axis(axes: Axes, mixtures: Mixtures, numbered: bool) -> None:
 def _diversity(axes: Axes, context: RenderContext, mixtures: Mixtures) -> None:
     measures = [_diversity_of(context, methods) for methods in mixtures.values()]
     series(axes, range(len(measures)), measures, LOOK_OF_MIXTURES, "diversity", joined=False)
-    for x, m in enumerate(measures):
-        if m is None:
-            hatched(axes, x - 0.35, x + 0.35)
+    gaps(axes, range(len(measures)), measures, 0.35)
     _mixture_axis(axes, mixtures, numbered=True)
     axes.set_ylabel("Distinct n-grams (%)")
 
@@ -148,9 +147,7 @@ def _link(axes: Axes, context: RenderContext, mixtures: Mixtures, looks: dict[st
     light_grid(axes)
     axes.margins(y=0.12)
     if not places:
-        hatched(axes, 0, 1)
-        axes.set_xlim(0, 1)
-        axes.set_xticks([])
+        empty(axes)
         return
     width = max(places.values()) - min(places.values()) or 1.0
     for j, (name, look) in enumerate(looks.items()):
@@ -203,9 +200,7 @@ def _changes(
         xs = [x + dodge(j, len(looks), STEP) for x, _, _ in shown]
         measures = [change(context, arm, plain) for _, arm, plain in shown]
         series(axes, xs, measures, look, name, joined=False)
-        for x, m in zip(xs, measures, strict=True):
-            if m is None:
-                hatched(axes, x - 0.4 * STEP, x + 0.4 * STEP)
+        gaps(axes, xs, measures, 0.4 * STEP)
     _change_axis(axes, mixtures)
 
 

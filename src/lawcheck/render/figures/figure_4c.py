@@ -13,6 +13,7 @@ from lawcheck.render.drawing import (
     dodge,
     fraction_look,
     gap_notes,
+    gaps,
     legend_handle,
     light_grid,
     percent,
@@ -21,7 +22,7 @@ from lawcheck.render.drawing import (
     series,
     write_notes,
 )
-from lawcheck.render.style import GREY, TWO_COLUMNS, Picture, hatched
+from lawcheck.render.style import GREY, TWO_COLUMNS, Picture
 from lawcheck.render.tables.table_8 import design_arms, design_label
 
 FIGURE = Picture(
@@ -80,9 +81,7 @@ def _ours(axes: Axes, context: RenderContext, groups: Groups, designs: list[str]
         look, label = fraction_look(k), f"data {percent(fraction)}"
         series(axes, xs, measures, look, label, joined=False)
         handles.append(legend_handle(look, label, joined=False))
-        for x, m in zip(xs, measures, strict=True):
-            if m is None:
-                hatched(axes, x - 0.4 * STEP, x + 0.4 * STEP)
+        gaps(axes, xs, measures, 0.4 * STEP)
     base = context.summary.accuracy(context.law.base, "average")
     if base is not None:
         handles.append(axes.axhline(base.value, linestyle=":", color=GREY, label="base model"))

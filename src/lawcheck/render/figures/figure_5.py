@@ -14,7 +14,7 @@ from lawcheck.errors import InputError
 from lawcheck.render.columns import SHORT
 from lawcheck.render.context import RenderContext
 from lawcheck.render.drawing import gap_notes, write_notes
-from lawcheck.render.style import TWO_COLUMNS, Picture, hatched
+from lawcheck.render.style import TWO_COLUMNS, Picture, empty
 from lawcheck.render.summary import Routing
 from lawcheck.render.tables.table_8 import design_arms, design_label
 
@@ -98,9 +98,7 @@ def _panel(axes: Axes, title: str, routing: Routing, top: float, first: bool) ->
 
 
 def _empty(axes: Axes, title: str) -> None:
-    hatched(axes, 0.0, 1.0)
-    axes.set_xlim(0.0, 1.0)
-    axes.set_xticks([])
+    empty(axes)
     axes.set_yticks([])
     axes.set_title(f"{title}\nno routing recorded", fontsize=6.5)
 

@@ -12,6 +12,7 @@ from lawcheck.render.context import RenderContext
 from lawcheck.render.drawing import (
     dodge,
     gap_notes,
+    gaps,
     legend_handle,
     light_grid,
     seeds_text,
@@ -19,7 +20,7 @@ from lawcheck.render.drawing import (
     write_notes,
 )
 from lawcheck.render.families import LOOKS, STEP, arm_labels, families
-from lawcheck.render.style import TWO_COLUMNS, Picture, hatched
+from lawcheck.render.style import TWO_COLUMNS, Picture
 
 FIGURE = Picture(
     name="figure_6",
@@ -46,9 +47,7 @@ def build(context: RenderContext) -> Figure:
             xs = [x + dodge(k, len(LOOKS), STEP) for x in range(len(disciplines))]
             measures = [context.summary.accuracy(arm, d.name) for d in disciplines]
             series(axes, xs, measures, LOOKS[side], side, joined=False, size=3.6)
-            for x, m in zip(xs, measures, strict=True):
-                if m is None:
-                    hatched(axes, x - STEP / 2, x + STEP / 2)
+            gaps(axes, xs, measures, STEP / 2)
         axes.set_xticks(range(len(disciplines)), [SHORT.get(d.name, d.title) for d in disciplines])
         axes.set_xlim(-0.5, len(disciplines) - 0.5)
         axes.margins(y=0.1)
