@@ -27,15 +27,20 @@ POINTS = 100.0
 SHORTEST = 3
 
 
-def curves(arms: Sequence[Arm]) -> dict[str, Curve]:
-    """Method label -> its arms by ascending data fraction, three or more of them."""
+def by_method(arms: Sequence[Arm]) -> dict[str, Curve]:
+    """Method label -> its arms by ascending data fraction."""
     found: dict[str, list[Arm]] = {}
     for arm in arms:
         found.setdefault(method_label(arm), []).append(arm)
+    return {label: tuple(sorted(members, key=fraction)) for label, members in found.items()}
+
+
+def curves(arms: Sequence[Arm]) -> dict[str, Curve]:
+    """As `by_method`, without the methods that have fewer than three data fractions."""
     return {
-        label: tuple(sorted(members, key=fraction))
-        for label, members in found.items()
-        if len({fraction(a) for a in members}) >= SHORTEST
+        label: curve
+        for label, curve in by_method(arms).items()
+        if len({fraction(a) for a in curve}) >= SHORTEST
     }
 
 

@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from lawcheck.design import Arm
+from lawcheck.estimands import Curve
 from lawcheck.published import departures_of, published_value
 from lawcheck.render.context import RenderContext
+from lawcheck.render.curves import by_method
 from lawcheck.render.drawing import (
     PUBLISHED,
     Look,
@@ -30,7 +31,7 @@ from lawcheck.render.drawing import (
     series,
     write_notes,
 )
-from lawcheck.render.selection import fitting, fraction, method_label
+from lawcheck.render.selection import fitting, fraction
 from lawcheck.render.style import TWO_COLUMNS, Picture, hatched
 
 FIGURE = Picture(
@@ -50,13 +51,13 @@ PRINTED = "table4_scales"
 # Decades between neighbouring methods.
 STEP = 0.024
 ROW = 1.12
-Curves = dict[str, list[tuple[float, Arm]]]
+Curves = dict[str, Curve]
 Draw = Callable[[Axes, str], list[float]]
 
 
 def build(context: RenderContext) -> Figure:
-    curves = data_curves(context)
-    arms = [a for curve in curves.values() for _, a in curve]
+    curves = by_method(fitting(context, FIGURE.name, lambda a: not departures_of(a)))
+    arms = [a for curve in curves.values() for a in curve]
     context.summary.require(arms, FIGURE.name)
     looks = method_looks(arms)
     curves = {name: curves[name] for name in looks}
@@ -78,17 +79,9 @@ def build(context: RenderContext) -> Figure:
     figure.align_ylabels(panels[:, 0])
     handles = [legend_handle(looks[n], n, joined=len(c) > 1) for n, c in curves.items()]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), handlelength=3.2)
-    named = {a: f"{n} {percent(f)}" for n, curve in curves.items() for f, a in curve}
+    named = {a: f"{n} {percent(fraction(a))}" for n, curve in curves.items() for a in curve}
     write_notes(figure, gap_notes(context, named))
     return figure
-
-
-def data_curves(context: RenderContext) -> Curves:
-    """Method -> (data fraction, arm), ascending; plain arms only. InputError where none is."""
-    found: Curves = {}
-    for arm in fitting(context, FIGURE.name, lambda a: not departures_of(a)):
-        found.setdefault(method_label(arm), []).append((fraction(arm), arm))
-    return {name: sorted(curve, key=lambda pair: pair[0]) for name, curve in found.items()}
 
 
 def _column(
@@ -108,7 +101,7 @@ def _column(
     for axes, (low, high) in reach.items():
         middle = (low + high) / 2
         axes.set_ylim(middle - height / 2, middle + height / 2)
-    fractions = sorted({f for curve in curves.values() for f, _ in curve})
+    fractions = sorted({fraction(a) for curve in curves.values() for a in curve})
     last = panels[-1]
     last.set_xscale("log")
     last.xaxis.set_major_locator(FixedLocator([100 * f for f in fractions]))
@@ -122,7 +115,7 @@ def _column(
 def _places(curves: Curves, name: str) -> list[float]:
     k = list(curves).index(name)
     shift = 10 ** dodge(k, len(curves), STEP)
-    return [100 * f * shift for f, _ in curves[name]]
+    return [100 * fraction(a) * shift for a in curves[name]]
 
 
 def _ours(
@@ -132,7 +125,7 @@ def _ours(
     held: list[float] = []
     for name, curve in curves.items():
         xs = _places(curves, name)
-        measures = [context.summary.accuracy(a, target) for _, a in curve]
+        measures = [context.summary.accuracy(a, target) for a in curve]
         series(axes, xs, measures, looks[name], name, joined=len(curve) > 1, size=3.0)
         for x, m in zip(xs, measures, strict=True):
             if m is None:
@@ -146,7 +139,7 @@ def _theirs(axes: Axes, target: str, curves: Curves, looks: dict[str, Look]) -> 
     """Draw the printed curves; the numbers that the panel must hold."""
     held: list[float] = []
     for name, curve in curves.items():
-        values = [published_value(PRINTED, a, target) for _, a in curve]
+        values = [published_value(PRINTED, a, target) for a in curve]
         joined = len(curve) > 1
         published_points(axes, _places(curves, name), values, looks[name], name, joined, size=3.0)
         held += [v for v in values if v is not None]

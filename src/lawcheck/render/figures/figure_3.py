@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lawcheck.design import Arm, Upsampling
 from lawcheck.errors import InputError
 from lawcheck.estimands import DIVERSITY, RankCorrelation
-from lawcheck.published import departures_of, published_value
+from lawcheck.published import published_value
 from lawcheck.render.context import RenderContext
 from lawcheck.render.contrasts import change, rank_correlation
 from lawcheck.render.drawing import (
@@ -26,9 +26,10 @@ from lawcheck.render.drawing import (
     series,
     write_notes,
 )
-from lawcheck.render.selection import fitting, method_label
+from lawcheck.render.selection import method_label
 from lawcheck.render.style import BLACK, GREY, TWO_COLUMNS, Picture, empty
 from lawcheck.render.summary import Measure
+from lawcheck.render.tables.table_5 import mixture_arms
 
 FIGURE = Picture(
     name="figure_3",
@@ -88,27 +89,13 @@ def mixture_label(mixture: Upsampling | None) -> str:
 
 def _mixtures(context: RenderContext) -> Mixtures:
     """Plain first, then by size and kind. Raises InputError where nothing is upsampled."""
-    arms = fitting(
-        context,
-        FIGURE.name,
-        lambda a: (
-            not a.each_alone
-            and departures_of(a) <= {"upsampling"}
-            and a.recipe is not None
-            and a.recipe.fraction == 1.0
-        ),
-    )
-    found: Mixtures = {}
-    for arm in arms:
-        assert arm.recipe is not None
-        found.setdefault(arm.recipe.upsampling, {})[method_label(arm)] = arm
+    found = mixture_arms(context, FIGURE.name)
     if not any(found):
         raise InputError(
             f"{FIGURE.name}: law {context.law.name!r} declares no upsampled arm; declare one, or "
             f"leave {FIGURE.name} out of its list"
         )
-    order = sorted(found, key=lambda m: (m.target, m.kind) if m else (0, ""))
-    return {m: found[m] for m in order}
+    return {m: {method_label(a): a for a in arms} for m, arms in found.items()}
 
 
 def _diversity_of(context: RenderContext, methods: dict[str, Arm]) -> Measure | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lawcheck.design import Arm
+from lawcheck.design import Arm, Upsampling
 from lawcheck.published import departures_of
 from lawcheck.published.notes import label_notes
 from lawcheck.render.columns import INTERVALS, accuracy_columns, filled, row
@@ -35,20 +35,28 @@ def mixture_label(arm: Arm) -> str:
     return f"{up.kind.capitalize()} to {up.target // 1000}K" if up else "Not upsampled"
 
 
-def _order(arm: Arm) -> tuple[int, str]:
-    up = arm.recipe.upsampling if arm.recipe is not None else None
-    return (up.target, up.kind) if up else (0, "")
+def mixture_arms(context: RenderContext, wanted_by: str) -> dict[Upsampling | None, list[Arm]]:
+    """Upsampling -> its arms on all data; plain first, then by size and kind.
+
+    Raises InputError when the law declares none.
+    """
+    found: dict[Upsampling | None, list[Arm]] = {}
+    for arm in fitting(
+        context,
+        wanted_by,
+        lambda a: not a.each_alone and fraction(a) == 1.0 and departures_of(a) <= {"upsampling"},
+    ):
+        assert arm.recipe is not None
+        found.setdefault(arm.recipe.upsampling, []).append(arm)
+    order = sorted(found, key=lambda up: (up.target, up.kind) if up else (0, ""))
+    return {up: found[up] for up in order}
 
 
 def build(context: RenderContext) -> Grid:
-    arms = fitting(
-        context,
-        TABLE.name,
-        lambda a: not a.each_alone and fraction(a) == 1.0 and departures_of(a) <= {"upsampling"},
-    )
+    arms = [a for members in mixture_arms(context, TABLE.name).values() for a in members]
     context.summary.require(arms, TABLE.name)
     columns = (*accuracy_columns(context), DIVERSITY)
-    arms.sort(key=lambda a: (by_paper(a), _order(a)))
+    arms.sort(key=by_paper)
     rows = [
         row(
             context,
