@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,10 @@ from lawcheck import discovery
 from lawcheck.arms import upsampled
 from lawcheck.base.tokenizer import train_bpe
 from lawcheck.corpus.contamination import Asked, EvaluationIndex, Item
-from lawcheck.corpus.placed import PlacedShards
+from lawcheck.corpus.placed import Placed
+from lawcheck.corpus.recipe import mix
 from lawcheck.corpus.shards import Shards, ShardWriter, shard_files
 from lawcheck.corpus.statistics import statistics
-from lawcheck.corpus.stream import stream_mix
 from lawcheck.design import Recipe
 from lawcheck.scale import load_scale
 from lawcheck.training import data
@@ -112,23 +113,22 @@ def measure(share: float) -> None:
                 began = time.process_time()
                 writer.finish()
                 spent["compare, write"] += time.process_time() - began
-        files = {d: shard_files(folder, d) for d in SCIENCE}
+        shards = {d: Shards(shard_files(folder, d)) for d in SCIENCE}
 
         began = time.process_time()
         for recipe in list(RECIPES.values())[1:]:
-            mixed = stream_mix(recipe, {d: Shards(f) for d, f in files.items()}, None, SCIENCE, 10)
+            mixed = mix(recipe, shards, [], SCIENCE, 10)
             assert sum(1 for _ in mixed) > 0
         spent["mix, upsample"] = time.process_time() - began
 
         began = time.process_time()
-        statistics(PlacedShards(files, {}, SCIENCE, 10), RECIPES)
+        statistics(Placed(shards, {}, SCIENCE, 10), RECIPES)
         spent["diversity"] = time.process_time() - began
 
-        shards = {d: Shards(f) for d, f in files.items()}
-        sample = (r["response"] for s in shards.values() for r in s.first(4000))
+        sample = (r["response"] for s in shards.values() for r in islice(s, 4000))
         tokenizer = train_bpe(sample, 65_536)
         began = time.process_time()
-        mixed = stream_mix(RECIPES[next(iter(RECIPES))], shards, None, SCIENCE, 10)
+        mixed = mix(Recipe(), shards, [], SCIENCE, 10)
         encoded = data.encode(tokenizer, mixed, 2048)
         spent["tokenize"] = time.process_time() - began
 
