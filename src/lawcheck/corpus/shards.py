@@ -85,6 +85,9 @@ class ShardWriter:
                     chosen = table.take(pa.array(order[start : start + BATCH], pa.int64()))
                     writer.write_table(chosen.combine_chunks(), max_chunksize=BATCH)
             written[name] = len(order)
+            # Arrow keeps the memory of a sorted part for a while, else part adds to part.
+            del table
+            pa.default_memory_pool().release_unused()
         return written
 
     def _spill_file(self, part: int) -> Path:
