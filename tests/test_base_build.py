@@ -17,6 +17,7 @@ from lawcheck.base import shipped
 from lawcheck.base.build import build_base, response_loss
 from lawcheck.corpus import frozen
 from lawcheck.errors import InputError
+from lawcheck.hashing import file_sha256
 from lawcheck.scale import load_scale
 
 TINY = {
@@ -79,8 +80,8 @@ def test_two_fresh_processes_build_the_same_bits(scale, built, tmp_path):
         subprocess.run(
             [sys.executable, "-c", script, scale.model_dump_json(), str(seed), str(out)], check=True
         )
-        hashes[label] = shipped.sha256(out / "model.safetensors")
-    assert hashes["a"] == hashes["b"] == shipped.sha256(built / "model.safetensors")
+        hashes[label] = file_sha256(out / "model.safetensors")
+    assert hashes["a"] == hashes["b"] == file_sha256(built / "model.safetensors")
     assert hashes["other seed"] != hashes["a"]
 
 

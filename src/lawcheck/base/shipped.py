@@ -7,7 +7,6 @@ whether a base must be built.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import statistics
@@ -17,6 +16,7 @@ from typing import Any
 
 from lawcheck import atomic
 from lawcheck.errors import InputError
+from lawcheck.hashing import file_sha256
 from lawcheck.scale import BuiltBase, PretrainedBase, Scale
 
 PACKAGE_DATA = Path(__file__).resolve().parents[1] / "base_models"
@@ -124,7 +124,7 @@ def ship(
             copy = part / f"seed{seed}"
             shutil.copytree(folder, copy)
             seeds[str(seed)] = {
-                "files": {f.name: sha256(f) for f in sorted(copy.iterdir())},
+                "files": {f.name: file_sha256(f) for f in sorted(copy.iterdir())},
                 "scores": {task: round(value, 4) for task, value in scores[seed].items()},
             }
         manifest = {"recipe": scale.base_recipe(base), "recipe_digest": digest, "seeds": seeds}
@@ -147,7 +147,7 @@ def compare(
             f"scale {scale.name!r}: base {base!r} ships no seed {seed}; nothing to compare with"
         )
     entry = manifest["seeds"][str(seed)]
-    same_bits = all(sha256(rebuilt / name) == entry["files"][name] for name in EXACT_FILES)
+    same_bits = all(file_sha256(rebuilt / name) == entry["files"][name] for name in EXACT_FILES)
     differences = {task: scores[task] - value for task, value in entry["scores"].items()}
     shipped = [e["scores"] for e in manifest["seeds"].values()]
     close = all(
@@ -160,10 +160,6 @@ def compare(
 def _deviation(scores: Sequence[Mapping[str, float]], task: str) -> float:
     """Standard deviation of a task's score over seeds; 0 for a single seed."""
     return statistics.stdev(s[task] for s in scores) if len(scores) > 1 else 0.0
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _folder(scale: Scale, base: str) -> Path:
@@ -195,7 +191,7 @@ def _checked(shipped: Path, seed: int, files: Mapping[str, str]) -> Path:
     folder = shipped / f"seed{seed}"
     for name, expected in files.items():
         path = folder / name
-        found = sha256(path) if path.is_file() else "no file"
+        found = file_sha256(path) if path.is_file() else "no file"
         if found != expected:
             raise InputError(
                 f"shipped base file {path}: found SHA-256 {found[:12]}, expected "

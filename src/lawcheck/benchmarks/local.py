@@ -6,7 +6,6 @@ package, or ours, by its path, and overrides where its rows come from.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +17,7 @@ import lawcheck.disciplines
 from lawcheck import discovery
 from lawcheck.atomic import atomic_folder
 from lawcheck.benchmarks.documents import repeated
+from lawcheck.corpus.build import write_rows
 from lawcheck.corpus.real.files import Row
 from lawcheck.corpus.real.harness import definition_path
 from lawcheck.corpus.real.rows import fold, tidy
@@ -134,8 +134,7 @@ def write_tasks(data: Path, out: Path) -> list[str]:
 
 
 def _write(part: Path, out: Path, task: str, definition: Path, rows: Sequence[Row]) -> None:
-    text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
-    (part / f"{task}.jsonl").write_text(text, encoding="utf-8", newline="\n")
+    write_rows(part / f"{task}.jsonl", rows)
     config = {
         "include": str(definition),
         "task": task,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from lawcheck.corpus.frozen import require_frozen
 from lawcheck.corpus.recipe import Row, in_order, mix, one_pool, planned_rows
 from lawcheck.design import Discipline, Run, digest
 from lawcheck.errors import InputError
+from lawcheck.hashing import file_sha256
 from lawcheck.plan import data_folder, pinned_sources, science, source_module
 from lawcheck.scale import Scale
 
@@ -49,12 +49,8 @@ def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> 
             for split, count in _counts(d, scale).items():
                 rows = _samples(d, scale, split, count, data)
                 path = part / f"{d.name}.{split}.jsonl"
-                text = "".join(
-                    json.dumps(r, ensure_ascii=False, sort_keys=True) + "\n" for r in rows
-                )
-                path.write_text(text, encoding="utf-8", newline="\n")
-                sha = hashlib.sha256(text.encode()).hexdigest()
-                files[path.name] = {"rows": len(rows), "sha256": sha}
+                write_rows(path, rows)
+                files[path.name] = {"rows": len(rows), "sha256": file_sha256(path)}
         manifest = {
             "scale": scale.name,
             "world": scale.world,
@@ -99,6 +95,13 @@ def _samples(
     return list(rows)
 
 
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """One object per line, as `read_rows` reads them."""
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
+
+
 def read_rows(path: Path) -> list[Row]:
     """Rows of a JSONL file, split on newline only. Raises InputError with file and line."""
     if not path.is_file():
@@ -135,18 +138,13 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
         )
     for name, entry in manifest["files"].items():
         file = folder / name
-        found = _sha256(file) if file.is_file() else "no file"
+        found = file_sha256(file) if file.is_file() else "no file"
         if found != entry["sha256"]:
             raise InputError(
                 f"corpus file {name}: sha256 is {found[:12]}, the manifest says "
                 f"{entry['sha256'][:12]}; {step}"
             )
     return dict(manifest)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def training_rows(run: Run, scale: Scale, folder: Path) -> Iterator[Row]:

@@ -24,6 +24,7 @@ from lawcheck.corpus.placed import Placed, placed
 from lawcheck.corpus.recipe import Row
 from lawcheck.design import Law, Recipe
 from lawcheck.errors import InputError
+from lawcheck.hashing import file_sha256
 from lawcheck.layout import Layout
 from lawcheck.plan import realisable
 from lawcheck.scale import Scale
@@ -114,7 +115,7 @@ def _origin(scale: Scale, layout: Layout) -> dict[str, Any]:
             f"run: lawcheck corpus --scale {scale.name}"
         )
     return {
-        "manifest": hashlib.sha256(layout.manifest.read_bytes()).hexdigest(),
+        "manifest": file_sha256(layout.manifest),
         "unique_below": scale.corpus.unique_below,
         "recipes": versions.RECIPES,
         "n": N,

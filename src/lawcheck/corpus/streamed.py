@@ -7,8 +7,6 @@ sets, counts found and published, rows removed per data set and evaluation task.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 from lawcheck import discovery
 from lawcheck.atomic import atomic_folder, write_json
+from lawcheck.corpus.build import write_rows
 from lawcheck.corpus.contamination import FRAME, RUN, SHORTEST, Asked, EvaluationIndex, Item
 from lawcheck.corpus.shards import ShardWriter
 from lawcheck.corpus.sources.declare import DataSet
@@ -24,6 +23,7 @@ from lawcheck.corpus.sources.serving import Source, samples_of
 from lawcheck.corpus.sources.staging import require_pinned, write_pins
 from lawcheck.corpus.sources.tables import count_faults, count_table, removal_table
 from lawcheck.errors import InputError, nearest
+from lawcheck.hashing import file_sha256
 from lawcheck.plan import data_folder, source_module
 from lawcheck.scale import Scale
 
@@ -98,7 +98,7 @@ def build_streamed(
                     lines.append(_add(writer, name, s, data, indices[s.unit]))
                 written = writer.finish()
             for file, rows in written.items():
-                files[file] = {"rows": rows, "sha256": _sha256(part / file)}
+                files[file] = {"rows": rows, "sha256": file_sha256(part / file)}
             kept = sum(written.values())
             if not kept:
                 raise InputError(
@@ -150,10 +150,8 @@ def _write_items(
                 items.setdefault(row["task"], []).append(_item(row))
         rows = source.samples("eval", counts[name].get("eval"), data)
         path = part / f"{name}.eval.jsonl"
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            for row in rows:
-                stream.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
-        files[path.name] = {"rows": len(rows), "sha256": _sha256(path)}
+        write_rows(path, rows)
+        files[path.name] = {"rows": len(rows), "sha256": file_sha256(path)}
     return items, lines
 
 
@@ -246,8 +244,3 @@ def _chunks(
 ) -> Iterator[list[tuple[str, Sample | None]]]:
     while chunk := list(islice(samples, CHUNK)):
         yield chunk
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from lawcheck.errors import InputError
 from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet
+from lawcheck.hashing import file_sha256
 from lawcheck.scale import Scale
 from lawcheck.score_files import read_rows, write_scores
 from lawcheck.training.record import ADAPTER, is_complete, read_record
@@ -75,7 +75,7 @@ def evaluate_runs(
         key=lambda j: (j.base_folder, j.revision),
     ):
         _evaluate_on_base(list(group), folder, revision, scale, corpus, out_for, split)
-    return {j.run_id: hashlib.sha256(out_for(j.run_id).read_bytes()).hexdigest() for j in jobs}
+    return {j.run_id: file_sha256(out_for(j.run_id)) for j in jobs}
 
 
 def _scored(path: Path, run_id: str) -> bool:

@@ -21,6 +21,7 @@ import yaml
 from lawcheck.atomic import atomic_file, write_text
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.errors import InputError
+from lawcheck.hashing import file_sha256
 
 NAME = "sources.lock.yaml"
 COMMAND = "lawcheck corpus --scale paper --lock"
@@ -146,9 +147,7 @@ def content_sha256(sets: Sequence[DataSet], data: Path) -> str:
         paths |= {*staged(s, data), *filter(None, [left_out_file(s, data)])}
     total = hashlib.sha256()
     for path in sorted(paths):
-        with path.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{path.name} {content}\n".encode())
+        total.update(f"{path.name} {file_sha256(path)}\n".encode())
     return total.hexdigest()
 
 
