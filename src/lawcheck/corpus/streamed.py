@@ -19,7 +19,7 @@ from lawcheck.corpus.contamination import FRAME, RUN, SHORTEST, Asked, Evaluatio
 from lawcheck.corpus.shards import ShardWriter
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.mapping import Sample
-from lawcheck.corpus.sources.serving import Source, samples_of
+from lawcheck.corpus.sources.serving import Source, first_of_each_task, samples_of
 from lawcheck.corpus.sources.staging import require_pinned, write_pins
 from lawcheck.corpus.sources.tables import count_faults, count_table, removal_table
 from lawcheck.errors import InputError, nearest
@@ -143,12 +143,14 @@ def _write_items(
     items: dict[str, list[Item]] = {}
     lines: list[Row] = []
     for name, source in sources.items():
+        every: list[Row] = []
         for data_set, read in source.evaluation.items():
             found = read(data_set, data)
             lines.append(_line(name, "eval", data_set, len(found), len(found)))
-            for row in found:
-                items.setdefault(row["task"], []).append(_item(row))
-        rows = source.samples("eval", counts[name].get("eval"), data)
+            every += found
+        for row in every:
+            items.setdefault(row["task"], []).append(_item(row))
+        rows = first_of_each_task(every, counts[name].get("eval"))
         path = part / f"{name}.eval.jsonl"
         write_rows(path, rows)
         files[path.name] = {"rows": len(rows), "sha256": file_sha256(path)}

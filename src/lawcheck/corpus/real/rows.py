@@ -161,7 +161,7 @@ def serve(
             for task, read in items.items()
         }
     if split in ("tune", "eval"):
-        return _same_columns([row for rows in asked.values() for row in _in_order(rows)[:n]])
+        return same_columns([row for rows in asked.values() for row in shuffled(rows)[:n]])
     if pool is None:
         raise InputError(f"discipline {discipline!r}: no {split} split; evaluation only")
     taken |= {row["cluster"] for rows in asked.values() for row in rows}
@@ -174,15 +174,16 @@ def serve(
         if (key := (fold(row["prompt"]), row["response"])) not in seen:
             seen.add(key)
             rows.append(row)
-    ordered = _in_order(rows)
+    ordered = shuffled(rows)
     return (ordered if split == "train" else ordered[::-1])[:n]
 
 
-def _in_order(rows: Sequence[Row]) -> list[Row]:
+def shuffled(rows: Sequence[Row]) -> list[Row]:
+    """In an order fixed by the ids, whatever order they came in."""
     return sorted(rows, key=lambda row: (unit("order", row["id"]), row["id"]))
 
 
-def _same_columns(rows: list[Row]) -> list[Row]:
+def same_columns(rows: list[Row]) -> list[Row]:
     """Rows of several tasks share a file, whose reader wants the same columns on each line."""
     names = dict.fromkeys(name for row in rows for name in row)
     return [{name: row.get(name) for name in names} for row in rows]

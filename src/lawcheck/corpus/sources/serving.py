@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lawcheck.corpus.real.files import Row
-from lawcheck.corpus.real.rows import unit
+from lawcheck.corpus.real.rows import same_columns, shuffled
 from lawcheck.corpus.recipe import order_key
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.evaluation import Reader
-from lawcheck.corpus.sources.locking import entry_of, lock_path, read_lock
+from lawcheck.corpus.sources.locking import lock_path, pinned, read_lock
 from lawcheck.corpus.sources.mapping import Sample
 from lawcheck.corpus.sources.staging import placed, staged
 from lawcheck.errors import InputError
@@ -51,22 +51,15 @@ class Source:
                 f"discipline {self.discipline!r}, world 'paper': no split {split!r} to list; ask "
                 f"for eval, or train with a number of rows"
             )
-        tasks: dict[str, list[Row]] = {}
-        for data_set, read in self.evaluation.items():
-            for row in read(data_set, data):
-                tasks.setdefault(row["task"], []).append(row)
-        kept = [row for rows in tasks.values() for row in _in_order(rows)[:n]]
-        # Tasks of a discipline share a file, whose reader wants the same columns on each line.
-        columns = dict.fromkeys(name for row in kept for name in row)
-        return [{name: row.get(name) for name in columns} for row in kept]
+        rows = (row for s, read in self.evaluation.items() for row in read(s, data))
+        return first_of_each_task(rows, n)
 
     def source_files(self, data: Path) -> list[Path]:
         return list(dict.fromkeys(p for s in self.sets for p in staged(s, data)))
 
     def pinned_sources(self) -> dict[str, str]:
         """Data set -> pinned content or revision, read from the lock file alone."""
-        lock = read_lock(lock_path())
-        return {s.name: entry_of(s, lock).identity for s in self.sets}
+        return pinned(self.sets, read_lock(lock_path()))
 
 
 def samples_of(data_set: DataSet, data: Path) -> Iterator[tuple[str, Sample | None]]:
@@ -86,5 +79,9 @@ def training_row(discipline: str, name: str, data_set: DataSet, sample: Sample) 
     }
 
 
-def _in_order(rows: Sequence[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (unit("order", row["id"]), row["id"]))
+def first_of_each_task(rows: Iterable[Row], n: int | None) -> list[Row]:
+    """The first n evaluation rows of each task in an order fixed by their ids, or all."""
+    tasks: dict[str, list[Row]] = {}
+    for row in rows:
+        tasks.setdefault(row["task"], []).append(row)
+    return same_columns([row for own in tasks.values() for row in shuffled(own)[:n]])
