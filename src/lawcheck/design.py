@@ -377,6 +377,11 @@ class Hypothesis:
         if not 0 < self.alpha < 0.5:
             raise InputError(f"hypothesis {self.name!r}: alpha {self.alpha} is outside (0, 0.5)")
 
+    @property
+    def goal(self) -> float:
+        """What the data should be able to show: the margin, else the effect of interest."""
+        return self.sesoi if self.margin is None else self.margin
+
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
@@ -454,6 +459,11 @@ class PartVerdict:
     mde: float | None
     seeds_needed: int | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def goal(self) -> float:
+        """As of the hypothesis."""
+        return self.sesoi if self.margin is None else self.margin
 
 
 @dataclass(frozen=True, kw_only=True)

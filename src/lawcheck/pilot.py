@@ -59,7 +59,7 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
     entry: dict[str, Any] = {
         "name": h.name,
         "role": h.role,
-        "effect": h.sesoi if h.margin is None else h.margin,
+        "effect": h.goal,
         "unit": None,
         "pilot_seeds": None,
         "pilot_sd": None,
@@ -100,7 +100,7 @@ def _seeds(
         variance *= df / float(stats.chi2.isf(CONFIDENCE, df))
     return seeds_needed(
         variance,
-        h.sesoi if h.margin is None else h.margin,
+        h.goal,
         h.alpha,
         value.item_variance,
         value.item_df,

@@ -258,12 +258,11 @@ def _part(
     elif _rejects(read, t.alpha) and t.assay:
         outcome = "shown"
     bounded = h.alternative in BOUNDED
-    goal = h.sesoi if h.margin is None else h.margin
     needed = None
     if value.testable and not value.single_run:
         needed = seeds_needed(
             value.seed_variance,
-            goal,
+            h.goal,
             t.alpha,
             value.item_variance,
             value.item_df,
@@ -321,8 +320,7 @@ def _outcome(trials: Sequence[Trial], parts: Sequence[PartVerdict]) -> Outcome:
 
 def _underpowered(trial: Trial, part: PartVerdict) -> bool:
     """An open part that could not have shown its effect of interest with these data."""
-    goal = part.sesoi if part.margin is None else part.margin
-    weak = not trial.enough or part.mde is None or part.mde > goal
+    weak = not trial.enough or part.mde is None or part.mde > part.goal
     return part.outcome == "open" and weak
 
 

@@ -79,8 +79,12 @@ def estimate(p: PartVerdict) -> str:
     value = f"{number(p.estimate, '+')} {p.unit}"
     if p.low is None or p.high is None:
         return value
-    level = f"{100 * (1 - 2 * p.alpha):g} %"
-    return f"{value}, {level} interval {number(p.low, '+')} to {number(p.high, '+')}"
+    return f"{value}, {level(p)} interval {number(p.low, '+')} to {number(p.high, '+')}"
+
+
+def level(p: PartVerdict) -> str:
+    """Level of the two-sided interval that the one-sided tests read."""
+    return f"{100 * (1 - 2 * p.alpha):g} %"
 
 
 def claimed(p: PartVerdict) -> str:
@@ -96,10 +100,9 @@ def settles(p: PartVerdict) -> str:
     """What more data would decide an open part at its effect of interest, if any would."""
     if p.outcome != "open":
         return ""
-    goal = p.sesoi if p.margin is None else p.margin
     if p.seeds_needed is None:
         return ""
-    power = f"80 % power for {sized(goal, p.unit)}"
+    power = f"80 % power for {sized(p.goal, p.unit)}"
     if p.seeds_needed > p.n_seeds:
         return f"{p.seeds_needed} seeds ({power})"
     return f"nothing more of the same size: {p.n_seeds} seeds have {power}"

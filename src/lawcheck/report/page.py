@@ -20,6 +20,7 @@ from lawcheck.report.gather import Absent, Entry
 from lawcheck.report.grids import Sheet, sheet
 from lawcheck.report.parts import Part, Settling, parts_of, settling
 from lawcheck.report.reproduce import Step, steps
+from lawcheck.verdict_forms import level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
         for stem, (picture, files) in pictures(entry.law, entry.context).items()
     ]
     parts = parts_of(entry)
-    levels = {words.level(p.verdict) for p in parts if p.verdict.low is not None}
+    levels = {level(p.verdict) for p in parts if p.verdict.low is not None}
     return Card(
         entry=entry,
         headline=words.headline(entry.verdict, planner.scale.claims),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lawcheck.design import PartVerdict, Verdict
-from lawcheck.verdict_forms import number, sized
+from lawcheck.verdict_forms import level, number, sized
 
 SAID = {
     "HOLDS": "shown",
@@ -60,11 +60,6 @@ def quantity(p: PartVerdict) -> str:
     return found if p.low is None else f"{found}, {level(p)} interval {interval(p)}"
 
 
-def level(p: PartVerdict) -> str:
-    """Level of the two-sided interval that the one-sided tests read."""
-    return f"{100 * (1 - 2 * p.alpha):g} %"
-
-
 def sampled(p: PartVerdict) -> str:
     """Seeds x items, as far as the part samples them."""
     if not p.n_seeds:
@@ -79,11 +74,6 @@ def direction(p: PartVerdict) -> str:
     if p.alternative == "equivalent":
         return f"within \u00b1{p.margin:g}"
     return KINDS[p.alternative]
-
-
-def goal(p: PartVerdict) -> float:
-    """The effect that the part should be able to show: margin, else effect of interest."""
-    return p.sesoi if p.margin is None else p.margin
 
 
 def headline(verdict: Verdict, claims: bool) -> str:
@@ -128,7 +118,7 @@ def why(verdict: Verdict) -> Why:
 def underpowered(p: PartVerdict) -> bool:
     """An open part that could not have shown its effect of interest with these data."""
     untested = any(n.startswith(("left open: needs", "descriptive:")) for n in p.notes)
-    return p.outcome == "open" and (untested or p.mde is None or p.mde > goal(p))
+    return p.outcome == "open" and (untested or p.mde is None or p.mde > p.goal)
 
 
 def title(name: str) -> str:
@@ -141,7 +131,7 @@ def _sentences(parts: Sequence[PartVerdict]) -> tuple[tuple[str, str], ...]:
 
 def sentence(p: PartVerdict) -> str:
     """Outcome of a part with its numbers."""
-    size = sized(goal(p), p.unit)
+    size = sized(p.goal, p.unit)
     if p.outcome == "reversed":
         return f"reversed: claimed {direction(p)}, found {quantity(p)}"
     if p.outcome == "negligible":
