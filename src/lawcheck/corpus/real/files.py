@@ -44,9 +44,9 @@ def read_text(path: Path) -> str:
             raw = gzip.decompress(raw)
     except OSError as error:
         # A broken gzip header is an OSError too.
-        raise InputError(f"{path.name}: cannot be read ({_short(error)}); {AGAIN}") from None
+        raise InputError(f"{path.name}: cannot be read ({short(error)}); {AGAIN}") from None
     except (EOFError, zlib.error) as error:
-        raise InputError(f"{path.name}: not a whole gzip file ({_short(error)}); {AGAIN}") from None
+        raise InputError(f"{path.name}: not a whole gzip file ({short(error)}); {AGAIN}") from None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -56,17 +56,26 @@ def read_text(path: Path) -> str:
 
 def parse_json(text: str, where: str) -> Any:
     """Strict JSON: no NaN, no lone surrogates. Raises InputError that begins with `where`."""
-
-    def constant(name: str) -> Any:
-        raise ValueError(f"{name} is not JSON")
-
     try:
-        value = json.loads(text, parse_constant=constant)
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
+        value = json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not valid JSON ({_short(error)}); {AGAIN}") from None
+        raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
+    refuse_surrogates(text, 0, len(text), value, where)
     return value
+
+
+def refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def refuse_surrogates(text: str, start: int, end: int, value: Any, where: str) -> None:
+    """Refuse half characters, which no file format downstream can hold."""
+    if text.find("\\ud", start, end) < 0 and text.find("\\uD", start, end) < 0:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
 
 
 def read_json(path: Path) -> Any:
@@ -107,7 +116,7 @@ def read_csv(path: Path, width: int) -> list[list[str]]:
             rows.append(cells)
     except csv.Error as error:
         raise InputError(
-            f"{path.name}, line {reader.line_num}: not valid CSV ({_short(error)}); {AGAIN}"
+            f"{path.name}, line {reader.line_num}: not valid CSV ({short(error)}); {AGAIN}"
         ) from None
     if not rows:
         raise InputError(f"{path.name}: found no row, expected {width} cells a line; {AGAIN}")
@@ -144,5 +153,5 @@ def whole_number(cell: str | int, low: int, high: int, what: str) -> int:
     return int(text)
 
 
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__

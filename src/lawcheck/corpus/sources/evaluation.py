@@ -14,7 +14,7 @@ from pathlib import Path
 from lawcheck.corpus.real import geobench, ifeval
 from lawcheck.corpus.real import medmcqa as original_medmcqa
 from lawcheck.corpus.real.files import AGAIN, Row
-from lawcheck.corpus.real.rows import LETTERS, Choice, choice_row, identity
+from lawcheck.corpus.real.rows import LETTERS, Choice, choice_row, identity, tidy
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.mapping import Biotext, Choices, kept, text
 from lawcheck.corpus.sources.staging import placed, staged
@@ -62,7 +62,7 @@ def chembench(data_set: DataSet, data: Path) -> list[Row]:
 def lettered_choice(choice: Choice, task: str) -> Row:
     """A question of ChemBench; its copies are those with the very same text."""
     # Folding would make one question of molecules that differ in their bonds only.
-    exact = " ".join(choice.question.split())
+    exact = tidy(choice.question)
     cluster = hashlib.sha256(exact.encode()).hexdigest()[:12]
     return choice_row(task, choice, cluster=cluster)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from lawcheck.corpus.real.files import AGAIN, Row, require, whole_number
-from lawcheck.corpus.real.rows import LETTERS
+from lawcheck.corpus.real.rows import LETTERS, Choice, lettered
 from lawcheck.errors import InputError
 
 Kind = Literal["open", "choice", "worked"]
@@ -207,8 +207,7 @@ def sample(prompt: str, response: str, kind: Kind, asked: list[str]) -> Sample |
 def choice(question: str, options: tuple[str, ...], gold: int) -> Sample | None:
     if not question:
         return None
-    listed = "".join(f"{LETTERS[i]}. {option}\n" for i, option in enumerate(options))
-    prompt = f"Question: {question}\nChoices:\n{listed}Answer:"
+    prompt = lettered(Choice("", question, options, gold))
     return Sample(prompt, LETTERS[gold], "choice", question, options)
 
 

@@ -18,7 +18,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal, cast
 from xml.etree import ElementTree
 
-from lawcheck.corpus.real.files import AGAIN, Row
+from lawcheck.corpus.real.files import (
+    AGAIN,
+    Row,
+    parse_json,
+    refuse_constant,
+    refuse_surrogates,
+    short,
+)
+from lawcheck.corpus.real.rows import tidy
 from lawcheck.errors import InputError
 
 # rows: a table or a list of rows. by_id: an object of rows, key kept as `id`. exams: HeadQA's
@@ -54,7 +62,7 @@ def rows_of(path: Path, layout: Layout = "rows", member: str = "*") -> Iterator[
             with path.open("rb") as raw:
                 yield from _stream(raw, name, suffix, layout)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{name}: cannot be read ({_short(error)}); {AGAIN}") from None
+        raise InputError(f"{name}: cannot be read ({short(error)}); {AGAIN}") from None
 
 
 def _stream(stream: IO[bytes], name: str, suffix: str, layout: Layout) -> Iterator[Placed]:
@@ -90,7 +98,7 @@ def _zip(path: Path, layout: Layout, member: str) -> Iterator[Placed]:
                     label = f"{path.name}:{PurePosixPath(name).name}"
                     yield from _stream(stream, label, PurePosixPath(name).suffix, layout)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise InputError(f"{path.name}: not a whole zip file ({_short(error)}); {AGAIN}") from None
+        raise InputError(f"{path.name}: not a whole zip file ({short(error)}); {AGAIN}") from None
 
 
 def _lines(stream: IO[bytes], name: str) -> Iterator[Placed]:
@@ -106,7 +114,7 @@ def _lines(stream: IO[bytes], name: str) -> Iterator[Placed]:
             text = line.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise InputError(f"{where}: not UTF-8 text; {AGAIN}") from None
-        yield where, _object(_parsed(text, where), where)
+        yield where, _object(parse_json(text, where), where)
         empty = False
     if empty:
         raise InputError(f"{name}: found no row, expected one JSON object per line; {AGAIN}")
@@ -135,7 +143,7 @@ def _json_lines(start: str, text: IO[str], name: str) -> Iterator[Placed]:
     while line:
         where = f"{name}, line {number}"
         if line.strip():
-            yield where, _object(_parsed(line, where), where)
+            yield where, _object(parse_json(line, where), where)
         number, line = number + 1, text.readline(LONGEST_LINE)
 
 
@@ -147,7 +155,7 @@ def _after_space(text: IO[str]) -> str:
 
 def _list(text: IO[str], name: str) -> Iterator[Placed]:
     """Objects of a JSON list whose `[` is already read; only the current piece is in memory."""
-    decode = json.JSONDecoder(parse_constant=_refuse).raw_decode
+    decode = json.JSONDecoder(parse_constant=refuse_constant).raw_decode
     buffer, at, line, first = "", 0, 1, True
     while True:
         buffer, at, line = _skip(buffer, at, line, text)
@@ -172,11 +180,9 @@ def _list(text: IO[str], name: str) -> Iterator[Placed]:
                 # Either the piece ends inside the row or the row is faulty: more text tells.
                 more = text.read(PIECE)
                 if not more or len(buffer) - at > LONGEST_LINE:
-                    raise InputError(
-                        f"{where}: not valid JSON ({_short(error)}); {AGAIN}"
-                    ) from None
+                    raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
                 buffer, at = buffer[at:] + more, 0
-        _surrogates(buffer, at, end, value, where)
+        refuse_surrogates(buffer, at, end, value, where)
         yield where, _object(value, where)
         line += buffer.count("\n", at, end)
         at = end
@@ -202,7 +208,7 @@ def _nested(text: IO[str], name: str, layout: Layout) -> Iterator[Placed]:
     if layout in ("blocks", "by_id") and content.lstrip().startswith("["):
         yield from _list(io.StringIO(content.lstrip()[1:]), name)
         return
-    value = _object(_parsed(content, name), name)
+    value = _object(parse_json(content, name), name)
     if layout == "by_id":
         for key, row in value.items():
             where = f"{name}, id {key[:40]!r}"
@@ -262,7 +268,7 @@ def _table(stream: IO[bytes], name: str, delimiter: str) -> Iterator[Placed]:
             yield where, dict(zip(header, cells, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(
-            f"{name}, line {reader.line_num + 1}: not valid CSV ({_short(error)}); {AGAIN}"
+            f"{name}, line {reader.line_num + 1}: not valid CSV ({short(error)}); {AGAIN}"
         ) from None
     if header is None:
         raise InputError(f"{name}: found no header line; {AGAIN}")
@@ -281,7 +287,7 @@ def _parquet(path: Path) -> Iterator[Placed]:
                     yield f"{path.name}, row {number}", row
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path.name}, after row {number}: not readable Parquet ({_short(error)}); {AGAIN}"
+            f"{path.name}, after row {number}: not readable Parquet ({short(error)}); {AGAIN}"
         ) from None
 
 
@@ -293,38 +299,11 @@ def _medquad(stream: IO[bytes], name: str) -> Iterator[Placed]:
     except ElementTree.ParseError as error:
         raise InputError(f"{name}: not valid XML ({error}); {AGAIN}") from None
     for number, pair in enumerate(root.iter("QAPair"), start=1):
-        row = {child.tag.lower(): " ".join("".join(child.itertext()).split()) for child in pair}
+        row = {child.tag.lower(): tidy("".join(child.itertext())) for child in pair}
         yield f"{name}, pair {number}", row
-
-
-def _parsed(text: str, where: str) -> Any:
-    try:
-        value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not valid JSON ({_short(error)}); {AGAIN}") from None
-    _surrogates(text, 0, len(text), value, where)
-    return value
-
-
-def _surrogates(text: str, start: int, end: int, value: Any, where: str) -> None:
-    """Refuse half characters, which no file format downstream can hold."""
-    if text.find("\\ud", start, end) < 0 and text.find("\\uD", start, end) < 0:
-        return
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"{where}: not valid JSON ({_short(error)}); {AGAIN}") from None
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _object(value: object, where: str) -> Row:
     if not isinstance(value, dict):
         raise InputError(f"{where}: found {type(value).__name__}, expected an object; {AGAIN}")
     return value
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
