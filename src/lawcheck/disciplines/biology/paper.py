@@ -11,6 +11,5 @@ SOURCE = Source(
 )
 
 samples = SOURCE.samples
-stream = SOURCE.stream
 source_files = SOURCE.source_files
 pinned_sources = SOURCE.pinned_sources

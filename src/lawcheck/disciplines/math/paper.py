@@ -9,6 +9,5 @@ from lawcheck.corpus.sources.serving import Source
 SOURCE = Source("math", declared.TRAIN, dict.fromkeys(declared.EVALUATION, evaluation.gsm8k))
 
 samples = SOURCE.samples
-stream = SOURCE.stream
 source_files = SOURCE.source_files
 pinned_sources = SOURCE.pinned_sources
