@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lawcheck.benchmarks.documents import repeated
 from lawcheck.corpus.decontaminate import exact, overlapping
 from lawcheck.corpus.real import (
     chebi20,
@@ -30,6 +31,7 @@ from lawcheck.corpus.real.files import data_file, read_csv, read_jsonl
 from lawcheck.corpus.real.rows import (
     Choice,
     Pair,
+    choice_row,
     fold,
     held_out,
     lettered,
@@ -250,7 +252,9 @@ def test_npee_choices_are_ordered_by_label_and_copies_reported(tmp_path: Path) -
     # The third row's gold letter names no option: nothing could be right.
     assert len(questions) == 2
     chosen = [q for q in questions if isinstance(q, Choice)]
-    assert geobench.repeated(chosen) == [{"question": "Which rock?", "copies": 2, "answers": 2}]
+    assert repeated((choice_row("t", c) for c in chosen), fold) == [
+        {"question": "Which rock?", "copies": 2, "answers": 2}
+    ]
 
 
 def test_chebi_distractors_do_not_depend_on_how_many_are_asked() -> None:

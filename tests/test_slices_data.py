@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lawcheck import discovery
+from lawcheck.benchmarks.documents import repeated
 from lawcheck.corpus.decontaminate import report
 from lawcheck.corpus.real import (
     chebi20,
@@ -29,7 +30,7 @@ from lawcheck.corpus.real import (
     pubmedqa,
 )
 from lawcheck.corpus.real.files import read_jsonl
-from lawcheck.corpus.real.rows import Choice, fold, identity
+from lawcheck.corpus.real.rows import Choice, choice_row, fold, identity
 from lawcheck.corpus.recipe import planned_rows
 from lawcheck.scale import BuiltBase, load_scale
 
@@ -166,12 +167,13 @@ def test_geobench_copies_are_reported_as_published(data: Path) -> None:
         answers[row["question"]].add(row["answer"])
     assert (len(answers), sum(len(a) > 1 for a in answers.values())) == (129, 8)
     # Case and punctuation folded away, and without the two that cannot be answered.
-    repeated = geobench.repeated(q for q in geobench.read_npee(path, "n") if isinstance(q, Choice))
-    assert sum(r["copies"] - 1 for r in repeated) == 180 - 118
-    assert sum(r["answers"] > 1 for r in repeated) == 10
+    chosen = (q for q in geobench.read_npee(path, "n") if isinstance(q, Choice))
+    copies = repeated((choice_row("t", q) for q in chosen), fold)
+    assert sum(r["copies"] - 1 for r in copies) == 180 - 118
+    assert sum(r["answers"] > 1 for r in copies) == 10
     apstudy = geobench.read_apstudy(data / "geobench/apstudy.jsonl", "a")
     assert len(apstudy) - len({identity(q.question) for q in apstudy}) == 5
-    assert [r["answers"] for r in geobench.repeated(apstudy)] == [2]
+    assert [r["answers"] for r in repeated((choice_row("t", q) for q in apstudy), fold)] == [2]
 
 
 def test_splits_of_all_disciplines_share_no_question(data: Path) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, require
-from lawcheck.corpus.real.rows import LETTERS, Choice, Pair, fold
+from lawcheck.corpus.real.rows import LETTERS, Choice, Pair
 from lawcheck.errors import InputError
 
 BLOCKS = ("noun", "choice", "completion", "tf", "qa", "discussion")
@@ -78,25 +76,6 @@ def apstudy_question(row: Row, where: str, name: str) -> Choice | None:
         require(option, {"text": str, "label": str}, f"{where}, choices")
         options.append((option["label"], option["text"]))
     return _choice(name, question["stem"], options, row["answerKey"], where)
-
-
-def repeated(questions: Iterable[Choice]) -> list[Row]:
-    """Questions asked more than once with the same options: how often, with how many answers.
-
-    They are kept for evaluation, as published; `cluster` groups all items of one stem.
-    """
-    groups: dict[str, list[Choice]] = defaultdict(list)
-    for question in questions:
-        groups[fold(" ".join((question.question, *question.choices)))].append(question)
-    return [
-        {
-            "question": group[0].question,
-            "copies": len(group),
-            "answers": len({fold(c.choices[c.answer]) for c in group}),
-        }
-        for group in groups.values()
-        if len(group) > 1
-    ]
 
 
 def npee_question(row: Row, where: str, name: str) -> Choice | Pair | None:
