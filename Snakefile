@@ -1,7 +1,10 @@
 # Every law, one target each: snakemake --profile local law_share_then_specialize
+from contextlib import ExitStack
+
 from snakemake.exceptions import WorkflowError
 
 from lawcheck.errors import InputError
+from lawcheck.holding import held
 from lawcheck.workflow import Study
 
 STUDY = Study(config)
@@ -16,6 +19,8 @@ STUDY_ARGUMENTS = (
 )
 ENVIRONMENT = workflow.source_path("reproduce/envs/lawcheck.yaml")
 SEEDS = "--seeds " + ",".join(map(str, STUDY.seeds))
+# A job may still be running whose Snakemake was killed, here or on a cluster.
+WAIT = "--wait 600"
 
 
 wildcard_constraints:
@@ -24,6 +29,18 @@ wildcard_constraints:
     # Not their names joined: Snakemake compiles and rewrites that text for every rule and job.
     batch=r"[^/]+-[0-9a-f]{12}",
     law="|".join(STUDY.laws),
+
+
+# One live Snakemake per results folder. Unlike Snakemake's own lock, which the profiles turn off,
+# this one ends with the process, however that ends; jobs of a cluster run without it.
+HELD = ExitStack()
+
+
+onstart:
+    try:
+        HELD.enter_context(held(STUDY.layout.root / ".lock", f"results folder {ROOT!r}"))
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 localrules:

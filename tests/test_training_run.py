@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tiny_world import make_base, make_rows, make_run, make_scale
 
 from lawcheck.errors import InputError
+from lawcheck.holding import held
 from lawcheck.training import is_complete, record, train_run
 from lawcheck.training.trainer import TimedCheckpoints
 
@@ -137,7 +138,8 @@ def test_a_nan_stops_the_run_at_once(base, tmp_path, monkeypatch):
 
 
 def test_a_folder_in_use_is_refused(base, tmp_path):
-    with record.locked(tmp_path), pytest.raises(InputError, match=f"process {os.getpid()} on"):
+    holder = f"process {os.getpid()} on"
+    with held(tmp_path / record.LOCK, "it"), pytest.raises(InputError, match=holder):
         train(base, tmp_path)
     assert not (tmp_path / "train.json").exists()
     assert train(base, tmp_path)["steps"] == 15

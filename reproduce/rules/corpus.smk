@@ -11,8 +11,9 @@ rule corpus:
         ENVIRONMENT
     params:
         study=STUDY_ARGUMENTS,
+        wait=WAIT,
     shell:
-        "lawcheck corpus {params.study} > {log} 2>&1"
+        "lawcheck corpus {params.study} {params.wait} > {log} 2>&1"
 
 
 # Needs no accelerator and no base model: it runs beside the first training jobs.
@@ -50,5 +51,6 @@ rule base:
         mem_mb=STUDY.scale.hardware.memory_mb,
     params:
         study=STUDY_ARGUMENTS,
+        wait=WAIT,
     shell:
-        "lawcheck base {params.study} --base {wildcards.base} --seed {wildcards.seed} > {log} 2>&1"
+        "lawcheck base {params.study} {params.wait} --base {wildcards.base} --seed {wildcards.seed} > {log} 2>&1"

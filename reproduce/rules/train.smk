@@ -23,6 +23,7 @@ rule train:
     params:
         launcher=launcher(STUDY.scale.hardware),
         study=STUDY_ARGUMENTS,
+        wait=WAIT,
         scores=lambda wildcards, output: (
             f"--scores {output.scores}" if STUDY.joined else ""
         ),
@@ -30,4 +31,4 @@ rule train:
             r.id for r in STUDY.batches[wildcards.batch].runs
         ),
     shell:
-        "{params.launcher}lawcheck train {params.study} --record {output.train} {params.scores} {params.runs} > {log} 2>&1"
+        "{params.launcher}lawcheck train {params.study} {params.wait} --record {output.train} {params.scores} {params.runs} > {log} 2>&1"

@@ -49,7 +49,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lawcheck", description=__doc__.split("\n")[0])
     subparsers = parser.add_subparsers(required=True, metavar="VERB")
 
-    def verb(name: str, run: Any, text: str, *, law: bool = False, study: bool = True) -> Any:
+    def verb(
+        name: str,
+        run: Any,
+        text: str,
+        *,
+        law: bool = False,
+        study: bool = True,
+        waits: bool = False,
+    ) -> Any:
         sub = subparsers.add_parser(name, help=text, description=text)
         sub.set_defaults(verb=run)
         if law:
@@ -58,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--scale", default="proxy", help="name or YAML file (proxy)")
             sub.add_argument("--results", default="results", help="results folder (results)")
             sub.add_argument("--seeds", help="a count, or a list such as 0,1,2 (the scale's)")
+        if waits:
+            sub.add_argument(
+                "--wait",
+                type=float,
+                default=0.0,
+                metavar="SECONDS",
+                help="wait for another live process that writes the same (refuse at once)",
+            )
         return sub
 
     sub = verb("list", verbs.run_list, "laws, methods, disciplines and scales", study=False)
@@ -84,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--gpu", default="", help="accelerator type as Slurm names it, such as h100")
     sub.add_argument("--record", help="JSON file written where nothing is missing")
 
-    sub = verb("corpus", verbs.run_corpus, "write the scale's corpus")
+    sub = verb("corpus", verbs.run_corpus, "write the scale's corpus", waits=True)
     sub.add_argument(
         "--report", action="store_true", help="text shared between training and evaluation"
     )
@@ -105,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "statistics of the corpus and n-gram diversity of every mixture",
     )
 
-    sub = verb("base", verbs.run_base, "build base models that are not shipped")
+    sub = verb("base", verbs.run_base, "build base models that are not shipped", waits=True)
     sub.add_argument("--base", default="default")
     sub.add_argument("--seed", type=int, help="one seed (all of the scale's)")
     sub.add_argument("--rebuild", action="store_true", help="build even if one is there")
@@ -116,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         ("train", verbs.run_train, "train runs"),
         ("evaluate", verbs.run_evaluate, "score runs through lm-evaluation-harness"),
     ):
-        sub = verb(name, run, text)
+        sub = verb(name, run, text, waits=name == "train")
         sub.add_argument("runs", nargs="+", metavar="RUN")
         sub.add_argument("--record", help="JSON file written when all are done")
         if name == "evaluate":

@@ -13,6 +13,7 @@ from lawcheck.base.shipped import resolve_base, shipped_hash
 from lawcheck.corpus.build import check_corpus, training_rows
 from lawcheck.design import Law, Run, Score
 from lawcheck.errors import InputError
+from lawcheck.holding import held
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder
 from lawcheck.scale import Scale
@@ -31,25 +32,45 @@ def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path 
 
 
 def build_bases(
-    planner: Planner, layout: Layout, base: str, seeds: Iterable[int], rebuild: bool = False
+    planner: Planner,
+    layout: Layout,
+    base: str,
+    seeds: Iterable[int],
+    rebuild: bool = False,
+    wait: float = 0.0,
 ) -> dict[int, Path]:
-    """Build the bases that are neither shipped nor built; with `rebuild`, all of them anew."""
+    """Build the bases that are neither shipped nor built; with `rebuild`, all of them anew.
+
+    wait: seconds to wait for another live process that builds one of them.
+    """
     from lawcheck.base.build import build_base
 
     scale = planner.scale
     built = {}
     for seed in seeds:
         target = layout.base(base, seed)
-        ready = not rebuild and resolve_base(scale, base, seed, target) is not None
-        if not ready:
-            progress = sys.stderr.isatty()
-            build_base(scale, base, seed, target, data=data_folder(scale), progress=progress)
+
+        def ready(seed: int = seed, target: Path = target) -> bool:
+            return not rebuild and resolve_base(scale, base, seed, target) is not None
+
+        if not ready():
+            with held(target.with_name(f".{target.name}.lock"), f"base {target.name!r}", wait):
+                # Whoever held it may have built it.
+                if not ready():
+                    progress = sys.stderr.isatty()
+                    data = data_folder(scale)
+                    build_base(scale, base, seed, target, data=data, progress=progress)
         built[seed] = target
     return built
 
 
-def train(planner: Planner, layout: Layout, runs: Sequence[Run]) -> dict[str, Any]:
-    """Train the runs that are not complete; return what a batch record keeps of each."""
+def train(
+    planner: Planner, layout: Layout, runs: Sequence[Run], wait: float = 0.0
+) -> dict[str, Any]:
+    """Train the runs that are not complete; return what a batch record keeps of each.
+
+    wait: seconds to wait for another live process that trains one of them.
+    """
     from lawcheck.device import require_device
     from lawcheck.training import train_run
 
@@ -68,6 +89,7 @@ def train(planner: Planner, layout: Layout, runs: Sequence[Run]) -> dict[str, An
             base_folder(planner, layout, run.arm.base, run.seed),
             layout.run(run.id),
             {str(e.part): layout.run(e.id) / "adapter" for e in planner.experts(run.arm, run.seed)},
+            wait=wait,
         )
         record[run.id] = {"trained": True, "weights_sha256": result["weights_sha256"]}
     return record

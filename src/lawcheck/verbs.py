@@ -114,6 +114,7 @@ def run_doctor(arguments: argparse.Namespace) -> None:
 
 def run_corpus(arguments: argparse.Namespace) -> None:
     from lawcheck.corpus.build import build_corpus
+    from lawcheck.holding import held
     from lawcheck.plan import data_folder
 
     planner, layout = _study(arguments)
@@ -136,7 +137,9 @@ def run_corpus(arguments: argparse.Namespace) -> None:
         for row in report(data):
             print("  ".join(f"{key} {value}" for key, value in row.items()))
         return
-    manifest = build_corpus(planner.scale, layout.corpus, arguments.accept)
+    what = f"corpus of scale {planner.scale.name!r}"
+    with held(layout.root / ".corpus.lock", what, arguments.wait):
+        manifest = build_corpus(planner.scale, layout.corpus, arguments.accept)
     for name, entry in sorted(manifest["files"].items()):
         print(f"{entry['rows']:>8}  {name}")
 
@@ -177,7 +180,7 @@ def run_base(arguments: argparse.Namespace) -> None:
         )
     seeds = [arguments.seed] if arguments.seed is not None else list(planner.seeds)
     rebuild = arguments.rebuild or arguments.ship or arguments.compare
-    built = build_bases(planner, layout, arguments.base, seeds, rebuild)
+    built = build_bases(planner, layout, arguments.base, seeds, rebuild, arguments.wait)
     if not (arguments.ship or arguments.compare):
         return
     from lawcheck.base.score import score_base
@@ -243,7 +246,7 @@ def run_train(arguments: argparse.Namespace) -> int:
         check_corpus(layout.corpus, planner.scale)
         return launch.launch([sys.executable, "-m", "lawcheck", *arguments.command], hardware)
     launch.check_workers(hardware)
-    record = stages.train(planner, layout, runs)
+    record = stages.train(planner, layout, runs, arguments.wait)
     if arguments.record and launch.rank() == 0:
         write_json(Path(arguments.record), record)
     if launch.is_worker():

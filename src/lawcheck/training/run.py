@@ -26,6 +26,7 @@ from lawcheck.cost import adapter_settings
 from lawcheck.design import Run
 from lawcheck.errors import InputError
 from lawcheck.hardware import accumulation_steps, check_attention
+from lawcheck.holding import held
 from lawcheck.launch import rank, world_size
 from lawcheck.scale import Scale
 from lawcheck.training import data, record, sharding
@@ -51,6 +52,7 @@ def train_run(
     experts: Mapping[str, Path] | None = None,
     *,
     checkpoint_seconds: float = 600.0,
+    wait: float = 0.0,
 ) -> dict[str, Any]:
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
@@ -59,7 +61,8 @@ def train_run(
     methods that compose trained experts. A complete run is not trained again; an interrupted
     one goes on from its last checkpoint and ends in the same weights. A diverged run is saved at
     its last good state, with record["diverged"] true. Every process of a run calls this; where
-    the scale's hardware names a zero_stage, through DeepSpeed.
+    the scale's hardware names a zero_stage, through DeepSpeed. wait: seconds to wait for another
+    live process that holds the folder.
 
     Raises InputError for a folder that a live process holds, a batch that does not divide, a
     method that trains nothing, and for rows as `data.encode` says.
@@ -69,7 +72,8 @@ def train_run(
     check_attention(scale.hardware)
     stage = scale.hardware.stage(discovery.method(run.arm.method).group)
     # Only the first process writes; the others follow it.
-    with record.locked(out) if rank() == 0 else contextlib.nullcontext():
+    lock = held(out / record.LOCK, f"run folder {out.name!r}", wait)
+    with lock if rank() == 0 else contextlib.nullcontext():
         if record.is_complete(out, run.id):
             found = record.read_record(out)
             assert found is not None

@@ -1,0 +1,112 @@
+"""Kills a study at random moments until it is complete, and dies at places inside its writes.
+
+    python benchmarks/faults.py [--kills 50] [--seed 0] [--folder FOLDER] [--longest 25]
+
+Prints a Markdown table of counts. Exit status 1 if anything was lost or came out otherwise than
+in a study that nothing interrupted; what differs is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "faults"))
+
+from studies import Study, differences, digests, kill, leftovers, orphans  # noqa: E402
+
+PARTS = ("all", "all", "engine", "job", "shell")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--longest", type=float, default=25.0, help="seconds before a kill (25)")
+    parser.add_argument("--scale", default="smoke")
+    parser.add_argument("--folder", type=Path, help="kept; its `whole` is used if it is complete")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as passing:
+        folder = (options.folder or Path(passing)).resolve()
+        return killed(folder, options)
+
+
+def killed(folder: Path, options: argparse.Namespace) -> int:
+    rng = random.Random(options.seed)
+    whole = Study(folder / "whole", options.scale)
+    if not finish(whole):
+        print(whole.said()[-3000:])
+        return 1
+    expected = digests(whole.results) | drawn(whole)
+    counts: Counter[str] = Counter()
+    failures: list[str] = []
+    number = chain = 0
+    while number < options.kills:
+        chain += 1
+        study = Study(folder / f"chain{chain}", options.scale)
+        shutil.rmtree(study.folder, ignore_errors=True)
+        study.folder.mkdir()
+        complete = False
+        while not complete and number < options.kills:
+            part = rng.choice(PARTS)
+            engine = study.start()
+            # Planning alone takes seconds; some kills fall into it.
+            limit = time.monotonic() + rng.uniform(1.0, options.longest)
+            while engine.poll() is None and time.monotonic() < limit:
+                time.sleep(0.05)
+            hit = kill(engine, part) if engine.poll() is None else ""
+            status = engine.wait()
+            complete = status == 0
+            if hit:
+                number += 1
+                counts[f"{part}, during {hit}"] += 1
+                print(f"chain {chain}, kill {number}: {part} during {hit}", flush=True)
+            elif status > 0:
+                failures.append(f"chain {chain} after kill {number}: {problem(study)}")
+                print(failures[-1], flush=True)
+        if not finish(study):
+            failures.append(f"chain {chain} does not end: {problem(study)}")
+        # Jobs whose Snakemake was killed may still be at work; they write what is there already.
+        while orphans(study.folder):
+            time.sleep(0.5)
+        found = digests(study.results) | drawn(study)
+        failures += [f"chain {chain} differs: {n}" for n in differences(found, expected)]
+        left = leftovers(study.results)
+        print(f"chain {chain}: complete, {len(left)} leftovers {left[:5]}", flush=True)
+        again = Study(study.folder, options.scale, ["--dry-run"])
+        again.start().wait()
+        if "Nothing to be done" not in again.said():
+            failures.append(f"chain {chain}: the finished study would run again")
+    print("\n| killed with SIGKILL | times |\n|---|---|")
+    for name, times in sorted(counts.items()):
+        print(f"| {name} | {times} |")
+    print(f"\n{number} kills in {chain} chains; {len(expected)} files compared in each;")
+    print(f"{len(failures)} failures")
+    print("\n".join(failures))
+    return int(bool(failures))
+
+
+def finish(study: Study) -> bool:
+    """Whether the same command, not disturbed, ends well."""
+    return study.start().wait() == 0
+
+
+def drawn(study: Study) -> dict[str, str]:
+    """The figures, which lie outside the results."""
+    return {f"figures/{k}": v for k, v in digests(study.folder / "paper_figures").items()}
+
+
+def problem(study: Study) -> str:
+    lines = [line for line in study.said().splitlines() if "rror" in line or "lawcheck:" in line]
+    return " / ".join(lines[:4]) or study.said()[-300:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
