@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -55,20 +56,22 @@ def killed(folder: Path, options: argparse.Namespace) -> int:
         study.folder.mkdir()
         complete = False
         while not complete and number < options.kills:
-            part = rng.choice(PARTS)
             engine = study.start()
-            # Planning alone takes seconds; some kills fall into it.
-            limit = time.monotonic() + rng.uniform(1.0, options.longest)
-            while engine.poll() is None and time.monotonic() < limit:
-                time.sleep(0.05)
-            hit = kill(engine, part) if engine.poll() is None else ""
+            hits = 0
+            while engine.poll() is None and number < options.kills:
+                # Planning alone takes seconds; some kills fall into it.
+                pause(engine, rng.uniform(1.0, options.longest))
+                part = rng.choice(PARTS)
+                hit = kill(engine, part) if engine.poll() is None else ""
+                if hit:
+                    number, hits = number + 1, hits + 1
+                    counts[f"{part}, during {hit}"] += 1
+                    print(f"chain {chain}, kill {number}: {part} during {hit}", flush=True)
+                if part in ("all", "engine"):
+                    break
             status = engine.wait()
             complete = status == 0
-            if hit:
-                number += 1
-                counts[f"{part}, during {hit}"] += 1
-                print(f"chain {chain}, kill {number}: {part} during {hit}", flush=True)
-            elif status > 0:
+            if not hits and status > 0:
                 failures.append(f"chain {chain} after kill {number}: {problem(study)}")
                 print(failures[-1], flush=True)
         if not finish(study):
@@ -91,6 +94,12 @@ def killed(folder: Path, options: argparse.Namespace) -> int:
     print(f"{len(failures)} failures")
     print("\n".join(failures))
     return int(bool(failures))
+
+
+def pause(engine: subprocess.Popen[bytes], seconds: float) -> None:
+    limit = time.monotonic() + seconds
+    while engine.poll() is None and time.monotonic() < limit:
+        time.sleep(0.05)
 
 
 def finish(study: Study) -> bool:

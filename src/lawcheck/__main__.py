@@ -1,4 +1,7 @@
-"""The command line: thin verbs over the stages. Exit 2 = bad input, one line, no traceback."""
+"""The command line: thin verbs over the stages. Exit 2 = bad input, one line, no traceback.
+
+A process that SIGTERM or Ctrl-C ended exits with 128 + the signal's number.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lawcheck import verbs
+from lawcheck import interruption, verbs
 from lawcheck.errors import InputError
 
 
@@ -19,10 +22,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.command = list(sys.argv[1:] if argv is None else argv)
     _set_environment()
     try:
-        return int(arguments.verb(arguments) or 0)
+        with interruption.listening():
+            return int(arguments.verb(arguments) or 0)
     except InputError as error:
         print(f"lawcheck: {error}", file=sys.stderr)
         return 2
+    except interruption.Interrupted as end:
+        print(f"lawcheck: {end.line}", file=sys.stderr)
+        return end.status
     except BrokenPipeError:
         # The reader of a pipe left early; that is its right.
         sys.stderr.close()

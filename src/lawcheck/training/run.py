@@ -9,6 +9,7 @@ import math
 import platform
 import resource
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, logging
 
-from lawcheck import discovery
+from lawcheck import discovery, interruption
 from lawcheck.atomic import atomic_folder, write_json
 from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.cost import adapter_settings
@@ -64,6 +65,8 @@ def train_run(
     the scale's hardware names a zero_stage, through DeepSpeed. wait: seconds to wait for another
     live process that holds the folder.
 
+    A process that is asked to end keeps a checkpoint and raises interruption.Interrupted.
+
     Raises InputError for a folder that a live process holds, a batch that does not divide, a
     method that trains nothing, and for rows as `data.encode` says.
     """
@@ -78,7 +81,8 @@ def train_run(
             found = record.read_record(out)
             assert found is not None
             return found
-        with sharding.processes(scale.hardware) if stage else contextlib.nullcontext():
+        together = sharding.processes(scale.hardware) if stage else contextlib.nullcontext()
+        with interruption.deferred(), together:
             return _train(
                 run, scale, rows, base_folder, out, experts or {}, checkpoint_seconds, stage
             )
@@ -135,18 +139,26 @@ def _train(
         snapshot_limit=0 if stage == 3 else SNAPSHOT_LIMIT,
         steps_early=stage is not None,
     )
+    checkpoints = TimedCheckpoints(checkpoint_seconds)
     trainer = CompletionTrainer(
         model=model,
         watch=watch,
         args=args,
         train_dataset=batches,
         data_collator=_only,
-        callbacks=[TimedCheckpoints(checkpoint_seconds)],
+        callbacks=[checkpoints],
     )
     setup = time.monotonic() - began
     loop_began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     loop = time.monotonic() - loop_began
+    if checkpoints.stopped and not watch.diverged:
+        last = last_checkpoint(out / record.CHECKPOINTS)
+        step = last.name.rpartition("-")[2] if last else "0"
+        raise interruption.Interrupted(
+            interruption.asked() or signal.SIGTERM,
+            f"run {run.id!r}, checkpoint of step {step} of {batches.steps * training.epochs} kept",
+        )
     if watch.diverged and not watch.restore(model):
         checkpoint = last_checkpoint(out / record.CHECKPOINTS)
         if checkpoint is None:

@@ -15,6 +15,7 @@ from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from lawcheck import interruption
 from lawcheck.atomic import write_json
 from lawcheck.output_head import logits_at
 from lawcheck.training.data import IGNORED
@@ -108,25 +109,32 @@ class CompletionTrainer(Trainer):
 
 
 class TimedCheckpoints(TrainerCallback):
-    """Asks for a checkpoint every `seconds`, by the clock of the first process."""
+    """Asks for a checkpoint every `seconds`, by the clock of the first process.
 
-    # With several processes the clock is compared rarely, since they have to agree.
+    Where the process was asked to end, for a last one, after which training stops.
+    """
+
+    # With several processes clocks and signals are compared rarely, since they have to agree.
     AGREE_EVERY = 25
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.last = time.monotonic()
+        self.stopped = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         due = time.monotonic() - self.last >= self.seconds
+        asked = interruption.asked() is not None
         if args.world_size > 1:
             if state.global_step % self.AGREE_EVERY:
                 return
-            flag = torch.tensor(float(due), device=args.device)
-            torch.distributed.broadcast(flag, src=0)
-            due = bool(flag)
-        if due and state.global_step < state.max_steps:
+            first = args.process_index == 0
+            flags = torch.tensor([float(due and first), float(asked)], device=args.device)
+            torch.distributed.all_reduce(flags, op=torch.distributed.ReduceOp.MAX)
+            due, asked = bool(flags[0]), bool(flags[1])
+        if (due or asked) and state.global_step < state.max_steps:
             control.should_save = True
+            control.should_training_stop = self.stopped = asked
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.last = time.monotonic()
