@@ -14,6 +14,7 @@ from typing import Any
 
 from lawcheck import interruption, verbs
 from lawcheck.errors import InputError
+from lawcheck.refusals import refusal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe left early; that is its right.
         sys.stderr.close()
         return 0
+    except Exception as error:
+        line = refusal(error)
+        if line is None:
+            raise
+        print(f"lawcheck: {line}", file=sys.stderr)
+        return 2
 
 
 def _set_environment() -> None:

@@ -16,6 +16,7 @@ from lawcheck.errors import InputError
 from lawcheck.holding import held
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder
+from lawcheck.refusals import doing
 from lawcheck.scale import Scale
 
 
@@ -82,15 +83,17 @@ def train(
         if run.arm.recipe is None:
             record[run.id] = {"trained": False}
             continue
-        result = train_run(
-            run,
-            scale,
-            training_rows(run, scale, layout.corpus),
-            base_folder(planner, layout, run.arm.base, run.seed),
-            layout.run(run.id),
-            {str(e.part): layout.run(e.id) / "adapter" for e in planner.experts(run.arm, run.seed)},
-            wait=wait,
-        )
+        experts = planner.experts(run.arm, run.seed)
+        with doing(f"train run {run.id!r}"):
+            result = train_run(
+                run,
+                scale,
+                training_rows(run, scale, layout.corpus),
+                base_folder(planner, layout, run.arm.base, run.seed),
+                layout.run(run.id),
+                {str(e.part): layout.run(e.id) / "adapter" for e in experts},
+                wait=wait,
+            )
         record[run.id] = {"trained": True, "weights_sha256": result["weights_sha256"]}
     return record
 

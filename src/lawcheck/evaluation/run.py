@@ -23,6 +23,7 @@ from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet
 from lawcheck.hashing import file_sha256
+from lawcheck.refusals import doing
 from lawcheck.scale import Scale
 from lawcheck.score_files import read_rows, write_scores
 from lawcheck.training.record import ADAPTER, is_complete, read_record
@@ -114,15 +115,16 @@ def _evaluate_on_base(
     placed = load_tasks(wanted.values(), scale, corpus, split)
     build_requests(placed, lm)
     for number, job in enumerate(jobs, start=1):
-        # Adapters are put into the base model itself; the last job may have the original.
-        own = base if number == len(jobs) else copy.deepcopy(base)
-        if job.run_folder is not None:
-            module = discovery.method_module(job.method)
-            own = module.load(own, job.run_folder / ADAPTER)
-        lm.exchange(own)
-        names = {d.name for d in job.disciplines}
-        chosen = [p for p in placed if p.discipline.name in names]
-        write_scores(list(_rows(job, chosen, lm)), out_for(job.run_id))
+        with doing(f"evaluate run {job.run_id!r}"):
+            # Adapters are put into the base model itself; the last job may have the original.
+            own = base if number == len(jobs) else copy.deepcopy(base)
+            if job.run_folder is not None:
+                module = discovery.method_module(job.method)
+                own = module.load(own, job.run_folder / ADAPTER)
+            lm.exchange(own)
+            names = {d.name for d in job.disciplines}
+            chosen = [p for p in placed if p.discipline.name in names]
+            write_scores(list(_rows(job, chosen, lm)), out_for(job.run_id))
 
 
 def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterator[Score]:

@@ -80,6 +80,9 @@ def train_run(
         if record.is_complete(out, run.id):
             found = record.read_record(out)
             assert found is not None
+            if rank() == 0:
+                # A process may have died after the record and before it removed them.
+                shutil.rmtree(out / record.CHECKPOINTS, ignore_errors=True)
             return found
         together = sharding.processes(scale.hardware) if stage else contextlib.nullcontext()
         with interruption.deferred(), together:

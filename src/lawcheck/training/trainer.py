@@ -151,8 +151,9 @@ PROCESSES = "processes.json"
 
 def is_whole(checkpoint: Path) -> bool:
     """Whether every process wrote its part; trainer_state.json is the last file of one alone."""
-    state = checkpoint / "trainer_state.json"
-    if not state.is_file() or not state.stat().st_size:
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
     shared = any(checkpoint.glob("global_step*")) or (checkpoint / "rng_state_0.pth").exists()
     return not shared or (checkpoint / PROCESSES).is_file()
