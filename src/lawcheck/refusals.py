@@ -25,7 +25,9 @@ NO_LOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 _NUMBER = re.compile(r"\(os error (\d+)\)|[Ee]rror code (\d+) \(|\[Errno (\d+)\]")
 # torch's archive writer does not say why a write fell short.
 _SHORT_WRITE = re.compile(r"PytorchStreamWriter failed|inline_container\.cc\S* \. unexpected pos")
-_SHORT_MEMORY = re.compile(r"out of memory|can't allocate memory|bad_alloc|Cannot allocate memory")
+_SHORT_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|bad_alloc|Cannot allocate memory|can't start new thread"
+)
 _ASKED = re.compile(
     r"(?:tried to allocate|Tried to allocate|Unable to allocate) ([\d.]+ (?:bytes|[KMGT]iB))"
 )

@@ -46,17 +46,22 @@ class Nursery:
         words: Sequence[object],
         spec: Spec | None = None,
         checkpoint_seconds: float | None = None,
+        said: str = "",
+        user: int = 0,
         **limits: int,
     ) -> None:
         """Start `lawcheck words...` in a folder; `wait` tells how it ended.
 
-        checkpoint_seconds: between checkpoints, in place of the usual. limits: of LIMITS, bytes.
+        checkpoint_seconds: between checkpoints, in place of the usual. said: file for what it
+        says (in the folder). user: id to work as, from root. limits: of LIMITS, bytes.
         """
         request = {
             "folder": str(folder),
             "words": [str(w) for w in words],
             "spec": asdict(spec or Spec()),
             "checkpoint_seconds": checkpoint_seconds,
+            "said": said or str(folder / "said.txt"),
+            "user": user,
             "limits": limits,
         }
         assert self.process.stdin is not None
@@ -71,6 +76,11 @@ class Nursery:
     def run(self, folder: Path, words: Sequence[object], *args: Any, **kwargs: Any) -> Ended:
         self.start(folder, words, *args, **kwargs)
         return self.wait()
+
+    def address_space(self) -> int:
+        """Bytes that a child has before it does anything."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(next(x for x in status.splitlines() if x.startswith("VmSize")).split()[1])
 
     def close(self) -> None:
         assert self.process.stdin is not None
@@ -102,7 +112,7 @@ def _serve() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
-        said = Path(request["folder"]) / "said.txt"
+        said = Path(request["said"])
         child = os.fork()
         if not child:
             _child(request, said)
@@ -138,6 +148,8 @@ def _child(request: dict[str, Any], said: Path) -> None:
             found.__kwdefaults__["checkpoint_seconds"] = request["checkpoint_seconds"]
         for name, size in request["limits"].items():
             resource.setrlimit(LIMITS[name], (size, size))
+        if request["user"]:
+            os.setuid(request["user"])
         from lawcheck.__main__ import main
 
         status = main(request["words"])

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
 
 SNAPSHOT_LIMIT = 1 << 30
 
@@ -31,7 +33,7 @@ class Rule:
     snapshots: int = 20
 
 
-class DivergenceWatch(TrainerCallback):
+class DivergenceWatch(TrainerCallback, ExportableState):
     """Trainer callback; the trainer reports every micro-batch's loss and the gradient norm.
 
     vocabulary: size, for the loss of uniform guessing. snapshot_limit: bytes of trainable
@@ -51,6 +53,7 @@ class DivergenceWatch(TrainerCallback):
         self.rule = rule
         self.steps_early = steps_early
         self.candidate: dict[str, Tensor] | None = None
+        self.vocabulary = vocabulary
         self.ceiling = 2 * math.log(vocabulary)
         self.snapshot_limit = snapshot_limit
         self.loss: Tensor | None = None
@@ -68,6 +71,19 @@ class DivergenceWatch(TrainerCallback):
 
     def add_loss(self, loss: Tensor) -> None:
         self.loss = loss if self.loss is None else self.loss + loss
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        # A checkpoint of an earlier version has no place for it.
+        state.stateful_callbacks.setdefault(type(self).__name__, self.state())
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps, so that a resumed run judges its losses as one in a piece."""
+        arguments = {"vocabulary": self.vocabulary, "snapshot_limit": self.snapshot_limit}
+        return {"args": arguments, "attributes": {"healthy": list(self.healthy)}}
+
+    def resume(self, kept: Mapping[str, Any]) -> None:
+        """Go on from what a checkpoint kept of `state`."""
+        self.healthy.extend(kept.get("healthy", ()))
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.steps_early and self._due(state):

@@ -38,6 +38,7 @@ from lawcheck.training.trainer import (
     arguments,
     checkpoint_processes,
     discard_partial,
+    kept_state,
     last_checkpoint,
 )
 
@@ -101,7 +102,7 @@ def _train(
     checkpoint_seconds: float,
     stage: int | None,
 ) -> dict[str, Any]:
-    began, cpu_began = time.monotonic(), time.process_time()
+    began, checkpoints = time.monotonic(), TimedCheckpoints(checkpoint_seconds)
     training, hardware = scale.training, scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
     revision = scale.revision(run.arm.base)
@@ -142,7 +143,6 @@ def _train(
         snapshot_limit=0 if stage == 3 else SNAPSHOT_LIMIT,
         steps_early=stage is not None,
     )
-    checkpoints = TimedCheckpoints(checkpoint_seconds)
     trainer = CompletionTrainer(
         model=model,
         watch=watch,
@@ -151,6 +151,9 @@ def _train(
         data_collator=_only,
         callbacks=[checkpoints],
     )
+    if checkpoint:
+        checkpoints.earlier |= kept_state(checkpoint, TimedCheckpoints).get("earlier", {})
+        watch.resume(kept_state(checkpoint, DivergenceWatch))
     setup = time.monotonic() - began
     loop_began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -219,8 +222,7 @@ def _train(
                 discovery.method_module(run.arm.method).save(model, folder)
     if trainer.is_world_process_zero():
         found["weights_sha256"] = record.weights_sha256(out / record.ADAPTER)
-        found["wall_seconds"] = time.monotonic() - began
-        found["cpu_seconds"] = time.process_time() - cpu_began
+        found |= checkpoints.spent
         write_json(out / record.RECORD, found)
         shutil.rmtree(out / record.CHECKPOINTS, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import ExportableState
 
 from lawcheck import interruption
 from lawcheck.atomic import write_json
@@ -108,18 +109,24 @@ class CompletionTrainer(Trainer):
         return 0
 
 
-class TimedCheckpoints(TrainerCallback):
+class TimedCheckpoints(TrainerCallback, ExportableState):
     """Asks for a checkpoint every `seconds`, by the clock of the first process.
 
-    Where the process was asked to end, for a last one, after which training stops.
+    Where the process was asked to end, for a last one, after which training stops. Keeps the two of
+    the highest step: the Trainer would go by times of files, and a clock may be set back. `spent`:
+    what earlier processes had spent on this run when they wrote the checkpoint it goes on from.
     """
+
+    KEPT = 2
 
     # With several processes clocks and signals are compared rarely, since they have to agree.
     AGREE_EVERY = 25
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.last = time.monotonic()
+        self.last = self.began = time.monotonic()
+        self.cpu_began = time.process_time()
+        self.earlier = {"cpu_seconds": 0.0, "wall_seconds": 0.0}
         self.stopped = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -144,15 +151,33 @@ class TimedCheckpoints(TrainerCallback):
             if args.process_index == 0:
                 folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
                 write_json(folder / PROCESSES, {"processes": args.world_size})
+        if args.process_index == 0:
+            for old in _by_step(Path(args.output_dir))[: -self.KEPT]:
+                _discard(old)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        # A checkpoint of an earlier version has no place for it.
+        state.stateful_callbacks.setdefault(type(self).__name__, self.state())
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds on this run until now, those of earlier processes included."""
+        return {
+            "cpu_seconds": self.earlier["cpu_seconds"] + time.process_time() - self.cpu_began,
+            "wall_seconds": self.earlier["wall_seconds"] + time.monotonic() - self.began,
+        }
+
+    def state(self) -> dict[str, Any]:
+        return {"args": {"seconds": self.seconds}, "attributes": {"earlier": self.spent}}
 
 
-PROCESSES = "processes.json"
+PROCESSES, STATE = "processes.json", "trainer_state.json"
 
 
 def is_whole(checkpoint: Path) -> bool:
     """Whether every process wrote its part; trainer_state.json is the last file of one alone."""
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     shared = any(checkpoint.glob("global_step*")) or (checkpoint / "rng_state_0.pth").exists()
@@ -161,19 +186,35 @@ def is_whole(checkpoint: Path) -> bool:
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint."""
-    whole = [(int(p.name.rpartition("-")[2]), p) for p in folder.glob("checkpoint-*")]
-    whole = [(step, p) for step, p in whole if is_whole(p)]
-    return max(whole)[1] if whole else None
+    whole = [p for p in _by_step(folder) if is_whole(p)]
+    return whole[-1] if whole else None
+
+
+def _by_step(folder: Path) -> list[Path]:
+    return sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))
+
+
+def _discard(checkpoint: Path) -> None:
+    # First what makes it whole: a removal may be cut short as well.
+    (checkpoint / STATE).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def kept_state(checkpoint: Path, callback: type) -> dict[str, Any]:
+    """Attributes that a callback had when the checkpoint was written; empty where it kept none."""
+    state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    found = state.get("stateful_callbacks", {}).get(callback.__name__, {})
+    return dict(found.get("attributes", {})) if isinstance(found, dict) else {}
 
 
 def discard_partial(folder: Path) -> None:
     """Remove checkpoints that were being written when a process died.
 
-    The Trainer keeps the two of the highest step; a partial one would push a whole one out.
+    The two of the highest step are kept; a partial one would push a whole one out.
     """
     for path in folder.glob("checkpoint-*"):
         if not is_whole(path):
-            shutil.rmtree(path, ignore_errors=True)
+            _discard(path)
 
 
 def checkpoint_processes(checkpoint: Path) -> int:
@@ -224,7 +265,6 @@ def arguments(
         report_to="none",
         eval_strategy="no",
         save_strategy="no",
-        save_total_limit=2,
         remove_unused_columns=False,
         dataloader_num_workers=0,
         dataloader_pin_memory=hardware.device == "cuda",

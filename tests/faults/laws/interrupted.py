@@ -1,0 +1,25 @@
+"""Three small runs of their own in one job, to be interrupted."""
+
+from lawcheck.arms import full, lora, lora_moe
+from lawcheck.design import Hypothesis, Law, Recipe, difference
+
+HALF = Recipe(fraction=0.5)
+MOE, LORA, FULL = lora_moe("shared_a", HALF), lora(HALF), full(HALF)
+
+LAW = Law(
+    name="interrupted",
+    title="Interrupted",
+    claim="LoRA-MoE beats LoRA",
+    source="a test",
+    shown=(FULL,),
+    hypotheses=(
+        Hypothesis(
+            name="gain",
+            role="primary",
+            claim="LoRA-MoE beats LoRA",
+            estimand=difference([MOE], [LORA]),
+            alternative="greater",
+            sesoi=1.0,
+        ),
+    ),
+)
