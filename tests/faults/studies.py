@@ -26,6 +26,8 @@ VARYING = {
     "wall_seconds",
     "cpu_seconds",
     "resumed_at_step",
+    # The commit, and whether the tree was dirty: of the code, not of the study.
+    "source",
 }
 # Table 3 ends in the measured CPU time of every arm.
 MEASURED = {
