@@ -4,7 +4,9 @@ from contextlib import ExitStack
 from snakemake.exceptions import WorkflowError
 
 from lawcheck.errors import InputError
+from lawcheck.file_times import settle
 from lawcheck.holding import held
+from lawcheck.refusals import refusal
 from lawcheck.workflow import Study
 
 STUDY = Study(config)
@@ -38,9 +40,19 @@ HELD = ExitStack()
 
 onstart:
     try:
-        HELD.enter_context(held(STUDY.layout.root / ".lock", f"results folder {ROOT!r}"))
+        HELD.enter_context(
+            held(STUDY.layout.root / ".lock", f"results folder {ROOT!r}")
+        )
+        if ahead := settle((STUDY.layout.root, STUDY.figures)):
+            logger.info(
+                f"{ROOT}: {ahead} files were from the future; they are of now"
+            )
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    except OSError as error:
+        raise WorkflowError(
+            f"results folder {ROOT!r}: {refusal(error) or error}"
+        ) from None
 
 
 localrules:

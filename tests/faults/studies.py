@@ -43,9 +43,13 @@ class Study:
     """One folder, one command: called again and again, it must come to the same end."""
 
     def __init__(
-        self, folder: Path, scale: Path | str = "smoke", words: Sequence[str] = ()
+        self,
+        folder: Path,
+        scale: Path | str = "smoke",
+        words: Sequence[str] = (),
+        target: str = TARGET,
     ) -> None:
-        self.folder, self.scale, self.words = folder, scale, words
+        self.folder, self.scale, self.words, self.target = folder, scale, words, target
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -59,7 +63,7 @@ class Study:
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
             *("--profile", str(ROOT / "reproduce" / "profiles" / "local")),
-            *("--directory", str(self.folder), TARGET, *self.words),
+            *("--directory", str(self.folder), self.target, *self.words),
             *("--config", f"scale={self.scale}"),
         ]
         with (log or self.folder / "snakemake.log").open("wb") as stream:
@@ -97,6 +101,15 @@ def kill(engine: subprocess.Popen[bytes], part: str, number: int = signal.SIGKIL
         except psutil.NoSuchProcess:
             continue
     return verb if hit else ""
+
+
+def busy(engine: subprocess.Popen[bytes]) -> bool:
+    """Whether a job of this Snakemake is at work."""
+    try:
+        below = psutil.Process(engine.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return False
+    return any(_says(p, "lawcheck") and not _named(p, "bash") for p in below)
 
 
 def orphans(folder: Path) -> list[psutil.Process]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -15,27 +13,29 @@ os.environ["LAWCHECK_LAWS"] = str(HERE / "laws")
 ROOT = Path("results") / SCALE.stem
 
 
-def runs() -> list[str]:
-    command = [sys.executable, "-m", "lawcheck", "plan", LAW, "--scale", str(SCALE), "--runs"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
-
-def train_words(chosen: list[str]) -> list[str]:
-    record, scores = ROOT / "batches/b.train.json", ROOT / "batches/b.scores.json"
-    words = ["train", "--scale", SCALE, "--record", record, "--scores", scores, *chosen]
+def train_words(batch: str, runs: list[str]) -> list[str]:
+    record, scores = (ROOT / f"batches/{batch}.{kind}.json" for kind in ("train", "scores"))
+    words = ["train", "--scale", SCALE, "--record", record, "--scores", scores, *runs]
     return [str(w) for w in words]
 
 
 def stages() -> list[list[str]]:
-    """The words of every verb, in order."""
+    """The words of every verb, in the order and with the files of the workflow."""
+    from lawcheck.workflow import Study
+
+    study = Study({"scale": str(SCALE)})
+    wanted = {Path(path).name.removesuffix(".scores.json") for path in study.score_inputs(LAW)}
     scale, table = ["--scale", str(SCALE)], str(ROOT / f"laws/{LAW}.scores.parquet")
     verdict = str(ROOT / f"laws/{LAW}.json")
     return [
         ["corpus", *scale],
         ["mixtures", *scale],
-        train_words(runs()),
+        *(
+            train_words(b.id, [r.id for r in b.runs])
+            for b in study.batches.values()
+            if b.id in wanted
+        ),
         ["collect", LAW, *scale],
         ["judge", LAW, *scale, "--scores", table, "--json", verdict],
         ["render", LAW, *scale],
-        ["report", *scale],
     ]

@@ -3,8 +3,9 @@
 from lawcheck.arms import full, lora, lora_moe
 from lawcheck.design import Hypothesis, Law, Recipe, difference
 
-HALF = Recipe(fraction=0.5)
-MOE, LORA, FULL = lora_moe("shared_a", HALF), lora(HALF), full(HALF)
+# A share of its own, so that no other law wants these runs.
+SHARE = Recipe(fraction=0.35)
+MOE, LORA, FULL = lora_moe("shared_a", SHARE), lora(SHARE), full(SHARE)
 
 LAW = Law(
     name="interrupted",
