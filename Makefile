@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile local
 TARGETS := $(if $(filter all,$(LAWS)),all,$(addprefix law_,$(LAWS)))
 
-.PHONY: setup laws test smoke slices lint publish report
+.PHONY: setup laws test smoke slices lint publish report faults
 
 setup: $(READY)
 
@@ -57,3 +57,7 @@ lint: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest
+
+# Kills a study at 50 random moments and at 60 places inside its writes: docs/faults.md.
+faults: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/faults.py

@@ -1,8 +1,8 @@
 """Kills a study at random moments until it is complete, and dies at places inside its writes.
 
-    python benchmarks/faults.py [--kills 50] [--seed 0] [--folder FOLDER] [--longest 25]
+    python benchmarks/faults.py [--kills 50] [--points 60] [--seed 0] [--folder FOLDER]
 
-Prints a Markdown table of counts. Exit status 1 if anything was lost or came out otherwise than
+Prints Markdown tables of counts. Exit status 1 if anything was lost or came out otherwise than
 in a study that nothing interrupted; what differs is printed.
 """
 
@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
 
+from crash_sweep import sweep  # noqa: E402
+from nursery import nursery  # noqa: E402
 from studies import Study, differences, digests, kill, leftovers, orphans  # noqa: E402
 
 PARTS = ("all", "all", "engine", "job", "shell")
@@ -29,6 +31,7 @@ PARTS = ("all", "all", "engine", "job", "shell")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--points", type=int, default=60, help="writes to die at (60)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=25.0, help="seconds before a kill (25)")
     parser.add_argument("--scale", default="smoke")
@@ -36,7 +39,30 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
         folder = (options.folder or Path(passing)).resolve()
-        return killed(folder, options)
+        failures = crashed(folder / "points", options)
+        return max(failures, killed(folder, options) if options.kills else 0)
+
+
+def crashed(folder: Path, options: argparse.Namespace) -> int:
+    if not options.points:
+        return 0
+    shutil.rmtree(folder, ignore_errors=True)
+    counts: Counter[tuple[str, str]] = Counter()
+    died: Counter[tuple[str, str]] = Counter()
+    wrong: Counter[tuple[str, str]] = Counter()
+    with nursery() as lawcheck:
+        for point in sweep(lawcheck, folder, options.points, random.Random(options.seed)):
+            key = (point.kind, point.side)
+            counts[key] += 1
+            died[key] += point.died
+            wrong[key] += bool(point.wrong)
+            if point.wrong:
+                print(*key, *point.wrong, flush=True)
+    print("| died at | side of the call | times | failures |\n|---|---|---|---|")
+    for key in sorted(counts):
+        print(f"| {key[0]} | {key[1]} | {died[key]} of {counts[key]} | {wrong[key]} |")
+    print(f"\n{sum(died.values())} deaths at writes; {sum(wrong.values())} failures\n", flush=True)
+    return int(bool(sum(wrong.values())))
 
 
 def killed(folder: Path, options: argparse.Namespace) -> int:

@@ -42,11 +42,3 @@ def chain(
             assert died or ended.status == 0, f"{words[0]} {at} {side}: {ended.said[-2000:]}"
             found.append(Death(words[0], at, side, died))
     return found
-
-
-def crash_once(
-    lawcheck: Nursery, folder: Path, words: Sequence[str], spec: Spec
-) -> tuple[bool, bool]:
-    """(died, recovered): one death at a place, then the same command without any."""
-    died = lawcheck.run(folder, words, spec, checkpoint_seconds=0).status == -spec.signal
-    return died, lawcheck.run(folder, words, checkpoint_seconds=0).status == 0

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from chains import chain
 from crash_points import Spec
+from crash_sweep import places
 from studies import differences, digests
 from verbs_in_turn import ROOT
 
@@ -18,13 +19,6 @@ def test_a_study_killed_at_every_stage_ends_in_the_same_files(lawcheck, stages, 
     assert not list((tmp_path / ROOT).rglob("checkpoints"))
 
 
-def places(trace):
-    """(number, kind, path) of every change to files."""
-    for line in trace.read_text().splitlines():
-        number, kind, *path = line.split(" ", 2)
-        yield int(number), kind, path[0] if path else ""
-
-
 @pytest.fixture(scope="module")
 def trace(lawcheck, stages, whole, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trace")
@@ -32,7 +26,7 @@ def trace(lawcheck, stages, whole, tmp_path_factory):
     words = max((words for words in stages if words[0] == "train"), key=len)
     log = folder / "trace.txt"
     assert lawcheck.run(folder, words, Spec(trace=str(log)), checkpoint_seconds=0).status == 0
-    return list(places(log))
+    return places(log)
 
 
 @pytest.mark.parametrize(
