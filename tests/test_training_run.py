@@ -12,7 +12,8 @@ from tiny_world import make_base, make_rows, make_run, make_scale
 from lawcheck.errors import InputError
 from lawcheck.holding import held
 from lawcheck.training import is_complete, record, train_run
-from lawcheck.training.trainer import TimedCheckpoints
+from lawcheck.training.divergence import DivergenceWatch
+from lawcheck.training.trainer import TimedCheckpoints, kept_state
 
 METHODS = ["lora", "full", "lora_moe"]
 
@@ -88,6 +89,38 @@ def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, meth
     assert resumed["resumed_at_step"] == 6
     assert resumed["weights_sha256"] == whole["weights_sha256"]
     assert resumed["loss"] == whole["loss"]
+
+
+def test_the_newest_checkpoint_stays_and_its_account_goes_on_whatever_the_clock_says(
+    base, tmp_path, monkeypatch
+):
+    def killed_at(step):
+        def on_save(self, args, state, control, **kwargs):
+            honest(self, args, state, control, **kwargs)
+            if state.global_step == step:
+                raise KeyboardInterrupt
+
+        return on_save
+
+    honest = TimedCheckpoints.on_save
+    interrupted = (make_run("lora"), make_scale(), make_rows(120), base, tmp_path)
+    for step in (4, 9):
+        with monkeypatch.context() as patch:
+            patch.setattr(TimedCheckpoints, "on_save", killed_at(step))
+            with pytest.raises(KeyboardInterrupt):
+                train_run(*interrupted, checkpoint_seconds=0)
+        # As if the clock were set back by a day after every death.
+        for path in (tmp_path / "checkpoints").rglob("*"):
+            os.utime(path, (path.stat().st_mtime + 86400,) * 2)
+    kept = {p.name for p in (tmp_path / "checkpoints").iterdir()}
+    assert kept == {"checkpoint-8", "checkpoint-9"}
+    checkpoint = tmp_path / "checkpoints" / "checkpoint-9"
+    spent = kept_state(checkpoint, TimedCheckpoints)["earlier"]
+    assert len(kept_state(checkpoint, DivergenceWatch)["healthy"]) == 9
+    resumed = train(base, tmp_path)
+    assert resumed["resumed_at_step"] == 9
+    assert resumed["cpu_seconds"] > spent["cpu_seconds"] > 0
+    assert resumed["wall_seconds"] > spent["wall_seconds"] > 0
 
 
 def test_micro_batches_change_rounding_only(base, tmp_path):
