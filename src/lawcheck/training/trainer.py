@@ -119,8 +119,9 @@ class TimedCheckpoints(TrainerCallback, ExportableState):
 
     KEPT = 2
 
-    # With several processes clocks and signals are compared rarely, since they have to agree.
-    AGREE_EVERY = 25
+    # Several processes compare clocks and signals every so many steps, since they have to agree:
+    # soon enough for the minutes that a cluster gives after SIGTERM.
+    AGREE_EVERY = 5
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
