@@ -114,7 +114,7 @@ def study(clone: Path, accidents: Accidents, law: str, scale: str, seeds: str) -
         own.parent.mkdir(exist_ok=True)
         own.write_text(found)
         named = str(own)
-    snakemake = [sys.executable, "-m", "snakemake", "--profile", "local", "--quiet", "all"]
+    snakemake = [sys.executable, "-m", "snakemake", "--quiet", "all", "--profile", "local"]
     run(
         clone,
         accidents,
