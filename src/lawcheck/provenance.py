@@ -91,6 +91,10 @@ def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[
                 "diverged",
             )
             measured = {key: record[key] for key in kept if key in record}
+            found = (record.get("health") or {}).get("findings")
+            # Only where there is something, as for `reason` of a run that diverged.
+            measured |= {"findings": found} if found else {}
+            measured |= {"reason": record["reason"]} if record.get("reason") else {}
             per_run[run.id] = {"arm": run.arm.name, "seed": run.seed, **measured}
     content = {
         "law": law.name,

@@ -21,13 +21,16 @@ from lawcheck.errors import InputError
 from lawcheck.score_files import COLUMNS, SCHEMA, coded, concatenate, read_rows, write_scores
 
 ROUTING, DIVERGED, DISTINCT = "routing_probability", "diverged", "distinct_ngrams"
+# What scoring found wrong with a run's answers; its rows exist only where something was found.
+FAULT = "fault"
 # Metrics that describe a run; every other metric scores items.
-MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT})
+MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, FAULT})
 
 __all__ = [
     "COLUMNS",
     "DISTINCT",
     "DIVERGED",
+    "FAULT",
     "MEASUREMENTS",
     "ROUTING",
     "SCHEMA",
@@ -87,7 +90,8 @@ class ScoreTable:
     """Checked scores in canonical order (task, metric, arm, seed, item).
 
     arms, tasks, metrics: sorted names that occur. item_metric: the metric that scores each
-    task's items. diverged: distinct diverged runs per (arm, seed).
+    task's items. diverged: distinct diverged runs per (arm, seed). faults: (task, fault, share
+    of its items) per (arm, seed), as scoring wrote them.
     """
 
     arms: tuple[str, ...]
@@ -95,6 +99,7 @@ class ScoreTable:
     metrics: tuple[str, ...]
     item_metric: Mapping[str, str]
     diverged: Mapping[tuple[str, int], int]
+    faults: Mapping[tuple[str, int], tuple[tuple[str, str, float], ...]]
     n_rows: int
     _names: Mapping[str, list[str]] = field(repr=False)
     _codes: Mapping[str, NDArray[np.int32]] = field(repr=False)
@@ -192,6 +197,9 @@ class ScoreTable:
         for (arm, seed), n in sorted(self.diverged.items()):
             h = parts.setdefault(arm, hashlib.sha256(arm.encode()))
             h.update(f"\x1ediverged\x1f{seed}\x1f{n}".encode())
+        for (arm, seed), found in sorted(self.faults.items()):
+            h = parts.setdefault(arm, hashlib.sha256(arm.encode()))
+            h.update(f"\x1efault\x1f{seed}\x1f{found}".encode())
         return {arm: h.digest() for arm, h in parts.items()}
 
     def _block(self, arm: str, task: str, metric: str | None) -> Block | None:
@@ -238,7 +246,9 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
 
     is_diverged = np.array([m == DIVERGED for m in names["metric"]])[codes["metric"]]
     diverged = _diverged(names, codes, seeds, values, is_diverged)
-    keep = np.flatnonzero(~is_diverged)
+    is_fault = np.array([m == FAULT for m in names["metric"]])[codes["metric"]]
+    faults = _faults(names, codes, seeds, values, is_fault)
+    keep = np.flatnonzero(~is_diverged & ~is_fault)
     if keep.size == 0:
         raise InputError(f"{origin}: no scored item, only diverged runs; train them again")
     group = np.zeros(keep.size, dtype=np.int64)
@@ -286,6 +296,7 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
         metrics=tuple(names["metric"]),
         item_metric=item_metric,
         diverged=diverged,
+        faults=faults,
         n_rows=len(table),
         _names=names,
         _codes={c: codes[c] for c in ("item_id", "cluster")},
@@ -310,6 +321,21 @@ def _diverged(
     for arm, seed, _ in sorted(runs):
         counts[arm, seed] = counts.get((arm, seed), 0) + 1
     return counts
+
+
+def _faults(
+    names: Mapping[str, list[str]],
+    codes: Mapping[str, NDArray[np.int32]],
+    seeds: NDArray[np.int64],
+    values: NDArray[np.float64],
+    where: NDArray[np.bool_],
+) -> dict[tuple[str, int], tuple[tuple[str, str, float], ...]]:
+    found: dict[tuple[str, int], list[tuple[str, str, float]]] = {}
+    for k in np.flatnonzero(where):
+        run = (names["arm"][codes["arm"][k]], int(seeds[k]))
+        entry = (names["task"][codes["task"][k]], names["item_id"][codes["item_id"][k]])
+        found.setdefault(run, []).append((*entry, float(values[k])))
+    return {run: tuple(sorted(entries)) for run, entries in sorted(found.items())}
 
 
 def _blocks(

@@ -39,6 +39,9 @@ class PrefixSharingLM(HFLM):
         super().__init__(*args, **kwargs)
         self._encoded: dict[tuple[Any, ...], list[int]] = {}
         self._ending: dict[str, Tensor] = {}
+        # Prompts that the current model answers with logits that are not finite.
+        self.not_finite: set[str] = set()
+        self._asked: list[str] = []
 
     def _create_tokenizer(self, pretrained: Any, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
         if not tokenizer and isinstance(pretrained, str) and is_built(pretrained):
@@ -48,6 +51,7 @@ class PrefixSharingLM(HFLM):
     def exchange(self, model: Any) -> None:
         """Go on with another model of the same tokenizer and architecture."""
         model.eval()
+        self.not_finite = set()
         self._model = model
         self._config = model.config
 
@@ -64,6 +68,10 @@ class PrefixSharingLM(HFLM):
                 string, add_special_tokens, left_truncate_len, **kwargs
             )
         return self._encoded[key]
+
+    def tok_batch_encode(self, strings: list[str], *args: Any, **kwargs: Any) -> Any:
+        self._asked = strings
+        return super().tok_batch_encode(strings, *args, **kwargs)
 
     def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         return super().loglikelihood(requests, disable_tqdm or not sys.stderr.isatty())
@@ -211,7 +219,10 @@ class PrefixSharingLM(HFLM):
             cache = step.past_key_values
             token = step.logits[:, -1].argmax(-1)
             out[alive, at] = token
-            done = torch.isin(token, ends)
+            # NaN counts as the largest, so the chosen logit tells; such an answer is none.
+            sick = ~step.logits[:, -1].gather(-1, token[:, None])[:, 0].isfinite()
+            self.not_finite |= {self._asked[row] for row in alive[sick].tolist()}
+            done = torch.isin(token, ends) | sick
             for sequence in stop:
                 done |= self._ended(sequence, out[alive, start : at + 1], done)
             if done.all():

@@ -19,6 +19,7 @@ from lawcheck import discovery
 from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.design import Discipline, Score
 from lawcheck.errors import InputError
+from lawcheck.evaluation.answers import faults, unanswered
 from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet
@@ -26,6 +27,7 @@ from lawcheck.hashing import file_sha256
 from lawcheck.refusals import doing
 from lawcheck.scale import Scale
 from lawcheck.score_files import read_rows, write_scores
+from lawcheck.scores import FAULT
 from lawcheck.training.record import ADAPTER, is_complete, read_record
 
 
@@ -57,8 +59,9 @@ def evaluate_runs(
     """Score every job that has no score file yet; return each file's SHA-256 by run id.
 
     out_for: run id -> Parquet file. It gets one row per item (NaN where the item could not be
-    scored), for routed methods one row per discipline task and expert, and for a diverged run,
-    which is scored at its last good state, one row that says so.
+    scored), for routed methods one row per discipline task and expert, for a diverged run, which
+    is scored at its last good state, one row that says so, and a row for every fault of its answers
+    (lawcheck.evaluation.answers).
     Raises InputError for a run that is not trained and for an unreadable corpus or score file.
     """
     for job in jobs:
@@ -153,17 +156,21 @@ def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterat
         samples = results["samples"][p.declared.name]
         # A task may extract answers in several ways; the first is meant unless one is named.
         chosen = wanted or samples[0]["filter"]
+        samples = [s for s in samples if s["filter"] == chosen]
         for sample in samples:
-            if sample["filter"] != chosen:
-                continue
             document = sample["doc"]
             yield row(
                 p.declared.name,
                 str(document.get("id", sample["doc_id"])),
                 p.declared.metric,
-                _value(sample, metric),
+                math.nan if unanswered(sample, lm.not_finite) else _value(sample, metric),
                 str(document[p.declared.cluster]) if p.declared.cluster else "",
             )
+        limit = p.task.config.generation_kwargs or {}
+        lengths = {t: len(lm.tok_encode(t)) for t in _texts(p, samples)}
+        found = faults(samples, lm.not_finite, lengths, limit.get("max_gen_toks", 0))
+        for fault, share in found.items():
+            yield row(p.declared.name, fault, FAULT, share)
     if discovery.method(job.method).routes:
         for p in placed:
             if p.discipline.role == "discipline":
@@ -173,6 +180,12 @@ def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterat
     record = read_record(job.run_folder) if job.run_folder is not None else None
     if record and record["diverged"]:
         yield row("train", "", "diverged", 1.0)
+
+
+def _texts(placed: PlacedTask, samples: list[dict[str, Any]]) -> set[str]:
+    """Generated answers as they came, before any is cut or parsed."""
+    generated = placed.task.OUTPUT_TYPE == "generate_until"
+    return {s["resps"][0][0] for s in samples} if generated else set()
 
 
 def _value(sample: dict[str, Any], metric: str) -> float:

@@ -2,8 +2,9 @@
 
 A run diverges when its loss or gradient norm is not finite, or when for `patience` steps in a
 row, after warm-up, the loss is above `factor` times its running median or above twice that of
-uniform guessing. It then stops and falls back to the last good state: the trainable parameters
-as they were when they last produced a healthy loss.
+uniform guessing, or when the last step, which no loss follows, leaves weights that are not finite.
+It then stops and falls back to the last good state: the trainable parameters as they were when they
+last produced a healthy loss.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
+
+from lawcheck.training.health import not_finite
 
 SNAPSHOT_LIMIT = 1 << 30
 
@@ -59,6 +62,9 @@ class DivergenceWatch(TrainerCallback, ExportableState):
         self.loss: Tensor | None = None
         self.gradient_norm: float | None = None
         self.healthy: deque[float] = deque(maxlen=rule.window)
+        # Of the last steps, and of all steps of this process, for the run's record.
+        self.losses: deque[float] = deque(maxlen=rule.window)
+        self.gradient_norms: list[float] = []
         self.streak = 0
         self.snapshot: dict[str, Tensor] | None = None
         self.last_good_step = 0
@@ -92,6 +98,9 @@ class DivergenceWatch(TrainerCallback, ExportableState):
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         assert self.loss is not None
         loss, self.loss = self._over_ranks(self.loss), None
+        self.losses.append(loss)
+        if self.gradient_norm is not None:
+            self.gradient_norms.append(self.gradient_norm)
         fault = self._fault(loss, state.global_step >= args.warmup_steps)
         if fault:
             self.at_step, self.reason = state.global_step, fault
@@ -109,6 +118,13 @@ class DivergenceWatch(TrainerCallback, ExportableState):
             control.should_save = False
         if self.diverged:
             control.should_training_stop = True
+
+    def check_weights(self, model: nn.Module, step: int) -> None:
+        """Look at what the last step left. Under ZeRO-3 the shards are elsewhere and pass."""
+        lost = [] if self.diverged else not_finite(model)
+        if lost:
+            self.at_step = step
+            self.reason = f"{len(lost)} tensors are not finite after the last step: {lost[0]}"
 
     def restore(self, model: nn.Module) -> bool:
         """Put the last good state back. False if it was too large to be kept in memory."""

@@ -32,6 +32,7 @@ from lawcheck.launch import rank, world_size
 from lawcheck.scale import Scale
 from lawcheck.training import data, record, sharding
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
+from lawcheck.training.health import fingerprints, health
 from lawcheck.training.trainer import (
     CompletionTrainer,
     TimedCheckpoints,
@@ -42,6 +43,8 @@ from lawcheck.training.trainer import (
     last_checkpoint,
 )
 
+# Micro-batches that a router's record is read from.
+LAST_BATCHES = 2
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy")
 
 
@@ -137,6 +140,8 @@ def _train(
     model, kept = build()
     trainable = sharding.count(p for p in model.parameters() if p.requires_grad)
     total = sharding.count(model.parameters())
+    # Of shards, neither weights nor routers can be read in place.
+    before = None if stage else fingerprints(model)
     watch = DivergenceWatch(
         vocabulary=model.config.vocab_size,
         # Of shards, the last checkpoint is the last good state.
@@ -165,6 +170,7 @@ def _train(
             interruption.asked() or signal.SIGTERM,
             f"run {run.id!r}, checkpoint of step {step} of {batches.steps * training.epochs} kept",
         )
+    watch.check_weights(model, trainer.state.global_step)
     if watch.diverged and not watch.restore(model):
         checkpoint = last_checkpoint(out / record.CHECKPOINTS)
         if checkpoint is None:
@@ -172,6 +178,16 @@ def _train(
         else:
             trainer.load_weights(checkpoint)
             watch.last_good_step = int(checkpoint.name.rpartition("-")[2])
+    state = None
+    if before is not None:
+        state = health(
+            model,
+            before,
+            [batches[k] for k in range(len(batches))[-LAST_BATCHES:]],
+            losses=list(watch.losses),
+            gradient_norms=watch.gradient_norms,
+            vocabulary=model.config.vocab_size,
+        )
     packages = (*PACKAGES, "deepspeed") if stage else PACKAGES
     steps = trainer.state.global_step
     tokens = int(encoded.lengths.sum()) * training.epochs
@@ -196,6 +212,7 @@ def _train(
         "at_step": watch.at_step,
         "last_good_step": watch.last_good_step if watch.diverged else steps,
         "reason": watch.reason,
+        "health": state,
         "loss": [
             {k: _finite(entry.get(k)) for k in ("step", "loss", "grad_norm", "learning_rate")}
             for entry in trainer.state.log_history
