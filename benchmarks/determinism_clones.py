@@ -118,8 +118,10 @@ def study(clone: Path, accidents: Accidents, law: str, scale: str, seeds: str) -
     run(
         clone,
         accidents,
-        [*snakemake, f"law_{law}", "--cores", str(accidents.cores)]
-        + ["--config", f"scale={named}", f"seeds=[{seeds}]"],
+        [
+            *(*snakemake, f"law_{law}", "--cores", str(accidents.cores)),
+            *("--config", f"scale={named}", f"seeds=[{seeds}]"),
+        ],
     )
     return clone
 
@@ -143,7 +145,9 @@ def run(clone: Path, accidents: Accidents, command: list[str]) -> None:
         encoding="utf-8",
     )
     if done.returncode:
-        raise SystemExit(f"{clone.name}: exit {done.returncode}\n{done.stderr[-4000:]}")
+        raise SystemExit(
+            f"{clone.name}: exit {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}"
+        )
 
 
 def compare(a: Path, b: Path, *, law: str, scale: str) -> tuple[list[list[str]], list[str]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lawcheck.design import Law
 from lawcheck.scores import ROUTING, ScoreTable
 
 # Below this many scored items, equal or constant scores are no sign of anything.
@@ -59,6 +60,12 @@ def findings(
         *_twins(table, units, frozenset(once)),
         *_single(units),
     )
+
+
+def law_findings(law: Law, table: ScoreTable) -> tuple[Finding, ...]:
+    """What is found among a law's arms."""
+    untrained = [a.name for a in law.arms if a.method == law.base.method]
+    return findings(table, [a.name for a in law.arms], once=untrained)
 
 
 def _units(table: ScoreTable, arm: str) -> dict[int, tuple[str, ...]]:

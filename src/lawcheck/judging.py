@@ -12,7 +12,7 @@ from lawcheck import discovery, stages
 from lawcheck.atomic import atomic_file
 from lawcheck.cost import planned_cost
 from lawcheck.design import Law, Verdict
-from lawcheck.health import Finding, findings
+from lawcheck.health import law_findings
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner
 from lawcheck.preregistration import preregistration_of
@@ -63,12 +63,6 @@ def judge_file(
         with atomic_file(out) as part:
             part.write_bytes(verdict_json(verdict))
     return verdict
-
-
-def law_findings(law: Law, table: ScoreTable) -> tuple[Finding, ...]:
-    """Signs of collapsed or repeated runs among a law's arms. Verdicts count them all the same."""
-    untrained = [a.name for a in law.arms if a.method == law.base.method]
-    return findings(table, [a.name for a in law.arms], once=untrained)
 
 
 def seeds_of(table: ScoreTable) -> tuple[int, ...]:

@@ -1,9 +1,10 @@
-"""What a reader must know about the rows of a table: what is missing, unscored or diverged."""
+"""What a reader must know about the rows of a table: missing, unscored, diverged, suspect."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lawcheck.health import law_findings
 from lawcheck.render.context import RenderContext
 from lawcheck.render.grid import Column, Row
 
@@ -17,6 +18,7 @@ def notes(
         *_gaps(context, columns),
         *_unscored(rows),
         *_diverged(context, rows),
+        *_findings(context, rows),
     )
 
 
@@ -84,6 +86,29 @@ def _unscored(rows: Sequence[Row]) -> list[str]:
 
 
 def _diverged(context: RenderContext, rows: Sequence[Row]) -> list[str]:
+    """A diverged run that was scored counts like any other; one without scores cannot."""
+    named, scores = _named(rows), context.scores
+    seeds = {a: {s for t in scores.item_metric for s in scores.seeds(a, t)} for a in named}
+    said = []
+    for scored, where in ((True, "at their last good state"), (False, "not in the means")):
+        lost = {
+            name: sum(
+                n for (a, s), n in scores.diverged.items() if a == arm and (s in seeds[a]) == scored
+            )
+            for arm, name in named.items()
+        }
+        counted = [f"{name} {n}" for name, n in lost.items() if n]
+        if counted:
+            said.append(f"Diverged runs, {where}: {', '.join(counted)}.")
+    return said
+
+
+def _findings(context: RenderContext, rows: Sequence[Row]) -> list[str]:
+    """Collapsed and repeated runs; divergence, unscored cells and single seeds are said above."""
     named = _named(rows)
-    lost = [f"{name} {context.diverged[a]}" for a, name in named.items() if a in context.diverged]
-    return [f"Diverged runs, not in the means: {', '.join(lost)}."] if lost else []
+    own = [
+        f.text
+        for f in law_findings(context.law, context.scores)
+        if f.kind not in ("diverged", "unscored", "single_seed") and named.keys() & set(f.arms)
+    ]
+    return [f"{text[:1].upper()}{text[1:]}." for text in own]

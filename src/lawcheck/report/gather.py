@@ -8,6 +8,7 @@ from typing import Any
 
 from lawcheck.design import Law, Verdict
 from lawcheck.errors import InputError
+from lawcheck.health import law_findings
 from lawcheck.judging import render_context, seeds_of
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, realisable
@@ -119,7 +120,10 @@ def read_entry(planner: Planner, layout: Layout, law: Law) -> Entry:
         context=context,
         provenance=provenance,
         fits=fits,
-        warnings=tuple(_warnings(planner.scale.name, law, verdict, provenance, fits)),
+        warnings=(
+            *_warnings(planner.scale.name, law, verdict, provenance, fits),
+            *_findings(law, verdict, context, provenance),
+        ),
     )
 
 
@@ -164,6 +168,17 @@ def _warnings(
     if provenance.get("source", {}).get("dirty"):
         found.append("The source tree held uncommitted changes when the scores were collected.")
     return found
+
+
+def _findings(
+    law: Law, verdict: Verdict, context: RenderContext, provenance: Mapping[str, Any]
+) -> list[str]:
+    """What scores and training records say of collapsed runs, beyond the verdict's own notes."""
+    seen = [f.text for f in law_findings(law, context.scores) if f.text not in verdict.notes]
+    for run, record in sorted(provenance.get("runs", {}).items()):
+        told = [f"stopped: {record['reason']}"] if record.get("reason") else []
+        seen += [f"run {run}: {text}" for text in (*told, *record.get("findings", ()))]
+    return seen
 
 
 def settings_fit(
