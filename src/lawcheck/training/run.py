@@ -184,7 +184,7 @@ def _train(
             model,
             before,
             [batches[k] for k in range(len(batches))[-LAST_BATCHES:]],
-            losses=list(watch.losses),
+            losses=list(watch.losses)[-watch.rule.patience :],
             gradient_norms=watch.gradient_norms,
             vocabulary=model.config.vocab_size,
         )
