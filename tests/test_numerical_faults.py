@@ -353,7 +353,7 @@ def test_the_verdict_the_tables_and_the_page_name_what_was_found(tmp_path):
     layout = study(tmp_path, [share])
     path = layout.law_scores(share.name)
     rows = read_rows([path]).to_pylist()
-    first, second = [a.name for a in share.arms if a.recipe is not None][:2]
+    first, second = sorted(a.name for a in share.arms if a.recipe is not None)[:2]
     values = {
         (r["seed"], r["task"], r["item_id"], r["metric"]): r["value"]
         for r in rows

@@ -1,6 +1,6 @@
 """Signs in a score table that a run collapsed or was scored twice, in words. No torch.
 
-A finding changes no number: the runs it names stay in every mean and test. docs/statistics.md
+A finding changes no number: the runs it names stay in every mean and test. docs/numerical-faults.md
 gives the reason for every threshold.
 """
 
