@@ -20,9 +20,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import determinism_clones
-import determinism_numerics
-from measuring import machine
+# Before torch is imported, which reads it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import determinism_clones  # noqa: E402
+import determinism_numerics  # noqa: E402
+from measuring import machine  # noqa: E402
 
 
 def main() -> None:
@@ -36,7 +39,6 @@ def main() -> None:
     parser.add_argument("--only", choices=("clones", "numerics"))
     parser.add_argument("--report", help="write the tables here too")
     options = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     parts = [machine()]
     with tempfile.TemporaryDirectory(prefix="determinism-") as place:
         if options.only != "numerics":

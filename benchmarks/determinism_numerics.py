@@ -165,7 +165,10 @@ def compare(a: Path, b: Path, scored: bool) -> list[str]:
         likely = max(likely, float(np.abs(mine - hers).max()))
         rows = [read_rows([r / "scores.parquet"]).to_pandas() for r in (run, other)]
         x, y = (
-            t[~t.metric.isin(MEASUREMENTS)].set_index(["task", "item_id"]).value.sort_index()
+            t[~t.metric.isin(MEASUREMENTS)]
+            .astype({"task": str, "item_id": str})
+            .set_index(["task", "item_id"])
+            .value.sort_index()
             for t in rows
         )
         answers += int((x != y).sum())

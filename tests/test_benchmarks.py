@@ -20,6 +20,10 @@ TINY = {
     "packing": (["--share=1/30000"], ["one row"]),
     "corpus": (["--share=1/30000"], ["extrapolated to 3,295,160 rows"]),
     "dag": (["--scale=smoke", "--seeds=1", "--rounds=1"], ["lawcheck list", "jobs planned"]),
+    "determinism": (
+        ["--only=numerics", "--numeric-scale=smoke", "--arms=lora_moe.plain.d100", "--rows=1"],
+        ["the same again | equal | 0.0e+00 | 0.0e+00 | 0.0e+00 | 0 of 140"],
+    ),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 
