@@ -23,9 +23,9 @@ from pathlib import Path
 # Before torch is imported, which reads it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import determinism_clones  # noqa: E402
-import determinism_numerics  # noqa: E402
-from measuring import machine  # noqa: E402
+import determinism_clones
+import determinism_numerics
+from measuring import machine
 
 
 def main() -> None:

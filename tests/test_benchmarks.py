@@ -1,5 +1,6 @@
 """Every benchmark runs in a tiny form and prints its table; times are never asserted."""
 
+import json
 import os
 import re
 import subprocess
@@ -81,3 +82,28 @@ def test_the_linear_layers_compute_the_same_step(monkeypatch):
         expected = forward(x, hidden, gates)
         for name in ("loop", "X-LoRA"):
             torch.testing.assert_close(found[name][1](x, hidden, weights), expected)
+
+
+def test_comparing_clones_sees_one_bit_and_forgives_times(monkeypatch, tmp_path):
+
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import determinism_clones
+
+    for name, weight, seconds in (("a", 1.0, 3), ("b", 1.0 + 2**-20, 4)):
+        run, other = (tmp_path / name / f"results/smoke/runs/{r}" for r in ("r", "same"))
+        for folder, value in ((run, weight), (other, 1.0)):
+            (folder / "adapter").mkdir(parents=True)
+            save_file({"w": np.array([0.5, value])}, folder / "adapter/adapter_model.safetensors")
+            record = {"loss": [1.5], "wall_seconds": seconds}
+            (folder / "train.json").write_text(json.dumps(record))
+        (tmp_path / name / "paper_figures/smoke").mkdir(parents=True)
+    (tmp_path / "b/paper_figures/smoke/figure_1.png").write_bytes(b"1")
+    rows, odd = determinism_clones.compare(tmp_path / "a", tmp_path / "b", law="x", scale="smoke")
+    found = {r[0]: r[1:] for r in rows}
+    assert found["adapters, full weights"] == ["2", "1", "1", "9.5e-07"]
+    assert found["training records, without times"] == ["2", "2", "0", "none"]
+    assert found["figures"] == ["0", "0", "1", "none"]
+    assert [line.split(":")[0] for line in odd if line] == ["- differs", "- only in one"]
