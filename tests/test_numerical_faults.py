@@ -131,7 +131,10 @@ def test_gates_that_saturate_collapse_or_stay_uniform_are_told_apart(base):
     assert len([m for m in model.modules() if isinstance(m, LoraMoeGate)]) == len(gates)
     with torch.no_grad():
         gates[1].fill_(math.nan)
-    assert any("not finite (layers 1)" in t for t in read(model)["findings"])
+    found = read(model)
+    assert any("not finite (layers 1)" in t for t in found["findings"])
+    assert found["router"][1]["largest"] is None
+    json.dumps(found, allow_nan=False)
 
 
 def test_reading_the_routers_leaves_mode_records_weights_and_the_random_stream_alone(base):
@@ -246,6 +249,34 @@ def test_answers_that_are_all_alike_empty_or_endless_are_named():
     assert faults([answer("7", t) for t in targets[:19]], (), lengths, 48) == {}
     sick = [answer("7", t, prompt=str(k % 2)) for k, t in enumerate(targets)]
     assert faults(sick, {"0"}, lengths, 48)["not_finite"] == 0.5
+
+
+def test_a_learning_rate_whose_model_gives_no_numbers_has_no_score(tmp_path):
+    from types import SimpleNamespace
+
+    from lawcheck.layout import Layout
+    from lawcheck.score_files import write_scores
+    from lawcheck.tuning import SEARCH_SEED, _accuracy
+
+    layout, run = Layout(tmp_path, "tiny"), make_run("full")
+    path = layout.run_scores(run.id, "tune")
+    path.parent.mkdir(parents=True)
+    found = []
+    for last in (1.0, math.nan):
+        rows = {
+            "run_id": [run.id] * 10,
+            "arm": [run.arm.name] * 10,
+            "seed": [SEARCH_SEED] * 10,
+            "task": [t for t in (*SCIENCE,) for _ in "12"],
+            "item_id": ["0", "1"] * 5,
+            "cluster": [""] * 10,
+            "metric": ["acc"] * 10,
+            "value": [0.0] * 9 + [last],
+        }
+        write_scores(rows, path)
+        found.append(_accuracy(SimpleNamespace(scale=make_scale()), layout, (run,)))
+    assert sorted(found[0].values()) == [0.0, 0.0, 0.0, 0.0, 0.5]
+    assert found[1] is None
 
 
 # --- tables, verdicts -------------------------------------------------------------------------

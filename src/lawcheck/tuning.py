@@ -45,8 +45,14 @@ def search(planner: Planner, layout: Layout, methods: list[str] | None, out: Pat
         for rate in FULL_GRID if method == "full" else PEFT_GRID:
             row = _score(_with_rate(planner.scale, method, rate), layout, method)
             rows.append({"learning_rate": rate, **row})
-            yield f"{method} {rate:g}: {row['mean']:.4f}"
-        best = max(rows, key=lambda r: r["mean"])
+            told = "unscored" if row["mean"] is None else f"{row['mean']:.4f}"
+            yield f"{method} {rate:g}: {told}"
+        finite = [r for r in rows if r["mean"] is not None]
+        if not finite:
+            raise InputError(
+                f"tune {method!r}: no learning rate of {len(rows)} gives finite scores; lower them"
+            )
+        best = max(finite, key=lambda r: r["mean"])
         edge = best in (rows[0], rows[-1])
         record = {
             "scale": planner.scale.name,
@@ -76,28 +82,39 @@ def _score(scale: Scale, layout: Layout, method: str) -> dict[str, Any]:
     stages.train(planner, layout, list(everything.values()))
     scored = [r for group in runs.values() for r in group]
     stages.evaluate(planner, layout, scored, "tune", roles=("discipline",))
-    average, diverged, seconds = {}, 0, 0.0
+    average: dict[str, float | None] = {}
+    diverged, seconds = 0, 0.0
     for arm, group in runs.items():
-        average[arm.name] = statistics.fmean(_accuracy(planner, layout, group).values())
+        found = _accuracy(planner, layout, group)
+        average[arm.name] = None if found is None else statistics.fmean(found.values())
         for run in group:
             record = stages.read_json(layout.run(run.id) / "train.json")
             diverged += bool(record["diverged"])
             seconds += record["cpu_seconds"]
+    means = [m for m in average.values() if m is not None]
     return {
-        "mean": statistics.fmean(average.values()),
+        "mean": statistics.fmean(means) if len(means) == len(average) else None,
         "arms": average,
         "diverged": diverged,
         "cpu_seconds": round(seconds, 1),
     }
 
 
-def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float]:
-    """Accuracy per discipline over the tuning items, from one arm's run or runs."""
-    from lawcheck.scores import load_scores, task_places
+def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float] | None:
+    """Accuracy per discipline over the tuning items, from one arm's run or runs.
+
+    None where an item is unscored: a rate whose model gives no numbers cannot be the best.
+    """
+    import pyarrow.compute as pc
+
+    from lawcheck.scores import load_scores, read_rows, task_places
 
     world = planner.scale.world
     places = task_places(discovery.disciplines().values(), world)
-    table = load_scores([layout.run_scores(r.id, "tune") for r in group])
+    files = [layout.run_scores(r.id, "tune") for r in group]
+    if pc.any(pc.is_nan(read_rows(files).column("value"))).as_py():
+        return None
+    table = load_scores(files)
     found: dict[str, list[float]] = {d.name: [] for d in science(planner.scale)}
     for task in table.tasks:
         if task in places and places[task].discipline in found:

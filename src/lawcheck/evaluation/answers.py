@@ -31,7 +31,8 @@ def unanswered(sample: Sample, sick: Collection[str]) -> bool:
 def likelihoods(sample: Sample) -> list[float] | None:
     """Log-likelihood of every option; None for generated answers."""
     first = sample["filtered_resps"][0]
-    if not isinstance(first, tuple | list) or len(first) != 2:
+    # (log-likelihood, whether it is what greedy decoding gives)
+    if not (isinstance(first, tuple | list) and len(first) == 2 and isinstance(first[1], bool)):
         return None
     return [float(answer[0]) for answer in sample["filtered_resps"]]
 
@@ -53,7 +54,7 @@ def faults(
     if texts:
         shares = {
             "empty_answers": sum(not t.strip() for t in texts) / len(texts),
-            "endless_answers": sum(tokens[t] >= limit for t in texts) / len(texts),
+            "endless_answers": sum(0 < limit <= tokens[t] for t in texts) / len(texts),
         }
         found |= {kind: share for kind, share in shares.items() if share >= HALF}
         given: list[Any] = [t.strip() for t in texts]

@@ -167,7 +167,7 @@ def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterat
                 str(document[p.declared.cluster]) if p.declared.cluster else "",
             )
         limit = p.task.config.generation_kwargs or {}
-        lengths = {t: len(lm.tok_encode(t)) for t in _texts(p, samples)}
+        lengths = _lengths(p, samples, lm)
         found = faults(samples, lm.not_finite, lengths, limit.get("max_gen_toks", 0))
         for fault, share in found.items():
             yield row(p.declared.name, fault, FAULT, share)
@@ -182,10 +182,16 @@ def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterat
         yield row("train", "", "diverged", 1.0)
 
 
-def _texts(placed: PlacedTask, samples: list[dict[str, Any]]) -> set[str]:
-    """Generated answers as they came, before any is cut or parsed."""
-    generated = placed.task.OUTPUT_TYPE == "generate_until"
-    return {s["resps"][0][0] for s in samples} if generated else set()
+def _lengths(
+    placed: PlacedTask, samples: list[dict[str, Any]], lm: PrefixSharingLM
+) -> dict[str, int]:
+    """Tokens of every generated answer as it came, before any is cut or parsed."""
+    if placed.task.OUTPUT_TYPE != "generate_until":
+        return {}
+    texts = sorted({s["resps"][0][0] for s in samples})
+    # Not through the model's own store of texts, which only grows.
+    encoded = lm.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return {text: len(ids) for text, ids in zip(texts, encoded, strict=True)}
 
 
 def _value(sample: dict[str, Any], metric: str) -> float:

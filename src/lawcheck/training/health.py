@@ -33,7 +33,9 @@ def fingerprints(model: nn.Module) -> dict[str, float]:
 
 def _mark(tensor: Tensor) -> float:
     flat = tensor.detach().reshape(-1)
-    return float(flat.double().abs().sum()) + float(flat[:1].double()) / 3
+    # Summed in float64 without a copy in it: a vocabulary's embedding may take gigabytes.
+    size = torch.linalg.vector_norm(flat, ord=1, dtype=torch.float64)
+    return float(size) + float(flat[:1].double()) / 3
 
 
 def not_finite(model: nn.Module) -> list[str]:
@@ -81,20 +83,27 @@ def health(
         found["gradient_norm"] = {"median": usual, "largest": most}
         if most > SPIKE * usual:
             said.append(f"gradient norm up to {most:.3g}, usually {usual:.3g}")
-    if losses and statistics.median(losses) >= math.log(vocabulary):
+    last, guessing = [x for x in losses if math.isfinite(x)], math.log(vocabulary)
+    if last and statistics.median(last) >= guessing:
         said.append(
-            f"the loss ends at {statistics.median(losses):.3g}, uniform guessing has "
-            f"{math.log(vocabulary):.3g}"
+            f"the loss ends at {statistics.median(last):.3g}, uniform guessing has {guessing:.3g}"
         )
     layers = routing(model, batches)
     if layers:
-        found["router"] = layers
+        found["router"] = [{k: _finite(v) for k, v in layer.items()} for layer in layers]
         said += router_findings(layers)
     experts = expert_findings(model)
     if experts["experts"]:
         found |= {"experts_dead": experts["dead"], "experts": experts["experts"]}
         said += experts["findings"]
     return found | {"findings": said}
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities as None: a record is plain JSON."""
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return value if math.isfinite(value) else None
 
 
 def _is_up(name: str) -> bool:

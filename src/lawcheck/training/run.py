@@ -183,7 +183,10 @@ def _train(
         state = health(
             model,
             before,
-            [batches[k] for k in range(len(batches))[-LAST_BATCHES:]],
+            # A model built again was never trained, nor moved to the device.
+            [batches[k] for k in range(len(batches))[-LAST_BATCHES:]]
+            if model is trainer.model
+            else [],
             losses=list(watch.losses)[-watch.rule.patience :],
             gradient_norms=watch.gradient_norms,
             vocabulary=model.config.vocab_size,
