@@ -25,6 +25,10 @@ TINY = {
         ["--only=numerics", "--numeric-scale=smoke", "--arms=lora_moe.plain.d100", "--rows=1"],
         ["the same again | equal | 0.0e+00 | 0.0e+00 | 0.0e+00 | 0 of 140"],
     ),
+    "load": (
+        ["--rows=20000", "--laws=3", "--scale=smoke", "--seeds=1"],
+        ["in memory", "files seen before", "jobs"],
+    ),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 

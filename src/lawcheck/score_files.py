@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,12 @@ TEXT = tuple(c for c in COLUMNS if c not in ("seed", "value"))
 CODES = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [(c, pa.int64() if c == "seed" else pa.float64() if c == "value" else CODES) for c in COLUMNS]
+)
+
+# Ids stay text even where they look like numbers; only seed and value are numbers.
+CSV_OPTIONS = pa.csv.ConvertOptions(
+    column_types={c: pa.string() for c in TEXT} | {"seed": pa.int64(), "value": pa.float64()},
+    strings_can_be_null=False,
 )
 
 
@@ -81,21 +88,30 @@ def _read(path: Path) -> pa.Table:
     if not path.is_file():
         raise InputError(f"scores {path}: no such file; name a Parquet or CSV score table")
     if path.suffix.lower() == ".csv":
-        # Ids stay text even where they look like numbers; only seed and value are numbers.
-        kinds = {c: pa.string() for c in TEXT} | {"seed": pa.int64(), "value": pa.float64()}
-        options = pa.csv.ConvertOptions(column_types=kinds, strings_can_be_null=False)
-        try:
-            table = pa.csv.read_csv(path, convert_options=options)
-        except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-            raise InputError(f"scores {path}: not a CSV score table ({_line(error)})") from error
+        with csv_fault(path):
+            table = pa.csv.read_csv(path, convert_options=CSV_OPTIONS)
     else:
-        try:
+        with parquet_fault(path):
             table = pa.parquet.read_table(path, read_dictionary=list(TEXT), partitioning=None)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(
-                f"scores {path}: not a Parquet file ({_line(error)}); give .parquet or .csv"
-            ) from error
     return typed(table, f"scores {path}")
+
+
+@contextlib.contextmanager
+def csv_fault(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+        raise InputError(f"scores {path}: not a CSV score table ({_line(error)})") from error
+
+
+@contextlib.contextmanager
+def parquet_fault(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            f"scores {path}: not a Parquet file ({_line(error)}); give .parquet or .csv"
+        ) from error
 
 
 def coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:

@@ -19,6 +19,15 @@ from numpy.typing import NDArray
 from lawcheck.design import Discipline
 from lawcheck.errors import InputError
 from lawcheck.score_files import COLUMNS, SCHEMA, coded, concatenate, read_rows, write_scores
+from lawcheck.score_streams import (
+    IN_MEMORY_ROWS,
+    Faults,
+    Sorted,
+    Unit,
+    by_run,
+    is_large,
+    sort_rows,
+)
 
 ROUTING, DIVERGED, DISTINCT = "routing_probability", "diverged", "distinct_ngrams"
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
@@ -214,14 +223,19 @@ class ScoreTable:
         return [names[c] for c in self._codes[column][block.start[0] : block.start[1]]]
 
 
-def load_scores(paths: str | Path | Iterable[str | Path]) -> ScoreTable:
+def load_scores(
+    paths: str | Path | Iterable[str | Path], in_memory_rows: int = IN_MEMORY_ROWS
+) -> ScoreTable:
     """Read Parquet or CSV files as one checked score table.
 
-    run_id, cluster and metric may be left out of a file. An empty value is an unscored item.
-    Raises InputError (one line) for anything that could bend a verdict: see `check`.
+    in_memory_rows: a table of more rows is sorted on disk instead, to the same result. run_id,
+    cluster and metric may be left out of a file. An empty value is an unscored item. Raises
+    InputError (one line) for anything that could bend a verdict: see `check`.
     """
     files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     origin = str(files[0]) if len(files) == 1 else f"{len(files)} score files"
+    if is_large(files, in_memory_rows):
+        return _check_sorted(sort_rows(files, DIVERGED, FAULT, origin), origin)
     return check(read_rows(files), origin)
 
 
@@ -232,8 +246,7 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     outside [0, 1], two item metrics in a task, items or clusters that differ between arms or
     seeds, and a table without a single scored item.
     """
-    if len(table) == 0:
-        raise InputError(f"{origin}: 0 rows; expected one row per scored item")
+    _not_rowless(len(table), origin)
     table = table.unify_dictionaries().combine_chunks()
     names: dict[str, list[str]] = {}
     codes: dict[str, NDArray[np.int32]] = {}
@@ -241,16 +254,13 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
         names[column], codes[column] = coded(table.column(column))
     seeds = table.column("seed").to_numpy()
     values = table.column("value").to_numpy()
-    if seeds.min() < 0:
-        raise InputError(f"{origin}: seed {seeds.min()}, expected 0 or more; renumber the seeds")
-
+    _not_negative(int(seeds.min()), origin)
     is_diverged = np.array([m == DIVERGED for m in names["metric"]])[codes["metric"]]
     diverged = _diverged(names, codes, seeds, values, is_diverged)
     is_fault = np.array([m == FAULT for m in names["metric"]])[codes["metric"]]
     faults = _faults(names, codes, seeds, values, is_fault)
     keep = np.flatnonzero(~is_diverged & ~is_fault)
-    if keep.size == 0:
-        raise InputError(f"{origin}: no scored item, only diverged runs; train them again")
+    _not_empty(keep.size, origin)
     group = np.zeros(keep.size, dtype=np.int64)
     seed_names, seed_codes = np.unique(seeds[keep], return_inverse=True)
     for part, size in (
@@ -267,28 +277,78 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     seeds, values = seeds[keep], values[keep]
 
     def row(k: int) -> str:
-        return (
-            f"arm {names['arm'][codes['arm'][k]]!r}, seed {seeds[k]}, task "
-            f"{names['task'][codes['task'][k]]!r}, item {names['item_id'][codes['item_id'][k]]!r}"
-        )
+        arm, task, item = (int(codes[c][k]) for c in ("arm", "task", "item_id"))
+        return _place(names, arm, task, item, int(seeds[k]))
 
     same = (group[1:] == group[:-1]) & (codes["item_id"][1:] == codes["item_id"][:-1])
     if same.any():
-        k = int(np.argmax(same))
-        raise InputError(f"{origin}: {row(k)} stands twice; keep one row per item")
+        raise _twice(row(int(np.argmax(same))), origin)
     wrong = ~np.isnan(values) & ~((values >= 0) & (values <= 1))
     if wrong.any():
         k = int(np.argmax(wrong))
-        raise InputError(
-            f"{origin}: value {values[k]:g} of {row(k)}; expected 0 to 1, or empty for unscored "
-            f"(divide percentages by 100)"
-        )
+        raise _no_score(values[k], row(k), origin)
     first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
-    blocks = _blocks(names, codes, seeds, first, len(group))
+    columns = (
+        *(codes[c][first].tolist() for c in ("task", "metric", "arm")),
+        seeds[first].tolist(),
+    )
+    heads = list(zip(*columns, strict=True))
+    scored = np.array([m not in MEASUREMENTS for m in names["metric"]])[codes["metric"]]
+    return _table_of(
+        names,
+        {c: codes[c] for c in ("item_id", "cluster")},
+        values,
+        _blocks(names, heads, first, len(group)),
+        diverged,
+        faults,
+        len(table),
+        bool((~np.isnan(values[scored])).any()),
+        origin,
+    )
+
+
+def _check_sorted(found: Sorted, origin: str) -> ScoreTable:
+    """What `check` does, of rows that were sorted on disk."""
+    _not_rowless(found.n_rows, origin)
+    _not_negative(found.lowest_seed, origin)
+    _not_empty(found.value.size, origin)
+
+    def row(k: int) -> str:
+        task, _, arm, seed = found.units[int(np.searchsorted(found.first, k, side="right")) - 1]
+        return _place(found.names, arm, task, found.item[k], seed)
+
+    if found.twice is not None:
+        raise _twice(row(found.twice), origin)
+    if found.wrong is not None:
+        raise _no_score(found.value[found.wrong], row(found.wrong), origin)
+    return _table_of(
+        found.names,
+        {"item_id": found.item, "cluster": found.cluster},
+        found.value,
+        _blocks(found.names, found.units, found.first, found.value.size),
+        found.diverged,
+        found.faults,
+        found.n_rows,
+        bool(found.valued - MEASUREMENTS),
+        origin,
+    )
+
+
+def _table_of(
+    names: Mapping[str, list[str]],
+    codes: Mapping[str, NDArray[np.int32]],
+    values: NDArray[np.float64],
+    blocks: Mapping[tuple[str, str], Mapping[str, Block]],
+    diverged: Mapping[tuple[str, int], int],
+    faults: Faults,
+    n_rows: int,
+    has_values: bool,
+    origin: str,
+) -> ScoreTable:
+    """The table of sorted rows, once their items are seen to agree. codes: item_id, cluster."""
     item_metric = _item_metrics(blocks, origin)
     _same_items(blocks, item_metric, names, codes, origin)
-    scored = np.array([m not in MEASUREMENTS for m in names["metric"]])[codes["metric"]]
-    if np.isnan(values[scored]).all():
+    if not has_values:
         raise InputError(f"{origin}: no item has a value; score the items first")
     return ScoreTable(
         arms=tuple(names["arm"]),
@@ -297,11 +357,44 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
         item_metric=item_metric,
         diverged=diverged,
         faults=faults,
-        n_rows=len(table),
+        n_rows=n_rows,
         _names=names,
-        _codes={c: codes[c] for c in ("item_id", "cluster")},
+        _codes=codes,
         _values=values,
         _blocks=blocks,
+    )
+
+
+def _not_rowless(n_rows: int, origin: str) -> None:
+    if n_rows == 0:
+        raise InputError(f"{origin}: 0 rows; expected one row per scored item")
+
+
+def _not_negative(seed: int, origin: str) -> None:
+    if seed < 0:
+        raise InputError(f"{origin}: seed {seed}, expected 0 or more; renumber the seeds")
+
+
+def _not_empty(n_scored: int, origin: str) -> None:
+    if n_scored == 0:
+        raise InputError(f"{origin}: no scored item, only diverged runs; train them again")
+
+
+def _place(names: Mapping[str, list[str]], arm: int, task: int, item: int, seed: int) -> str:
+    return (
+        f"arm {names['arm'][arm]!r}, seed {seed}, task {names['task'][task]!r}, "
+        f"item {names['item_id'][item]!r}"
+    )
+
+
+def _twice(row: str, origin: str) -> InputError:
+    return InputError(f"{origin}: {row} stands twice; keep one row per item")
+
+
+def _no_score(value: float, row: str, origin: str) -> InputError:
+    return InputError(
+        f"{origin}: value {value:g} of {row}; expected 0 to 1, or empty for unscored "
+        f"(divide percentages by 100)"
     )
 
 
@@ -329,30 +422,30 @@ def _faults(
     seeds: NDArray[np.int64],
     values: NDArray[np.float64],
     where: NDArray[np.bool_],
-) -> dict[tuple[str, int], tuple[tuple[str, str, float], ...]]:
-    found: dict[tuple[str, int], list[tuple[str, str, float]]] = {}
-    for k in np.flatnonzero(where):
-        run = (names["arm"][codes["arm"][k]], int(seeds[k]))
-        entry = (names["task"][codes["task"][k]], names["item_id"][codes["item_id"][k]])
-        found.setdefault(run, []).append((*entry, float(values[k])))
-    return {run: tuple(sorted(entries)) for run, entries in sorted(found.items())}
+) -> Faults:
+    text = ("arm", "task", "item_id")
+    return by_run(
+        (*(names[c][codes[c][k]] for c in text), int(seeds[k]), float(values[k]))
+        for k in np.flatnonzero(where)
+    )
 
 
 def _blocks(
     names: Mapping[str, list[str]],
-    codes: Mapping[str, NDArray[np.int32]],
-    seeds: NDArray[np.int64],
+    units: Sequence[Unit],
     first: NDArray[np.int64],
     end: int,
 ) -> dict[tuple[str, str], dict[str, Block]]:
+    """units: task, metric, arm, seed of each run of rows that begins at `first`, in order."""
     stop = np.r_[first[1:], end]
     heads: dict[tuple[str, str], dict[str, list[int]]] = {}
-    for k, at in enumerate(first):
-        key = (names["task"][codes["task"][at]], names["metric"][codes["metric"][at]])
-        heads.setdefault(key, {}).setdefault(names["arm"][codes["arm"][at]], []).append(k)
+    for k, (task, metric, arm, _) in enumerate(units):
+        key = (names["task"][task], names["metric"][metric])
+        heads.setdefault(key, {}).setdefault(names["arm"][arm], []).append(k)
     return {
         key: {
-            arm: Block(seeds[first[ks]], np.r_[first[ks], stop[ks[-1]]]) for arm, ks in arms.items()
+            arm: Block(np.array([units[k][3] for k in ks]), np.r_[first[ks], stop[ks[-1]]])
+            for arm, ks in arms.items()
         }
         for key, arms in heads.items()
     }
