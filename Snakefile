@@ -1,4 +1,5 @@
 # Every law, one target each: snakemake --profile local law_share_then_specialize
+import shlex
 from contextlib import ExitStack
 
 from snakemake.exceptions import WorkflowError
@@ -16,9 +17,8 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 ROOT = str(STUDY.layout.root)
-STUDY_ARGUMENTS = (
-    f"--scale {STUDY.settings.get('scale', 'proxy')} --results {STUDY.layout.results}"
-)
+SCALE, RESULTS = STUDY.words
+STUDY_ARGUMENTS = f"--scale {SCALE} --results {RESULTS}"
 ENVIRONMENT = workflow.source_path("reproduce/envs/lawcheck.yaml")
 SEEDS = "--seeds " + ",".join(map(str, STUDY.seeds))
 # A job may still be running whose Snakemake was killed, here or on a cluster.

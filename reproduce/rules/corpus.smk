@@ -13,7 +13,7 @@ rule corpus:
         study=STUDY_ARGUMENTS,
         wait=WAIT,
     shell:
-        "lawcheck corpus {params.study} {params.wait} > {log} 2>&1"
+        "lawcheck corpus {params.study} {params.wait} > {log:q} 2>&1"
 
 
 # Needs no accelerator and no base model: it runs beside the first training jobs.
@@ -33,7 +33,7 @@ rule mixtures:
     params:
         study=STUDY_ARGUMENTS,
     shell:
-        "lawcheck mixtures {params.study} > {log} 2>&1"
+        "lawcheck mixtures {params.study} > {log:q} 2>&1"
 
 
 rule base:
@@ -53,4 +53,4 @@ rule base:
         study=STUDY_ARGUMENTS,
         wait=WAIT,
     shell:
-        "lawcheck base {params.study} {params.wait} --base {wildcards.base} --seed {wildcards.seed} > {log} 2>&1"
+        "lawcheck base {params.study} {params.wait} --base {wildcards.base} --seed {wildcards.seed} > {log:q} 2>&1"

@@ -19,7 +19,7 @@ if not STUDY.joined:
                 r.id for r in STUDY.batches[wildcards.batch].runs
             ),
         shell:
-            "lawcheck evaluate {params.study} --record {output} {params.runs} > {log} 2>&1"
+            "lawcheck evaluate {params.study} --record {output:q} {params.runs} > {log:q} 2>&1"
 
 
 rule collect:
@@ -38,4 +38,4 @@ rule collect:
         study=STUDY_ARGUMENTS,
         seeds=SEEDS,
     shell:
-        "lawcheck collect {wildcards.law} {params.study} {params.seeds} > {log} 2>&1"
+        "lawcheck collect {wildcards.law} {params.study} {params.seeds} > {log:q} 2>&1"

@@ -16,9 +16,9 @@ rule judge:
     conda:
         ENVIRONMENT
     params:
-        scale=STUDY.settings.get("scale", "proxy"),
+        scale=SCALE,
     shell:
-        "lawcheck judge {wildcards.law} --scale {params.scale} --scores {input} --json {output} > {log} 2>&1"
+        "lawcheck judge {wildcards.law} --scale {params.scale} --scores {input:q} --json {output:q} > {log:q} 2>&1"
 
 
 for _law in STUDY.laws:
@@ -53,12 +53,12 @@ for _law in STUDY.laws:
         params:
             study=STUDY_ARGUMENTS,
             law=_law,
-            figures=STUDY.figures.parent,
+            figures=shlex.quote(str(STUDY.figures.parent)),
             scale=STUDY.scale.name,
             claim=STUDY.laws[_law].claim,
             captions=STUDY.captions(_law),
         shell:
-            "lawcheck render {params.law} {params.study} --figures {params.figures} > {log} 2>&1"
+            "lawcheck render {params.law} {params.study} --figures {params.figures} > {log:q} 2>&1"
 
     rule:
         name:
@@ -88,7 +88,7 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        scale=STUDY.settings.get("scale", "proxy"),
-        results=STUDY.layout.results,
+        scale=SCALE,
+        results=RESULTS,
     shell:
-        "lawcheck report --scale {params.scale} --results {params.results} > {log} 2>&1"
+        "lawcheck report --scale {params.scale} --results {params.results} > {log:q} 2>&1"

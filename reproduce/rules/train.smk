@@ -25,10 +25,10 @@ rule train:
         study=STUDY_ARGUMENTS,
         wait=WAIT,
         scores=lambda wildcards, output: (
-            f"--scores {output.scores}" if STUDY.joined else ""
+            f"--scores {shlex.quote(output.scores)}" if STUDY.joined else ""
         ),
         runs=lambda wildcards: " ".join(
             r.id for r in STUDY.batches[wildcards.batch].runs
         ),
     shell:
-        "{params.launcher}lawcheck train {params.study} {params.wait} --record {output.train} {params.scores} {params.runs} > {log} 2>&1"
+        "{params.launcher}lawcheck train {params.study} {params.wait} --record {output.train:q} {params.scores} {params.runs} > {log:q} 2>&1"

@@ -110,6 +110,13 @@ class Study:
         }
 
     @property
+    def words(self) -> tuple[str, str]:
+        """The scale and the folder of results, each quoted as one word of a shell's line."""
+        given = (self.settings.get("scale", "proxy"), self.layout.results)
+        scale, results = (shlex.quote(str(word)) for word in given)
+        return scale, results
+
+    @property
     def loads_pretrained(self) -> bool:
         return any(isinstance(base, PretrainedBase) for base in self.scale.bases.values())
 

@@ -34,7 +34,7 @@ def score_base(
     """
     tokenizer = load_tokenizer(folder)
     device = require_device(scale.hardware)
-    model = AutoModelForCausalLM.from_pretrained(folder).eval().to(device)  # type: ignore[arg-type]
+    model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True).eval().to(device)  # type: ignore[arg-type]
     scores = {}
     for name, discipline in discovery.disciplines().items():
         if scale.world not in discipline.worlds:

@@ -89,7 +89,7 @@ def load_tokenizer(model: Path | str, revision: str = "main") -> Any:
     """
     if is_built(model):
         return PreTrainedTokenizerFast.from_pretrained(model)
-    return AutoTokenizer.from_pretrained(model, revision=revision)
+    return AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False)
 
 
 def is_built(model: Path | str) -> bool:

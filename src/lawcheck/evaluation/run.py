@@ -23,6 +23,7 @@ from lawcheck.evaluation.answers import faults, unanswered
 from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet
+from lawcheck.foreign import check_model
 from lawcheck.hashing import file_sha256
 from lawcheck.refusals import doing
 from lawcheck.scale import Scale
@@ -106,8 +107,13 @@ def _evaluate_on_base(
 ) -> None:
     hardware = scale.hardware
     tokenizer = load_tokenizer(folder, revision)
+    check_model(folder)
     base = AutoModelForCausalLM.from_pretrained(
-        folder, revision=revision, dtype=getattr(torch, hardware.precision)
+        folder,
+        revision=revision,
+        dtype=getattr(torch, hardware.precision),
+        use_safetensors=True,
+        trust_remote_code=False,
     )
     base = base.to(torch.device(hardware.device)).eval()  # type: ignore[arg-type]
     with quiet():

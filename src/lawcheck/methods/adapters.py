@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
+from lawcheck.foreign import check_adapter
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -41,6 +42,7 @@ def save_adapter(model: Any, folder: Path) -> None:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The adapter's configuration. Raises InputError where there is none."""
+    check_adapter(folder)
     path = folder / CONFIG
     if not path.is_file() or not (folder / WEIGHTS).is_file():
         raise InputError(

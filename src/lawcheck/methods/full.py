@@ -8,6 +8,7 @@ from typing import Any
 
 from lawcheck.design import Scalar
 from lawcheck.errors import InputError
+from lawcheck.foreign import check_model
 from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
 
 METHOD = Method(
@@ -43,7 +44,10 @@ def load(base_model: Any, folder: Path) -> Any:
             f"model folder {str(folder)!r}: expected config.json; train the run or give the "
             f"folder that holds it"
         )
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=base_model.dtype)
+    check_model(folder)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=base_model.dtype, use_safetensors=True, trust_remote_code=False
+    )
     return model.to(base_model.device).eval()
 
 

@@ -26,6 +26,7 @@ from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.cost import adapter_settings
 from lawcheck.design import Run
 from lawcheck.errors import InputError
+from lawcheck.foreign import check_model
 from lawcheck.hardware import accumulation_steps, check_attention
 from lawcheck.holding import held
 from lawcheck.launch import rank, world_size
@@ -277,10 +278,14 @@ def _build(
     # DeepSpeed keeps its own float32 copy of what moves.
     frozen = (method.group == "peft" or stage) and scale.hardware.precision == "bfloat16"
     flash = scale.hardware.attention == "flash"
+    check_model(base_folder)
     model = AutoModelForCausalLM.from_pretrained(
         base_folder,
         revision=scale.revision(run.arm.base),
         dtype=torch.bfloat16 if frozen else torch.float32,
+        use_safetensors=True,
+        # Left out, it asks whoever sits at a terminal.
+        trust_remote_code=False,
         **({"attn_implementation": "flash_attention_2"} if flash else {}),
     )
     base = {id(p) for p in model.parameters()}

@@ -16,6 +16,7 @@ from lawcheck.errors import InputError
 Row = dict[str, Any]
 Columns = Mapping[str, type | tuple[type, ...]]
 
+LARGEST = 1 << 28  # bytes of an unpacked file; a small one may otherwise unpack to any size
 VARIABLE = "LAWCHECK_DATA"
 AGAIN = "restore the file from its source"
 
@@ -39,9 +40,13 @@ def data_file(data: Path, name: str) -> Path:
 def read_text(path: Path) -> str:
     """UTF-8 text without byte-order mark; `.gz` is unpacked. Raises InputError."""
     try:
-        raw = path.read_bytes()
-        if path.suffix == ".gz":
-            raw = gzip.decompress(raw)
+        if path.suffix != ".gz":
+            raw = path.read_bytes()
+        else:
+            with gzip.open(path) as unpacked:
+                raw = unpacked.read(LARGEST)
+            if len(raw) == LARGEST:
+                raise InputError(f"{path.name}: unpacks to over {LARGEST >> 20} MiB; {AGAIN}")
     except OSError as error:
         # A broken gzip header is an OSError too.
         raise InputError(f"{path.name}: cannot be read ({short(error)}); {AGAIN}") from None
