@@ -63,7 +63,7 @@ ACCIDENTS = (
 KINDS = {
     "corpus": "results/{scale}/corpus/*",
     "mixtures": "results/{scale}/mixtures.json",
-    "adapters, full weights": "results/{scale}/runs/*/adapter/*",
+    "adapters and weights, without the base's folder": "results/{scale}/runs/*/adapter/*",
     "training records, without times": "results/{scale}/runs/*/train.json",
     "scores of a run": "results/{scale}/runs/*/scores.parquet",
     "score table of the law": "results/{scale}/laws/*.scores.parquet",
@@ -73,7 +73,7 @@ KINDS = {
     "figures": "paper_figures/{scale}/*",
     "page, drawn from the first study": "page/index.html",
 }
-# Measured anew by every process; the settings differ in `runs_per_job`.
+# Measured anew by every process, or of the clone; the settings differ in `runs_per_job`.
 MEASURED = {
     "cpu_seconds",
     "wall_seconds",
@@ -82,6 +82,8 @@ MEASURED = {
     "milliseconds_per_step",
     "peak_memory_bytes",
     "settings",
+    # peft writes the base model's folder, which lies in the clone.
+    "base_model_name_or_path",
 }
 
 
@@ -177,7 +179,7 @@ def compare(a: Path, b: Path, *, law: str, scale: str) -> tuple[list[list[str]],
 def content(path: Path) -> str:
     """SHA-256 of a file; of records, without what every process measures anew."""
     data = path.read_bytes()
-    if path.name == "train.json" or path.name.endswith(".provenance.json"):
+    if path.name in ("train.json", "adapter_config.json") or path.name.endswith(".provenance.json"):
         data = json.dumps(without_times(json.loads(data)), sort_keys=True).encode()
     return hashlib.sha256(data).hexdigest()
 

@@ -107,7 +107,7 @@ def test_comparing_clones_sees_one_bit_and_forgives_times(monkeypatch, tmp_path)
     (tmp_path / "b/paper_figures/smoke/figure_1.png").write_bytes(b"1")
     rows, odd = determinism_clones.compare(tmp_path / "a", tmp_path / "b", law="x", scale="smoke")
     found = {r[0]: r[1:] for r in rows}
-    assert found["adapters, full weights"] == ["2", "1", "1", "9.5e-07"]
+    assert found["adapters and weights, without the base's folder"] == ["2", "1", "1", "9.5e-07"]
     assert found["training records, without times"] == ["2", "2", "0", "none"]
     assert found["figures"] == ["0", "0", "1", "none"]
     assert [line.split(":")[0] for line in odd if line] == ["- differs", "- only in one"]
