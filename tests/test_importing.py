@@ -188,10 +188,16 @@ def rewrite(file: Path, change) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda o: one(o, "results_*").write_text("{"), "not JSON"),
-        (lambda o: one(o, "results_*").write_text("[]"), "no 'results' inside"),
+        (lambda o: one(o, "results_*").write_text("{"), "not valid JSON"),
+        (lambda o: one(o, "results_*").write_text("[]"), "found list, expected a JSON object"),
         (lambda o: one(o, "samples_sums_*").unlink(), "no such file; run lm_eval with --log"),
-        (lambda o: one(o, "samples_sums_*").write_text('{"doc_id": 0}\n{'), "after line 1: not J"),
+        (
+            lambda o: one(o, "samples_sums_*").write_text('{"doc_id": 0}\n{'),
+            "line 2: not valid JSON",
+        ),
+            lambda o: one(o, "samples_sums_*").write_text('{"doc_id": 0}\n{'),
+            "line 2: not valid JSON",
+        ),
         (lambda o: one(o, "samples_sums_*").write_text("3\n"), "line 1: not a sample"),
         (lambda o: one(o, "samples_sums_*").write_text(""), "0 samples of filter 'strict'"),
         (lambda o: rewrite(one(o, "samples_sums_*"), lambda r: r[:5]), "5 samples.*expected 12"),

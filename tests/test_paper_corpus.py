@@ -283,7 +283,7 @@ def test_run_ids_follow_the_pins(release: Path) -> None:
     [
         ("alpaca: {revision: main}", "alpaca: revision is 'main', expected 40 hexadecimal"),
         ("alpaca: {sha256: 12}", "expected 64 hexadecimal"),
-        ("alpaca: 0123", "expected revision or sha256"),
+        ("alpaca: 0123", "may be read in two ways, quote it"),
         ("[a, b]", "expected data sets by name"),
         ("a: [", "not valid YAML"),
     ],

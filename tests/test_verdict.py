@@ -316,7 +316,7 @@ def test_arms_of_other_laws_do_not_touch_a_verdict():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a verdict file"),
+        (b"", "not valid JSON"),
         (b"[]", "not a Verdict"),
         (b'{"law": "x"}', "not a Verdict"),
     ],

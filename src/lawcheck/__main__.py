@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck import interruption, verbs
-from lawcheck.errors import InputError
+from lawcheck.errors import InputError, one_line, wrong_path
 from lawcheck.refusals import refusal
 
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with interruption.listening():
             return int(arguments.verb(arguments) or 0)
     except InputError as error:
-        print(f"lawcheck: {error}", file=sys.stderr)
+        print(f"lawcheck: {one_line(str(error))}", file=sys.stderr)
         return 2
     except interruption.Interrupted as end:
         print(f"lawcheck: {end.line}", file=sys.stderr)
@@ -36,10 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        line = refusal(error)
+        line = refusal(error) or wrong_path(error)
         if line is None:
             raise
-        print(f"lawcheck: {line}", file=sys.stderr)
+        print(f"lawcheck: {one_line(line)}", file=sys.stderr)
         return 2
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from lawcheck.errors import InputError, nearest
+from lawcheck.reading import read_yaml
 from lawcheck.scale import Part
 
 TABLE = Path(__file__).with_name("accelerators.yaml")
@@ -43,21 +43,14 @@ def load_accelerator(name: str) -> Accelerator:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
         raise InputError(
-            f"accelerator {name!r}: {where}: found {first.get('input')!r}, {first['msg'].lower()}; "
+            f"accelerator {name!r}: {where}: found {str(first.get('input'))[:40]!r}, "
+            f"{first['msg'].lower()}; "
             f"give title, memory_gb and bf16_tflops"
         ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"accelerator file {str(path)!r}: {error.strerror}; name a file that is there"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
-        raise InputError(f"accelerator file {path.name}: not YAML ({line}); correct it") from None
+    found = read_yaml(path, "name or correct it", f"accelerator file {str(path)!r}")
     if not isinstance(found, dict):
         raise InputError(
             f"accelerator file {path.name}: found {type(found).__name__}, expected a mapping of "

@@ -6,7 +6,6 @@ commit's. A verdict whose design has no record, or another one, is marked explor
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,11 @@ from typing import Any
 from lawcheck.atomic import write_json
 from lawcheck.design import Law, digest
 from lawcheck.errors import InputError
+from lawcheck.reading import read_object
 from lawcheck.scale import Scale
 from lawcheck.verdict import design_digest
+
+RESTORE = "restore the record; one that cannot be restored makes the law exploratory"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def preregister(law: Law, scale: Scale, folder: Path, looks: int = 1) -> Path:
     """
     path = folder / f"{law.name}.{scale.name}.json"
     content = {**_content(law, scale), "looks": looks}
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != content:
+    if path.is_file() and read_object(path, RESTORE, str(path)) != content:
         raise InputError(
             f"{path}: holds another design of law {law.name!r} at scale {scale.name!r}; a changed "
             f"design is exploratory, remove the record only for a new study"
@@ -65,8 +67,12 @@ def preregistration_of(law: Law, scale: Scale | None) -> Preregistration:
     for folder in folders():
         path = folder / f"{law.name}.{scale.name}.json"
         if path.is_file():
-            recorded = json.loads(path.read_text(encoding="utf-8"))
-            looks = int(recorded.pop("looks", 1))
+            recorded = read_object(path, RESTORE, str(path))
+            looks = recorded.pop("looks", 1)
+            if type(looks) is not int or looks < 1:
+                raise InputError(
+                    f"{path}: looks is {str(looks)[:20]!r}, expected a count from 1; {RESTORE}"
+                )
             if recorded == _content(law, scale):
                 return Preregistration(True, looks=looks)
             changed = [k for k, v in _content(law, scale).items() if recorded.get(k) != v]

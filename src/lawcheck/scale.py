@@ -10,11 +10,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from lawcheck.design import digest
 from lawcheck.errors import InputError, nearest
+from lawcheck.reading import read_yaml
 
 
 def _fraction(value: Any) -> Any:
@@ -23,15 +31,28 @@ def _fraction(value: Any) -> Any:
         return value
     try:
         return float(Fraction(value))
-    except ZeroDivisionError:
-        raise ValueError("division by zero") from None
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ValueError(str(error)) from None
 
 
 Share = Annotated[float, BeforeValidator(_fraction), Field(gt=0)]
 
 
+def _numbers(value: Any) -> Any:
+    """Refuse `yes` and `no` (booleans in YAML) where pydantic would read 1 and 0."""
+    if any(isinstance(v, bool) for v in (value if isinstance(value, list | tuple) else (value,))):
+        raise ValueError("input should be a number, not yes or no")
+    return value
+
+
 class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = str(cls.model_fields[str(info.field_name)].annotation)
+        return value if "bool" in kind or "Any" in kind else _numbers(value)
 
 
 class CorpusSettings(Part):
@@ -252,7 +273,8 @@ def load_scale(name: str, overrides: dict[str, Any] | None = None) -> Scale:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"])
         raise InputError(
-            f"scale {name!r}: {where}: found {first.get('input')!r}, {first['msg'].lower()}; "
+            f"scale {name!r}: {where}: found {str(first.get('input'))[:40]!r}, "
+            f"{first['msg'].lower()}; "
             f"correct the scale's YAML"
         ) from None
 
@@ -261,13 +283,10 @@ def _read(name: str, seen: tuple[str, ...]) -> dict[str, Any]:
     if name in seen:
         raise InputError(f"scale {name!r}: extends itself through {' -> '.join(seen)}; break it")
     path = _find(name)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = str(error).replace("\n", " ")
-        raise InputError(f"scale file {path.name}: not valid YAML ({line}); correct it") from None
-    if not isinstance(data, dict):
-        raise InputError(f"scale file {path.name}: found {type(data).__name__}, expected a mapping")
+    data = read_yaml(path, "correct it", f"scale file {path.name}")
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        kind = type(data).__name__ if not isinstance(data, dict) else "keys that are no text"
+        raise InputError(f"scale file {path.name}: found {kind}, expected a mapping; correct it")
     parent = data.pop("extends", None)
     data.setdefault("name", path.stem)
     return data if parent is None else _merge(_read(str(parent), (*seen, name)), data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from lawcheck.errors import InputError
 from lawcheck.holding import held
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder
+from lawcheck.reading import read_object
 from lawcheck.refusals import doing
 from lawcheck.scale import Scale
 
@@ -203,4 +203,5 @@ def bases_by_seed(scale: Scale, base: str, seeds: Iterable[int]) -> dict[int, st
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A record that an earlier stage wrote. Raises InputError for a file that is none."""
+    return read_object(path, "make it again with the stage that writes it", str(path))

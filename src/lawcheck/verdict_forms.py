@@ -12,6 +12,7 @@ from typing import Any
 
 from lawcheck.design import PartVerdict, Verdict, plain
 from lawcheck.errors import InputError
+from lawcheck.reading import read_json
 
 DIGITS = 10
 EXIT = {"HOLDS": 0, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
@@ -27,10 +28,7 @@ def verdict_json(verdict: Verdict) -> bytes:
 
 def read_verdict(path: str | Path) -> Verdict:
     """The verdict in a file that `verdict_json` filled. Raises InputError for anything else."""
-    try:
-        data = json.loads(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"verdict {path}: not a verdict file ({error}); judge again") from error
+    data = read_json(Path(path), "judge again", f"verdict {path}")
     verdict = _built(Verdict, data, str(path))
     return dataclasses.replace(
         verdict,
@@ -143,14 +141,16 @@ def _built(kind: type, data: Any, origin: str) -> Any:
         if _fits(hints[name], value):
             values[name] = tuple(value) if isinstance(value, list) else value
         else:
-            raise InputError(f"verdict {origin}: field {name!r} holds {value!r}; judge again")
+            raise InputError(
+                f"verdict {origin}: field {name!r} holds {str(value)[:40]!r}; judge again"
+            )
     return kind(**values)
 
 
 def _fits(hint: Any, value: Any) -> bool:
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
-        return value in typing.get_args(hint)
+        return isinstance(value, str) and value in typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return any(_fits(h, value) for h in typing.get_args(hint))
     if origin is tuple:

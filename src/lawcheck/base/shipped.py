@@ -7,7 +7,6 @@ whether a base must be built.
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from lawcheck import atomic
 from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
+from lawcheck.reading import read_object
 from lawcheck.scale import BuiltBase, PretrainedBase, Scale
 
 PACKAGE_DATA = Path(__file__).resolve().parents[1] / "base_models"
@@ -61,17 +61,13 @@ def resolve_base(scale: Scale, base: str, seed: int, built_folder: Path) -> Path
 
 def read_record(folder: Path) -> dict[str, Any]:
     """The `base.json` of a built base. Raises InputError where it is missing or broken."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return {**record, "seed": int(record["seed"]), "recipe_digest": record["recipe_digest"]}
-    except FileNotFoundError:
-        found = "no such file"
-    except (ValueError, TypeError, KeyError) as error:
-        found = f"{type(error).__name__}: {error}".replace("\n", " ")
-    raise InputError(
-        f"{folder / RECORD}: found {found}, expected the record of a built base; remove the "
-        f"folder and run `lawcheck base`"
-    )
+    path = folder / RECORD
+    step = "expected the record of a built base; remove the folder and run `lawcheck base`"
+    record = read_object(path, step, str(path))
+    for key, kind in (("seed", int), ("recipe_digest", str)):
+        if type(record.get(key)) is not kind:
+            raise InputError(f"{path}: found {key} {str(record.get(key))[:40]!r}, {step}")
+    return record
 
 
 def verify_shipped(scale: Scale, base: str) -> dict[int, Path]:
@@ -178,13 +174,11 @@ def _manifest(scale: Scale, base: str) -> dict[str, Any] | None:
     path = PACKAGE_DATA / recipe.shipped / MANIFEST
     if not path.is_file():
         return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(
-            f"{path}: not valid JSON, expected the manifest of the shipped bases; reinstall the "
-            f"package, or remove the file and run `lawcheck base --ship`"
-        ) from None
+    return read_object(
+        path,
+        "reinstall the package, or remove the file and run `lawcheck base --ship`",
+        f"manifest of the shipped bases {path}",
+    )
 
 
 def _checked(shipped: Path, seed: int, files: Mapping[str, str]) -> Path:

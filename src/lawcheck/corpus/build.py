@@ -15,9 +15,11 @@ from lawcheck.design import Discipline, Run, digest
 from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
 from lawcheck.plan import data_folder, pinned_sources, science, source_module
+from lawcheck.reading import parse_json, read_object, read_text
 from lawcheck.scale import Scale
 
 NEXT = "run: lawcheck corpus --scale {scale}"
+REBUILD = "rebuild the corpus"
 
 
 def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> dict[str, Any]:
@@ -108,18 +110,12 @@ def read_rows(path: Path) -> list[Row]:
         raise InputError(f"corpus file {path.name}: not in {path.parent.name}/; build the corpus")
     rows = []
     # A few texts hold U+2028 or form feeds, which splitlines would cut.
-    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    lines = read_text(path, REBUILD).removesuffix("\n").split("\n")
     for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f"{path.name}, line {number}: not valid JSON ({error.msg}); rebuild the corpus"
-            ) from None
+        where = f"{path.name}, line {number}"
+        row = parse_json(line, where, REBUILD)
         if not isinstance(row, dict):
-            raise InputError(
-                f"{path.name}, line {number}: found {type(row).__name__}, expected an object"
-            )
+            raise InputError(f"{where}: found {type(row).__name__}, expected an object; {REBUILD}")
         rows.append(row)
     return rows
 
@@ -130,13 +126,18 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
     path = folder / "manifest.json"
     if not path.is_file():
         raise InputError(f"corpus of scale {scale.name!r}: no manifest in {folder.name}/; {step}")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_object(path, step, f"corpus of scale {scale.name!r}: {path.name}")
     if manifest.get("identity") != corpus_identity(scale):
         raise InputError(
             f"corpus of scale {scale.name!r}: {path} holds a corpus of other settings or another "
             f"generator ({manifest.get('identity')}), expected {corpus_identity(scale)}; {step}"
         )
-    for name, entry in manifest["files"].items():
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(map(_listed, files, files.values())):
+        raise InputError(
+            f"corpus of scale {scale.name!r}: {path} lists no files with rows and sha256; {step}"
+        )
+    for name, entry in files.items():
         file = folder / name
         found = file_sha256(file) if file.is_file() else "no file"
         if found != entry["sha256"]:
@@ -145,6 +146,12 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
                 f"{entry['sha256'][:12]}; {step}"
             )
     return dict(manifest)
+
+
+def _listed(name: str, entry: Any) -> bool:
+    """Whether a manifest's entry names a file of its own folder, with its hash."""
+    inside = name == Path(name).name and "\0" not in name
+    return inside and isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
 
 
 def training_rows(run: Run, scale: Scale, folder: Path) -> Iterator[Row]:

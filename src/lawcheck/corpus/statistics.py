@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +26,7 @@ from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
 from lawcheck.layout import Layout
 from lawcheck.plan import realisable
+from lawcheck.reading import read_object
 from lawcheck.scale import Scale
 
 # Fixed before any law was judged on it; another n is another measure.
@@ -82,11 +82,10 @@ def read_mixtures(scale: Scale, layout: Layout) -> dict[str, Any]:
     path = layout.mixtures
     if not path.is_file():
         raise InputError(f"mixtures of scale {scale.name!r}: no {path.name} yet; {step}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        made_from = dict(content["origin"])
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
-        raise InputError(f"{path.name}: not a file of mixture statistics; {step}") from None
+    content = read_object(path, step)
+    made_from = content.get("origin")
+    if not isinstance(made_from, dict):
+        raise InputError(f"{path.name}: not a file of mixture statistics; {step}")
     for name, expected in _origin(scale, layout).items():
         if made_from.get(name) != expected:
             raise InputError(
@@ -98,13 +97,20 @@ def read_mixtures(scale: Scale, layout: Layout) -> dict[str, Any]:
 
 def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> float:
     """Share of distinct n-grams of a mixture. Raises InputError for one that is not there."""
-    mixtures = content["mixtures"]
-    if recipe.label not in mixtures:
+    mixtures = content.get("mixtures")
+    if not isinstance(mixtures, dict) or recipe.label not in mixtures:
         raise InputError(
-            f"mixture {recipe.label!r}: not among the {len(mixtures)} mixtures of mixtures.json, "
+            f"mixture {recipe.label!r}: not among the {len(mixtures or ())} of mixtures.json, "
             f"which knows the laws of its day; {NEXT.format(scale=scale.name)}"
         )
-    return float(mixtures[recipe.label]["distinct_share"])
+    entry = mixtures[recipe.label]
+    share = entry.get("distinct_share") if isinstance(entry, dict) else None
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise InputError(
+            f"mixture {recipe.label!r}: distinct_share is {str(share)[:20]!r} in mixtures.json, "
+            f"expected 0 to 1; {NEXT.format(scale=scale.name)}"
+        )
+    return float(share)
 
 
 def _origin(scale: Scale, layout: Layout) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -18,6 +17,7 @@ from lawcheck.doctor.check import Check
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder, pinned_sources
+from lawcheck.reading import read_object
 from lawcheck.scale import Scale
 from lawcheck.storage import planned_storage
 
@@ -154,7 +154,7 @@ def corpus(scale: Scale, layout: Layout) -> Check:
 
     step = f"run: lawcheck corpus --scale {scale.name}"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_object(path, step)
         identity = corpus_identity(scale)
     except (ValueError, InputError) as error:
         return Check("corpus", False, f"cannot be read ({error})", step)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,10 @@ from lawcheck import discovery
 from lawcheck.design import EvalTask
 from lawcheck.errors import InputError
 from lawcheck.importing.placement import ImportMap
+from lawcheck.reading import MEASURED, parse_json, read_object, read_text
 from lawcheck.scores import TaskPlace
+
+AGAIN = "evaluate again"
 
 # `--output_path x.json` writes x_<date>.json instead of results_<date>.json.
 RESULTS = re.compile(r".+_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.json\Z")
@@ -86,12 +88,9 @@ def harness_runs(
 
 
 def _results(file: Path) -> dict[str, Any]:
-    try:
-        results = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"import {file}: not JSON ({error}); evaluate again") from error
+    results = read_object(file, AGAIN, f"import {file}", decoder=MEASURED)
     for key in ("results", "configs"):
-        if not isinstance(results, dict) or not isinstance(results.get(key), dict):
+        if not isinstance(results.get(key), dict):
             raise InputError(
                 f"import {file}: no {key!r} inside, not results of lm-eval 0.4; evaluate again"
             )
@@ -239,22 +238,14 @@ def _samples(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError(
             f"import {file}: no such file; run lm_eval with --log_samples, item scores are needed"
         )
-    number = 0
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                sample = json.loads(line)
-                if not isinstance(sample, dict) or "doc_id" not in sample:
-                    raise InputError(
-                        f"import {file}, line {number}: not a sample of lm-eval 0.4 (no doc_id); "
-                        f"evaluate again"
-                    )
-                yield number, sample
-    except ValueError as error:
-        # A broken line fails before it is counted out.
-        raise InputError(
-            f"import {file}, after line {number - 1}: not JSON ({error}); evaluate again"
-        ) from error
+    # Texts may hold U+2028 or a lone CR: lines end in LF alone.
+    text = read_text(file, AGAIN, f"import {file}").removesuffix("\n")
+    for number, line in enumerate(text.split("\n") if text else (), 1):
+        where = f"import {file}, line {number}"
+        sample = parse_json(line, where, AGAIN, MEASURED)
+        if not isinstance(sample, dict) or "doc_id" not in sample:
+            raise InputError(f"{where}: not a sample of lm-eval 0.4 (no doc_id); {AGAIN}")
+        yield number, sample
 
 
 def _ids(samples: list[dict[str, Any]]) -> list[str]:

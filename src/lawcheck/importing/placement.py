@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lawcheck import discovery
 from lawcheck.errors import InputError
+from lawcheck.reading import read_yaml
 
 RUN_ID = re.compile(r"(?P<arm>[a-z][a-z0-9_.]*)-s(?P<seed>\d+)-[0-9a-f]{12}\Z")
 NAMED = re.compile(r"(?P<arm>.+?)[-_.](?:s|seed[-_=]?)(?P<seed>\d+)(?![0-9A-Za-z])")
@@ -55,19 +55,14 @@ class ImportMap(_Part):
 
 def read_map(path: str | Path) -> ImportMap:
     """The mapping in a YAML file. Raises InputError for anything else."""
+    expected = f"expected {', '.join(ImportMap.model_fields)} as in docs/your-own-results.md"
+    data = read_yaml(Path(path), expected, f"mapping {path}")
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         return ImportMap.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "file"
-        problem = f"{where}: {first['msg'].lower()}"
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-    raise InputError(
-        f"mapping {path}: {problem}; expected {', '.join(ImportMap.model_fields)} as in "
-        f"docs/your-own-results.md"
-    )
+        raise InputError(f"mapping {path}: {where}: {first['msg'].lower()}; {expected}") from None
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from typing import Any
 
 from lawcheck.errors import InputError
 from lawcheck.foreign import check_adapter
+from lawcheck.reading import read_object, short
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+AGAIN = "train the run again"
 
 
 @contextlib.contextmanager
@@ -49,12 +51,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"adapter folder {str(folder)!r}: expected {CONFIG} and {WEIGHTS}; "
             f"train the run or give the folder that holds them"
         )
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(
-            f"adapter folder {str(folder)!r}: {CONFIG} is not JSON ({error}); train the run again"
-        ) from None
+    return read_object(path, AGAIN, f"adapter folder {str(folder)!r}: {CONFIG}")
 
 
 def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
@@ -77,9 +74,16 @@ def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
             stored = {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(
-            f"adapter folder {str(folder)!r}: {WEIGHTS} is damaged ({error}); train the run again"
+            f"adapter folder {str(folder)!r}: {WEIGHTS} is damaged ({short(error)}); {AGAIN}"
         ) from None
-    model = PeftModel.from_pretrained(base_model, folder)
+    try:
+        model = PeftModel.from_pretrained(base_model, folder)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        # peft checks no field of a configuration: each kind of damage fails in its own way.
+        raise InputError(
+            f"adapter folder {str(folder)!r}: peft cannot load it on this base model "
+            f"({type(error).__name__}: {short(error)}); {AGAIN}"
+        ) from None
     needed = {k: tuple(v.shape) for k, v in get_peft_model_state_dict(model).items()}
     for key in sorted(needed.keys() | stored.keys()):
         if needed.get(key) != stored.get(key):

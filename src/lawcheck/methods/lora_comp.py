@@ -10,6 +10,7 @@ from lawcheck.design import Scalar
 from lawcheck.errors import InputError
 from lawcheck.methods import adapters, lora_moe
 from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+from lawcheck.reading import short
 
 METHOD = Method(
     name="lora_comp",
@@ -92,11 +93,18 @@ def _require_matching(name: str, folder: Path, settings: AdapterSettings) -> Non
 def _copy_expert(model: Any, index: int, name: str, folder: Path, rank: int) -> None:
     """Write one adapter's A and B into block `index` of every adapted module."""
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from lawcheck.methods.lora_moe.layer import LoraMoeLinear
 
-    stored = load_file(folder / adapters.WEIGHTS)
+    try:
+        stored = load_file(folder / adapters.WEIGHTS)
+    except SafetensorError as error:
+        raise InputError(
+            f"expert {name!r} in {str(folder)!r}: {adapters.WEIGHTS} is damaged "
+            f"({short(error)}); {adapters.AGAIN}"
+        ) from None
     block = slice(index * rank, (index + 1) * rank)
     with torch.no_grad():
         for key, module in model.named_modules():

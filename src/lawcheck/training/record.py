@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
+
+from lawcheck.errors import InputError
+from lawcheck.reading import read_object
 
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
 
@@ -26,10 +28,9 @@ def weights_sha256(folder: Path) -> str | None:
 def read_record(out: Path) -> dict[str, Any] | None:
     """train.json of a run folder; None if it is absent or no JSON object."""
     try:
-        record = json.loads((out / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(out / RECORD, "train the run again")
+    except InputError:
         return None
-    return record if isinstance(record, dict) else None
 
 
 def is_complete(out: Path, run_id: str) -> bool:

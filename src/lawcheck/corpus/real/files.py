@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import json
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lawcheck import reading
 from lawcheck.errors import InputError
+from lawcheck.reading import short
 
 Row = dict[str, Any]
 Columns = Mapping[str, type | tuple[type, ...]]
 
-LARGEST = 1 << 28  # bytes of an unpacked file; a small one may otherwise unpack to any size
 VARIABLE = "LAWCHECK_DATA"
 AGAIN = "restore the file from its source"
+LONGEST_CELL = 1 << 26  # characters; Python stops at 131,072, real texts do not
 
 
 def data_file(data: Path, name: str) -> Path:
@@ -39,48 +38,12 @@ def data_file(data: Path, name: str) -> Path:
 
 def read_text(path: Path) -> str:
     """UTF-8 text without byte-order mark; `.gz` is unpacked. Raises InputError."""
-    try:
-        if path.suffix != ".gz":
-            raw = path.read_bytes()
-        else:
-            with gzip.open(path) as unpacked:
-                raw = unpacked.read(LARGEST)
-            if len(raw) == LARGEST:
-                raise InputError(f"{path.name}: unpacks to over {LARGEST >> 20} MiB; {AGAIN}")
-    except OSError as error:
-        # A broken gzip header is an OSError too.
-        raise InputError(f"{path.name}: cannot be read ({short(error)}); {AGAIN}") from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"{path.name}: not a whole gzip file ({short(error)}); {AGAIN}") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise InputError(f"{path.name}, line {line}: not UTF-8 text; {AGAIN}") from None
+    return reading.read_text(path, AGAIN)
 
 
 def parse_json(text: str, where: str) -> Any:
-    """Strict JSON: no NaN, no lone surrogates. Raises InputError that begins with `where`."""
-    try:
-        value = json.loads(text, parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
-    refuse_surrogates(text, 0, len(text), value, where)
-    return value
-
-
-def refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def refuse_surrogates(text: str, start: int, end: int, value: Any, where: str) -> None:
-    """Refuse half characters, which no file format downstream can hold."""
-    if text.find("\\ud", start, end) < 0 and text.find("\\uD", start, end) < 0:
-        return
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
+    """Strict JSON (lawcheck.reading). Raises InputError that begins with `where`."""
+    return reading.parse_json(text, where, AGAIN)
 
 
 def read_json(path: Path) -> Any:
@@ -110,6 +73,7 @@ def read_jsonl(path: Path, columns: Columns) -> list[Row]:
 def read_csv(path: Path, width: int) -> list[list[str]]:
     """Cells of a CSV file with `width` columns; quoted line ends stay. Raises InputError."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    csv.field_size_limit(LONGEST_CELL)
     rows = []
     try:
         for cells in reader:
@@ -156,7 +120,3 @@ def whole_number(cell: str | int, low: int, high: int, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and low <= int(text) <= high):
         raise InputError(f"{what}: found {text[:20]!r}, expected {low} to {high}; {AGAIN}")
     return int(text)
-
-
-def short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -22,6 +22,7 @@ from lawcheck.atomic import atomic_file, write_text
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
+from lawcheck.reading import read_yaml
 
 NAME = "sources.lock.yaml"
 COMMAND = "lawcheck corpus --scale paper --lock"
@@ -56,11 +57,9 @@ def read_lock(path: Path) -> dict[str, Entry]:
     """Entries by data set; none where there is no file. Raises InputError for a faulty one."""
     if not path.is_file():
         return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise InputError(f"{path.name}: not valid YAML ({reason}); correct it") from None
+    content = read_yaml(path, "correct it")
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise InputError(f"{path.name}: found {type(content).__name__}, expected data sets by name")
     return {str(name): _entry(path, str(name), value) for name, value in content.items()}

@@ -10,7 +10,6 @@ import csv
 import fnmatch
 import gzip
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,12 +21,10 @@ from lawcheck.corpus.real.files import (
     AGAIN,
     Row,
     parse_json,
-    refuse_constant,
-    refuse_surrogates,
-    short,
 )
 from lawcheck.corpus.real.rows import tidy
 from lawcheck.errors import InputError
+from lawcheck.reading import DECODER, refuse_surrogates, short
 
 # rows: a table or a list of rows. by_id: an object of rows, key kept as `id`. exams: HeadQA's
 # nesting. task: one Natural-Instructions task. blocks: an object of parallel lists (GeoBench).
@@ -155,7 +152,7 @@ def _after_space(text: IO[str]) -> str:
 
 def _list(text: IO[str], name: str) -> Iterator[Placed]:
     """Objects of a JSON list whose `[` is already read; only the current piece is in memory."""
-    decode = json.JSONDecoder(parse_constant=refuse_constant).raw_decode
+    decode = DECODER.raw_decode
     buffer, at, line, first = "", 0, 1, True
     while True:
         buffer, at, line = _skip(buffer, at, line, text)
@@ -182,7 +179,10 @@ def _list(text: IO[str], name: str) -> Iterator[Placed]:
                 if not more or len(buffer) - at > LONGEST_LINE:
                     raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
                 buffer, at = buffer[at:] + more, 0
-        refuse_surrogates(buffer, at, end, value, where)
+        try:
+            refuse_surrogates(buffer, at, end, value)
+        except ValueError as error:
+            raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
         yield where, _object(value, where)
         line += buffer.count("\n", at, end)
         at = end
