@@ -9,16 +9,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lawcheck.errors import InputError
 
 Role = Literal["discipline", "general", "out_of_domain"]
 Scalar = str | int | float | bool
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+ARM_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
 
 def digest(value: Any, length: int = 12) -> str:
@@ -28,7 +30,7 @@ def digest(value: Any, length: int = 12) -> str:
 
 
 def require_name(kind: str, name: str) -> None:
-    if not NAME.match(name):
+    if not isinstance(name, str) or not NAME.match(name):
         raise InputError(
             f"{kind} {name!r}: expected a name of lower-case letters, digits and underscores "
             f"that starts with a letter; rename it"
@@ -109,6 +111,11 @@ class Arm:
     def __post_init__(self) -> None:
         require_name("method", self.method)
         object.__setattr__(self, "design", tuple(sorted(self.design)))
+        if not ARM_NAME.match(self.name):
+            raise InputError(
+                f"arm {self.name!r}: expected letters, digits, '_', '.' and '-' only, since it "
+                f"names folders; correct its design or recipe"
+            )
 
     @property
     def name(self) -> str:
@@ -233,6 +240,7 @@ class Score:
 # --------------------------------------------------------------------------- what is claimed
 
 Alternative = Literal["greater", "less", "equivalent", "no_gain", "below"]
+ALTERNATIVES = get_args(Alternative)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +274,8 @@ class Contrast(Estimand):
 
     def __post_init__(self) -> None:
         total = sum(w for _, w in self.weights)
-        if abs(total) > 1e-9:
+        # NaN compares false with everything.
+        if not abs(total) <= 1e-9:
             raise InputError(f"contrast: weights sum to {total:g}, expected 0; balance them")
 
     @property
@@ -374,6 +383,29 @@ class Hypothesis:
                 f"hypothesis {self.name!r}: alternative {self.alternative!r} with margin "
                 f"{self.margin}; a margin goes with 'equivalent' and 'no_gain', and only there"
             )
+        if not isinstance(self.estimand, Estimand):
+            raise InputError(
+                f"hypothesis {self.name!r}: estimand is {type(self.estimand).__name__}, expected "
+                f"one of lawcheck.design; declare one"
+            )
+        for what, allowed in (("role", ("primary", "secondary")), ("alternative", ALTERNATIVES)):
+            if getattr(self, what) not in allowed:
+                raise InputError(
+                    f"hypothesis {self.name!r}: {what} is {getattr(self, what)!r}, expected "
+                    f"{', '.join(allowed)}; choose one"
+                )
+        for what, value in (("sesoi", self.sesoi), ("margin", self.margin)):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and 0 <= value < math.inf) and (what, value) != ("margin", None):
+                raise InputError(
+                    f"hypothesis {self.name!r}: {what} is {str(value)[:40]!r}, expected a finite "
+                    f"number from 0; give one"
+                )
+        if type(self.min_seeds) is not int or self.min_seeds < 1:
+            raise InputError(
+                f"hypothesis {self.name!r}: min_seeds is {self.min_seeds!r}, expected a count "
+                f"from 1; give one"
+            )
         if not 0 < self.alpha < 0.5:
             raise InputError(f"hypothesis {self.name!r}: alpha {self.alpha} is outside (0, 0.5)")
 
@@ -404,6 +436,15 @@ class Law:
 
     def __post_init__(self) -> None:
         require_name("law", self.name)
+        odd = next((h for h in self.hypotheses if not isinstance(h, Hypothesis)), None)
+        if odd is not None or not isinstance(self.hypotheses, tuple):
+            raise InputError(
+                f"law {self.name!r}: hypotheses hold {type(odd or self.hypotheses).__name__}, "
+                f"expected a tuple of Hypothesis; correct it"
+            )
+        for what in ("title", "claim", "source"):
+            if not isinstance(getattr(self, what), str):
+                raise InputError(f"law {self.name!r}: {what} is no text; write it as one")
         names = [h.name for h in self.hypotheses]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:

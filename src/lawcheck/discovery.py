@@ -90,6 +90,12 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
     by_name: dict[str, str] = {}
     found = _modules(kind, attribute)
     for module, value in found.items():
+        if not isinstance(value, _type_of(kind)):
+            file = sys.modules[module].__file__
+            raise InputError(
+                f"{file}: {attribute} is {type(value).__name__}, expected "
+                f"{_type_of(kind).__name__}; correct the file (docs/adding.md)"
+            )
         if value.name in by_name:
             raise InputError(
                 f"{kind[:-1]} {value.name!r}: declared twice, in {by_name[value.name]} and "
@@ -97,6 +103,14 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
             )
         by_name[value.name] = module
     return found
+
+
+def _type_of(kind: str) -> Any:
+    if kind == "methods":
+        from lawcheck.methods.base import Method
+
+        return Method
+    return {"laws": Law, "disciplines": Discipline}[kind]
 
 
 @functools.cache
@@ -136,5 +150,14 @@ def _from_file(path: Path, kind: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    # Somebody else's code: whatever it raises, even an exit, is that file's fault.
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{path}: cannot be imported ({said}); correct the file, or take it out of "
+            f"LAWCHECK_{kind.upper()}"
+        ) from error
     return module
