@@ -29,6 +29,7 @@ TINY = {
         ["--rows=20000", "--laws=3", "--scale=smoke", "--seeds=1"],
         ["in memory", "files seen before", "jobs"],
     ),
+    "fuzz": (["--cases=48"], ["scores.csv", "sources.lock.yaml", "all"]),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 

@@ -261,9 +261,10 @@ def test_the_audit_tells_found_from_not_asked(monkeypatch):
 def test_a_small_file_does_not_unpack_to_any_size(tmp_path, monkeypatch):
     import gzip
 
+    from lawcheck import reading
     from lawcheck.corpus.real import files
 
-    monkeypatch.setattr(files, "LARGEST", 1 << 16)
+    monkeypatch.setattr(reading, "UNPACKED", 1 << 16)
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(b" " * (1 << 20)))
     with pytest.raises(InputError, match="unpacks to over"):

@@ -90,6 +90,8 @@ def _read(path: Path) -> pa.Table:
     if path.suffix.lower() == ".csv":
         with csv_fault(path):
             table = pa.csv.read_csv(path, convert_options=CSV_OPTIONS)
+            # A header that is no UTF-8 text fails when it is asked for.
+            table.column_names  # noqa: B018
     else:
         with parquet_fault(path):
             table = pa.parquet.read_table(path, read_dictionary=list(TEXT), partitioning=None)
