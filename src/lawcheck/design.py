@@ -395,8 +395,10 @@ class Hypothesis:
                     f"{', '.join(allowed)}; choose one"
                 )
         for what, value in (("sesoi", self.sesoi), ("margin", self.margin)):
+            if value is None and what == "margin":
+                continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (number and 0 <= value < math.inf) and (what, value) != ("margin", None):
+            if not number or not 0 <= value < math.inf:
                 raise InputError(
                     f"hypothesis {self.name!r}: {what} is {str(value)[:40]!r}, expected a finite "
                     f"number from 0; give one"
