@@ -394,8 +394,9 @@ class Hypothesis:
                     f"hypothesis {self.name!r}: {what} is {getattr(self, what)!r}, expected "
                     f"{', '.join(allowed)}; choose one"
                 )
-        for what, value in (("sesoi", self.sesoi), ("margin", self.margin)):
-            if value is None and what == "margin":
+        numbers: tuple[tuple[str, Any], ...] = (("sesoi", self.sesoi), ("margin", self.margin))
+        for what, value in numbers:
+            if value is None and what == "margin":  # only some alternatives have one
                 continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not 0 <= value < math.inf:
