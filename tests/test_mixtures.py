@@ -23,6 +23,7 @@ from lawcheck.corpus.shards import COLUMNS, Shards, ShardWriter, shard_files
 from lawcheck.corpus.statistics import N, read_mixtures, recipes_of, statistics, write_mixtures
 from lawcheck.design import Hypothesis, Law, Recipe, Score, difference
 from lawcheck.errors import InputError
+from lawcheck.integrity import origin, sources
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner
 from lawcheck.publish import publish
@@ -250,13 +251,20 @@ LAW = Law(
 def scored(planner, layout, law=LAW):
     for run in planner.law_runs(law).values():
         common = {"run_id": run.id, "arm": run.arm.name, "seed": run.seed, "cluster": ""}
-        tasks = [f"proxy_{name}" for name in SCIENCE if run.part in (None, name)]
+        tasks = sources.tasks(run, planner.scale)
         rows = [
             Score(**common, task=t, item_id=f"i{k}", metric="acc", value=float(k % 2))
             for t in tasks
             for k in range(4)
         ]
-        write_scores(rows, layout.run_scores(run.id))
+        path = layout.run_scores(run.id)
+        write_scores(rows, path)
+        if run.arm.recipe is not None:
+            layout.train_record(run.id).write_text("{}")
+            origin.seal(layout.train_record(run.id), "weights", run.id)
+        made_from = sources.scores(planner, layout, run)
+        items = dict.fromkeys(tasks, 4)
+        origin.seal(path, "scores", run.id, made_from=made_from, holds={"items": items})
 
 
 def test_collect_adds_one_row_for_each_run_on_a_mixture(study, tmp_path):
@@ -297,6 +305,7 @@ def test_collect_refuses_statistics_that_are_missing_foreign_or_too_old(study, t
             layout.mixtures.unlink(missing_ok=True)
             if text is not None:
                 layout.mixtures.write_text(text)
+                origin.seal(layout.mixtures, "mixtures", made_from=sources.corpus(layout))
             assert main(words) == 2
             error = capsys.readouterr().err
             assert said in error
@@ -308,6 +317,7 @@ def test_collect_refuses_statistics_that_are_missing_foreign_or_too_old(study, t
             read_mixtures(scale.model_copy(update={"corpus": other}), layout)
     finally:
         layout.mixtures.write_text(whole)
+        origin.seal(layout.mixtures, "mixtures", made_from=sources.corpus(layout))
 
 
 def test_two_recipes_of_one_name_and_a_mixture_without_ngrams_are_refused():

@@ -213,6 +213,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", default="reproduce/preregistered")
     sub.add_argument("--looks", type=int, default=1, help="planned looks at growing data (1)")
 
+    sub = verb("verify", verbs.run_verify, "hold a scale's results against their records")
+    sub.add_argument("--json", action="store_true")
+    sub.add_argument(
+        "--repair",
+        action="store_true",
+        help="remove what is faulty and what vouches for it, so that it is made anew",
+    )
+
     sub = verb("tune", verbs.run_tune, "search learning rates on the tuning split")
     sub.add_argument("--method", action="append", help="this method only (repeatable)")
     sub.add_argument("--out", default="reproduce/tuning", help="folder of the search record")

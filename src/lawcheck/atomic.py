@@ -1,53 +1,79 @@
-"""Whole files or none: write beside the target, flush to disk, then rename."""
+"""Whole files or none: write beside the target, flush to disk, then rename.
+
+What a killed writer leaves (`.<name>.*.part`, `.<name>.*.old`) is put right by the next writer of
+the same target: an old folder that was moved aside and not replaced comes back, the rest goes.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
+import fcntl
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# A leftover is older than this and locked by nobody; between its making and its locking lies
+# less than a moment.
+SETTLED_SECONDS = 60
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 @contextlib.contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; it replaces the target on success."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    _clear(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    os.close(handle)
     part = Path(name)
     try:
+        _hold(handle)
         yield part
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
+        _sync(part)
         # mkstemp makes files private; results are meant to be read by colleagues.
         part.chmod(0o666 & ~_umask())
         part.replace(target)
+        _sync(target.parent)
     finally:
+        os.close(handle)
         part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside the target; it replaces the target on success."""
+    """Yield a temporary folder beside the target; it replaces the target on success.
+
+    In one step where the file system can exchange two folders; elsewhere the old one is away
+    for a moment, and comes back with the next writer if the machine stops just then.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    _clear(target)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    handle = os.open(part, os.O_RDONLY)
     try:
+        _hold(handle)
         yield part
         part.chmod(0o777 & ~_umask())
-        if target.exists():
-            # A folder cannot be replaced in one step; the old one is moved aside first.
+        _sync_tree(part)
+        if not target.exists():
+            part.replace(target)
+        elif not _exchange(part, target):
             old = part.with_suffix(".old")
             target.replace(old)
             part.replace(target)
+            _sync(target.parent)
             shutil.rmtree(old)
-        else:
-            part.replace(target)
+        _sync(target.parent)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        os.close(handle)
+        # Either what was not finished, or the old folder after an exchange.
+        part.unlink() if part.is_symlink() else shutil.rmtree(part, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -57,8 +83,96 @@ def write_text(target: Path, text: str) -> None:
 
 def write_json(target: Path, value: Any) -> None:
     """Sorted keys, two-space indent, final newline; NaN and infinity are refused."""
+    write_text(target, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """What `write_json` writes."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(target, text + "\n")
+    return text + "\n"
+
+
+def leftovers(target: Path) -> list[Path]:
+    """What killed writers of the target left beside it; a live writer's work is not among it."""
+    found = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith(f".{target.name}.") and name.endswith((".part", ".old")):
+                # mkstemp's eight characters: the rest of a longer target's name holds a dot.
+                middle = name[len(target.name) + 2 :].rpartition(".")[0]
+                if "." not in middle and _abandoned(Path(entry.path)):
+                    found.append(Path(entry.path))
+    return sorted(found)
+
+
+def _clear(target: Path) -> None:
+    for path in leftovers(target):
+        if path.suffix == ".old" and not target.exists():
+            path.replace(target)
+        elif path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _abandoned(path: Path) -> bool:
+    try:
+        if path.suffix == ".part" and time.time() - path.stat().st_mtime < SETTLED_SECONDS:
+            return False
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _hold(handle: int) -> None:
+    """Tell other writers that this one lives; file systems without locks go without."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two paths in one step (renameat2, Linux); False where that is not possible."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    if rename(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
+def _sync_tree(folder: Path) -> None:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _sync(Path(place) / name)
+        _sync(Path(place))
+
+
+def _sync(path: Path) -> None:
+    """Bytes, or a folder's names, to the disk."""
+    if path.is_symlink():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems cannot sync a folder.
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.EBADF, errno.EROFS)):
+            raise
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

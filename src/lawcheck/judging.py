@@ -6,13 +6,14 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lawcheck import discovery, stages
 from lawcheck.atomic import atomic_file
 from lawcheck.cost import planned_cost
 from lawcheck.design import Law, Verdict
 from lawcheck.health import law_findings
+from lawcheck.integrity import origin, sources
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner
 from lawcheck.preregistration import preregistration_of
@@ -40,6 +41,7 @@ def judge_file(
     growing data are judged in all (5 seeds, then 10: two looks), each with alpha / looks; None: as
     preregistered, else once.
     """
+    origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
     table = load_scores(scores)
     world = scale.world if scale else None
     record = preregistration_of(law, scale)
@@ -62,7 +64,36 @@ def judge_file(
     if out is not None:
         with atomic_file(out) as part:
             part.write_bytes(verdict_json(verdict))
+        origin.forget(out)
+        if all(origins):
+            made_from = {o.label: o.digest for o in origins if o}
+            origin.seal(out, "verdict", law.name, made_from=made_from)
     return verdict
+
+
+def recorded_table(path: Path) -> origin.Origin | None:
+    """The record of a score table, after the table was compared with it; None without a record.
+
+    Somebody's own scores have none. Raises OriginError for a table that is not as recorded.
+    """
+    if not origin.record_path(path).is_file():
+        return None
+    return origin.require(path, "table", None, "collect it again: lawcheck collect")
+
+
+def judged_origins(layout: Layout, law: Law) -> dict[str, str]:
+    """Digests of a law's verdict and table, after both were compared with their records.
+
+    Empty where one has none, such as in what was published before there were records. Raises
+    OriginError, also for a verdict on another table.
+    """
+    path = layout.verdict(law.name)
+    table = recorded_table(layout.law_scores(law.name))
+    if table is None or not origin.record_path(path).is_file():
+        return {}
+    how = sources.judge_step(layout, law.name)
+    verdict = origin.require(path, "verdict", law.name, how, {table.label: table.digest})
+    return {table.label: table.digest, verdict.label: verdict.digest}
 
 
 def seeds_of(table: ScoreTable) -> tuple[int, ...]:
@@ -78,6 +109,7 @@ def render_context(planner: Planner, layout: Layout, law: Law) -> RenderContext:
     """
     from lawcheck.render import RenderContext
 
+    judged_origins(layout, law)
     scores = load_scores(layout.law_scores(law.name))
     scale = planner.scale
     return RenderContext(
@@ -91,8 +123,16 @@ def render_context(planner: Planner, layout: Layout, law: Law) -> RenderContext:
         families=family_titles(scale),
         bases=stages.bases_by_seed(scale, law.base.base, seeds_of(scores)),
         measured=measured_seconds(layout, law),
-        corpus=stages.read_json(layout.mixtures) if layout.mixtures.is_file() else None,
+        corpus=_mixtures(layout),
     )
+
+
+def _mixtures(layout: Layout) -> Any:
+    if not layout.mixtures.is_file():
+        return None
+    if origin.record_path(layout.mixtures).is_file():
+        origin.require(layout.mixtures, "mixtures", "", sources.step(layout, "mixtures"))
+    return stages.read_json(layout.mixtures)
 
 
 def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> list[Path]:
@@ -100,7 +140,14 @@ def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> lis
     from lawcheck.render import render
 
     context = render_context(planner, layout, law)
-    return render(law, context, layout.tables, figures / planner.scale.name)
+    written = render(law, context, layout.tables, figures / planner.scale.name)
+    record = layout.rendered(law.name)
+    origin.forget(record)
+    made_from = judged_origins(layout, law)
+    if made_from:
+        names = [p.name for p in written if p.parent == layout.tables]
+        origin.seal(record, "tables", law.name, files=names, made_from=made_from)
+    return written
 
 
 def family_titles(scale: Scale) -> dict[str, str]:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def base_name(base: str, seed: int) -> str:
+    return f"{base}-s{seed}"
+
+
 @dataclass(frozen=True)
 class Layout:
     """results: the folder that holds one folder per scale."""
@@ -31,10 +35,24 @@ class Layout:
         return self.root / "mixtures.json"
 
     def base(self, name: str, seed: int) -> Path:
-        return self.root / "bases" / f"{name}-s{seed}"
+        return self.root / "bases" / base_name(name, seed)
 
     def run(self, run_id: str) -> Path:
         return self.root / "runs" / run_id
+
+    def train_record(self, run_id: str) -> Path:
+        return self.run(run_id) / "train.json"
+
+    def adapter(self, run_id: str) -> Path:
+        return self.run(run_id) / "adapter"
+
+    def checkpoints(self, run_id: str) -> Path:
+        return self.run(run_id) / "checkpoints"
+
+    @property
+    def batches(self) -> Path:
+        """Records of what each job of a workflow engine made."""
+        return self.root / "batches"
 
     def run_scores(self, run_id: str, split: str = "eval") -> Path:
         name = "scores.parquet" if split == "eval" else f"scores.{split}.parquet"
@@ -52,6 +70,10 @@ class Layout:
     @property
     def tables(self) -> Path:
         return self.root / "tables"
+
+    def rendered(self, law: str) -> Path:
+        """Where the record of a law's tables lies; a file of this name there is none."""
+        return self.tables / law
 
     @property
     def report(self) -> Path:

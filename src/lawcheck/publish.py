@@ -9,6 +9,8 @@ from pathlib import Path
 from lawcheck.atomic import atomic_folder
 from lawcheck.design import Law
 from lawcheck.errors import InputError
+from lawcheck.integrity.origin import record_path
+from lawcheck.judging import judged_origins
 from lawcheck.layout import Layout
 
 
@@ -31,8 +33,16 @@ def publish(layout: Layout, laws: Sequence[Law], target: Path) -> Path:
                         f"run: snakemake --profile local law_{law.name}"
                     )
                 (part / "laws").mkdir(exist_ok=True)
-                shutil.copyfile(path, part / "laws" / path.name)
+                _copy(path, part / "laws")
+            judged_origins(layout, law)
         if layout.mixtures.is_file():
-            shutil.copyfile(layout.mixtures, part / layout.mixtures.name)
+            _copy(layout.mixtures, part)
         shutil.copytree(layout.tables, part / "tables")
     return folder
+
+
+def _copy(path: Path, folder: Path) -> None:
+    """A file, and the record beside it where it has one."""
+    for source in (path, record_path(path)):
+        if source.is_file():
+            shutil.copyfile(source, folder / source.name)

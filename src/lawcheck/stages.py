@@ -13,6 +13,8 @@ from lawcheck.corpus.build import check_corpus, training_rows
 from lawcheck.design import Law, Run, Score
 from lawcheck.errors import InputError
 from lawcheck.holding import held
+from lawcheck.integrity import origin, sources
+from lawcheck.integrity.origin import OriginError
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder
 from lawcheck.reading import read_object
@@ -52,7 +54,7 @@ def build_bases(
         target = layout.base(base, seed)
 
         def ready(seed: int = seed, target: Path = target) -> bool:
-            return not rebuild and resolve_base(scale, base, seed, target) is not None
+            return not rebuild and _stands(scale, base, seed, target)
 
         if not ready():
             with held(target.with_name(f".{target.name}.lock"), f"base {target.name!r}", wait):
@@ -63,6 +65,15 @@ def build_bases(
                     build_base(scale, base, seed, target, data=data, progress=progress)
         built[seed] = target
     return built
+
+
+def _stands(scale: Scale, base: str, seed: int, target: Path) -> bool:
+    """Whether a base need not be built; one that is not as recorded is built anew."""
+    try:
+        return resolve_base(scale, base, seed, target) is not None
+    except OriginError as fault:
+        print(f"lawcheck: {fault}", file=sys.stderr)
+        return False
 
 
 def train(
@@ -91,11 +102,19 @@ def train(
                 training_rows(run, scale, layout.corpus),
                 base_folder(planner, layout, run.arm.base, run.seed),
                 layout.run(run.id),
-                {str(e.part): layout.run(e.id) / "adapter" for e in experts},
+                {str(e.part): trained_folder(layout, e.id) for e in experts},
                 wait=wait,
+                made_from=sources.weights(planner, layout, run),
             )
         record[run.id] = {"trained": True, "weights_sha256": result["weights_sha256"]}
     return record
+
+
+def trained_folder(layout: Layout, run_id: str) -> Path:
+    """The adapter of a run, after its files were compared with their record."""
+    how = sources.step(layout, "train", run_id)
+    origin.require(layout.train_record(run_id), "weights", run_id, how)
+    return layout.adapter(run_id)
 
 
 def evaluate(
@@ -125,9 +144,10 @@ def evaluate(
             seed=run.seed,
             method=run.arm.method,
             base_folder=base_folder(planner, layout, run.arm.base, run.seed),
-            run_folder=layout.run(run.id) if run.arm.recipe is not None else None,
+            run_folder=trained_folder(layout, run.id).parent if run.arm.recipe else None,
             disciplines=tuple(d for d in world if run.part in (None, d.name)),
             revision=scale.revision(run.arm.base),
+            made_from=sources.scores(planner, layout, run),
         )
         for run in runs
     ]
@@ -148,6 +168,7 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     measured = mixture_scores(planner.scale, layout, runs.values())
     files = []
     for run_id in runs:
+        # All are there before any is compared.
         path = layout.run_scores(run_id)
         if not path.is_file():
             raise InputError(
@@ -156,8 +177,17 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
             )
         files.append(path)
     target = layout.law_scores(law.name)
+    made_from = sources.table(planner, layout, law)
     concatenate(files, target, measured)
     write_provenance(planner, layout, law, runs.values())
+    origin.seal(
+        target,
+        "table",
+        law.name,
+        beside=[layout.provenance(law.name).name],
+        made_from=made_from,
+        holds={"seeds": list(planner.seeds)},
+    )
     return target
 
 

@@ -279,6 +279,7 @@ def run_collect(arguments: argparse.Namespace) -> None:
 
 def run_judge(arguments: argparse.Namespace) -> int:
     from lawcheck import discovery
+    from lawcheck.integrity.origin import record_path
     from lawcheck.judging import judge_file
     from lawcheck.scale import load_scale
     from lawcheck.verdict_forms import exit_code, text
@@ -286,6 +287,9 @@ def run_judge(arguments: argparse.Namespace) -> int:
     scale = load_scale(arguments.scale) if arguments.scale else None
     out = Path(arguments.json) if arguments.json else None
     law = discovery.law(arguments.law)
+    for path in arguments.scores if scale else ():
+        if Path(path).is_file() and not record_path(Path(path)).is_file():
+            print(f"lawcheck: scores {path}: no record beside them, judged as is", file=sys.stderr)
     verdict = judge_file(law, arguments.scores, scale, out, arguments.looks)
     print(text(verdict), end="")
     return exit_code(verdict) if arguments.exit_code else 0
@@ -328,6 +332,45 @@ def run_report(arguments: argparse.Namespace) -> None:
     for line in written.refused:
         print(f"lawcheck: left out of the report: {line}", file=sys.stderr)
     print(written.path)
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    from lawcheck.integrity import text
+    from lawcheck.integrity.published import Published, is_published
+    from lawcheck.integrity.repair import repair
+    from lawcheck.integrity.walk import Walk
+
+    planner, layout = _study(arguments)
+    if not layout.root.is_dir():
+        raise InputError(
+            f"verify: no results of scale {planner.scale.name!r} in {layout.results}; name the "
+            f"folder with --results"
+        )
+    published = is_published(layout)
+    graph = Published(planner, layout) if published else Walk(planner, layout)
+    faults = graph.faults()
+    if arguments.json:
+        _print_json(text.as_data(graph))
+    else:
+        print("\n".join([*text.tree(graph), *graph.notes, text.summary(graph)]))
+    for node in faults:
+        print(f"lawcheck: {node.line}", file=sys.stderr)
+    if not faults:
+        return 0
+    again = f"--scale {arguments.scale} --results {layout.results}"
+    if published:
+        raise InputError(f"verify {layout.root}: {len(faults)} faults in a published copy")
+    if not arguments.repair:
+        raise InputError(
+            f"verify {layout.root}: {len(faults)} faults; run: lawcheck verify --repair {again}"
+        )
+    for path in repair(graph, layout):
+        print(f"removed {path}")
+    print(
+        f"now run: snakemake --profile local all --config scale={arguments.scale} "
+        f"results={layout.results}"
+    )
+    return 0
 
 
 def run_preregister(arguments: argparse.Namespace) -> None:

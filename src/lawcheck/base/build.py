@@ -27,6 +27,8 @@ from lawcheck.base.shipped import RECORD
 from lawcheck.corpus import frozen
 from lawcheck.device import require_device
 from lawcheck.errors import InputError
+from lawcheck.integrity import origin
+from lawcheck.layout import base_name
 from lawcheck.scale import BuiltBase, Hardware, Scale
 
 RECORDED_LOSSES = 50
@@ -97,6 +99,14 @@ def build_base(
         for file in part.iterdir():
             # transformers writes weights for the owner only; a shared installation must read them.
             file.chmod(0o644)
+        origin.seal(
+            part / RECORD,
+            "base",
+            base_name(base, seed),
+            files=[f.name for f in part.iterdir() if f.name != RECORD],
+            beside=[RECORD],
+            holds={"recipe": digest},
+        )
     return record
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from lawcheck import atomic
 from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
+from lawcheck.integrity import origin
+from lawcheck.layout import base_name
 from lawcheck.reading import read_object
 from lawcheck.scale import BuiltBase, PretrainedBase, Scale
 
@@ -37,7 +39,7 @@ def resolve_base(scale: Scale, base: str, seed: int, built_folder: Path) -> Path
 
     A shipped base comes before `built_folder`. A pretrained base gives its local folder or, as a
     string, its hub id. Raises InputError for a corrupt shipped file, and for a built folder of
-    another seed or without a record.
+    another seed, without a record or unlike its record.
     """
     recipe = scale.bases.get(base)
     digest = scale.base_digest(base)
@@ -56,7 +58,11 @@ def resolve_base(scale: Scale, base: str, seed: int, built_folder: Path) -> Path
             f"base folder {built_folder}: holds seed {record['seed']}, expected seed {seed}; "
             f"remove it and run `lawcheck base`"
         )
-    return built_folder if record["recipe_digest"] == digest else None
+    if record["recipe_digest"] != digest:
+        return None
+    step = f"run: lawcheck base --scale {scale.name} --base {base} --seed {seed}"
+    origin.require(built_folder / RECORD, "base", base_name(base, seed), step)
+    return built_folder
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def ship(
                     f"{record['recipe_digest']}, expected seed {seed} of {digest}; rebuild it"
                 )
             copy = part / f"seed{seed}"
-            shutil.copytree(folder, copy)
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*" + origin.SUFFIX))
             seeds[str(seed)] = {
                 "files": {f.name: file_sha256(f) for f in sorted(copy.iterdir())},
                 "scores": {task: round(value, 4) for task, value in scores[seed].items()},

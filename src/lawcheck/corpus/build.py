@@ -14,6 +14,7 @@ from lawcheck.corpus.recipe import Row, in_order, mix, one_pool, planned_rows
 from lawcheck.design import Discipline, Run, digest
 from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
+from lawcheck.integrity import origin
 from lawcheck.plan import data_folder, pinned_sources, science, source_module
 from lawcheck.reading import parse_json, read_object, read_text
 from lawcheck.scale import Scale
@@ -59,8 +60,14 @@ def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> 
             "identity": corpus_identity(scale),
             "files": files,
         }
-        write_json(part / "manifest.json", manifest)
+        write_manifest(part, manifest)
     return manifest
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """The manifest names every file's digest; its own stands in the record beside it."""
+    write_json(folder / "manifest.json", manifest)
+    origin.seal(folder / "manifest.json", "corpus")
 
 
 def corpus_identity(scale: Scale) -> str:
@@ -126,6 +133,7 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
     path = folder / "manifest.json"
     if not path.is_file():
         raise InputError(f"corpus of scale {scale.name!r}: no manifest in {folder.name}/; {step}")
+    origin.require(path, "corpus", "", step)
     manifest = read_object(path, step, f"corpus of scale {scale.name!r}: {path.name}")
     if manifest.get("identity") != corpus_identity(scale):
         raise InputError(
@@ -137,6 +145,13 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
         raise InputError(
             f"corpus of scale {scale.name!r}: {path} lists no files with rows and sha256; {step}"
         )
+    for file in sorted(folder.iterdir()):
+        # Shards are found by their names, so that one more would be read as well.
+        if file.suffix in (".jsonl", ".arrow") and file.name not in files:
+            raise InputError(
+                f"corpus file {file.name}: not in the manifest of scale {scale.name!r}, which "
+                f"names {len(files)} files; remove it, or {step}"
+            )
     for name, entry in files.items():
         file = folder / name
         found = file_sha256(file) if file.is_file() else "no file"

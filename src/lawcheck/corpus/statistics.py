@@ -24,6 +24,7 @@ from lawcheck.corpus.recipe import Row
 from lawcheck.design import Law, Recipe
 from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
+from lawcheck.integrity import origin
 from lawcheck.layout import Layout
 from lawcheck.plan import realisable
 from lawcheck.reading import read_object
@@ -70,6 +71,8 @@ def write_mixtures(scale: Scale, laws: Mapping[str, Law], layout: Layout) -> dic
         **statistics(placed(scale, layout.corpus, general), recipes),
     }
     write_json(layout.mixtures, content)
+    manifest = origin.read(layout.manifest, "corpus", "", NEXT.format(scale=scale.name))
+    origin.seal(layout.mixtures, "mixtures", made_from={"corpus": manifest.digest})
     return content
 
 
@@ -92,6 +95,7 @@ def read_mixtures(scale: Scale, layout: Layout) -> dict[str, Any]:
                 f"{path.name}: made from another corpus ({name} {_short(made_from.get(name))}, "
                 f"expected {_short(expected)}); {step}"
             )
+    origin.require(path, "mixtures", "", step)
     return dict(content)
 
 

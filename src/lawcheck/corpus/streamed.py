@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck import discovery
-from lawcheck.atomic import atomic_folder, write_json
-from lawcheck.corpus.build import write_rows
+from lawcheck.atomic import atomic_folder
+from lawcheck.corpus.build import write_manifest, write_rows
 from lawcheck.corpus.contamination import FRAME, RUN, SHORTEST, Asked, EvaluationIndex, Item
 from lawcheck.corpus.shards import ShardWriter
 from lawcheck.corpus.sources.declare import DataSet
@@ -128,7 +128,7 @@ def build_streamed(
                 f"accept knowingly: lawcheck corpus --scale {scale.name} "
                 + " ".join(f"--accept {fault.split(chr(39))[1]}" for fault in faults)
             )
-        write_json(part / "manifest.json", manifest)
+        write_manifest(part, manifest)
     return manifest
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -25,9 +26,11 @@ from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet
 from lawcheck.foreign import check_model
 from lawcheck.hashing import file_sha256
+from lawcheck.integrity import origin
+from lawcheck.integrity.sources import require_whole, score_kind
 from lawcheck.refusals import doing
 from lawcheck.scale import Scale
-from lawcheck.score_files import read_rows, write_scores
+from lawcheck.score_files import write_scores
 from lawcheck.scores import FAULT
 from lawcheck.training.record import ADAPTER, is_complete, read_record
 
@@ -37,6 +40,7 @@ class EvalJob:
     """One run to score. run_folder: holds train.json and adapter/; None scores the base model.
 
     base_folder: a folder, or a hub's name, with `revision`. disciplines: whose tasks are asked.
+    made_from: digests of corpus, base and weights (lawcheck.integrity.sources); None compares none.
     """
 
     run_id: str
@@ -47,6 +51,7 @@ class EvalJob:
     run_folder: Path | None
     disciplines: tuple[Discipline, ...]
     revision: str = "main"
+    made_from: Mapping[str, str] | None = None
 
 
 def evaluate_runs(
@@ -57,12 +62,13 @@ def evaluate_runs(
     *,
     split: str = "eval",
 ) -> dict[str, str]:
-    """Score every job that has no score file yet; return each file's SHA-256 by run id.
+    """Score every job without a whole score file of its own; return each file's SHA-256 by run id.
 
     out_for: run id -> Parquet file. It gets one row per item (NaN where the item could not be
     scored), for routed methods one row per discipline task and expert, for a diverged run, which
     is scored at its last good state, one row that says so, and a row for every fault of its answers
-    (lawcheck.evaluation.answers).
+    (lawcheck.evaluation.answers). A file that is not as recorded, or was made from something else,
+    is made again, which a line on stderr says.
     Raises InputError for a run that is not trained and for an unreadable corpus or score file.
     """
     for job in jobs:
@@ -72,7 +78,7 @@ def evaluate_runs(
                 f"run {job.run_id!r}: {job.run_folder.name}/ holds no complete training, expected "
                 f"train.json and the weights it names; train the run first"
             )
-    waiting = [j for j in jobs if not _scored(out_for(j.run_id), j.run_id)]
+    waiting = [j for j in jobs if not _scored(out_for(j.run_id), j, scale, split)]
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     for (folder, revision), group in groupby(
@@ -83,16 +89,26 @@ def evaluate_runs(
     return {j.run_id: file_sha256(out_for(j.run_id)) for j in jobs}
 
 
-def _scored(path: Path, run_id: str) -> bool:
-    """Score files are written whole, so one that exists is complete if it is this run's."""
+def _scored(path: Path, job: EvalJob, scale: Scale, split: str) -> bool:
+    """Whether the score file is this run's, as it was written, and holds every task asked.
+
+    Raises InputError for the recorded scores of another run, which may be their only copy.
+    """
     if not path.is_file():
         return False
-    found = set(read_rows([path]).column("run_id").to_pylist())
-    if found != {run_id}:
-        raise InputError(
-            f"score file {path.name}: holds {sorted(found)}, expected run {run_id!r}; delete it "
-            f"and evaluate again"
-        )
+    expected = [t.name for d in job.disciplines for t in d.worlds[scale.world].tasks]
+    step = "the run is evaluated again"
+    try:
+        found = origin.require(path, score_kind(split), job.run_id, step, job.made_from)
+        require_whole(found, expected, path, step)
+    except origin.OriginError as fault:
+        if fault.state == "foreign":
+            raise InputError(
+                f"score file {path}: found {fault.found}, expected run {job.run_id!r}; delete it "
+                f"and evaluate again, or run: lawcheck verify --repair"
+            ) from None
+        print(f"lawcheck: {fault}", file=sys.stderr)
+        return False
     return True
 
 
@@ -133,7 +149,28 @@ def _evaluate_on_base(
             lm.exchange(own)
             names = {d.name for d in job.disciplines}
             chosen = [p for p in placed if p.discipline.name in names]
-            write_scores(list(_rows(job, chosen, lm)), out_for(job.run_id))
+            rows = list(_rows(job, chosen, lm))
+            items = _whole(rows, chosen)
+            path, kind = out_for(job.run_id), score_kind(split)
+            write_scores(rows, path)
+            holds = {"items": items}
+            origin.seal(path, kind, job.run_id, made_from=job.made_from, holds=holds)
+
+
+def _whole(rows: list[Score], placed: list[PlacedTask]) -> dict[str, int]:
+    """Items per task, once every item of the corpus is there exactly once."""
+    counts = {}
+    for p in placed:
+        name, metric = p.declared.name, p.declared.metric
+        asked = sorted(str(d.get("id", k)) for k, d in enumerate(p.task.eval_docs))
+        found = sorted(r.item_id for r in rows if (r.task, r.metric) == (name, metric))
+        if found != asked:
+            raise InputError(
+                f"task {name!r}: scores of {len(found)} items, expected one for each of "
+                f"{len(asked)}; evaluate the run again"
+            )
+        counts[name] = len(found)
+    return counts
 
 
 def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterator[Score]:

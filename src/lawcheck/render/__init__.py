@@ -17,7 +17,7 @@ from lawcheck.render.latex import latex
 from lawcheck.render.registry import declaration, renderer, renderers
 from lawcheck.render.style import Picture, figure_bytes
 
-__all__ = ["RenderContext", "declarations", "grids", "outputs", "pictures", "render"]
+__all__ = ["RenderContext", "declarations", "grids", "outputs", "pictures", "render", "table_files"]
 
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("pdf", "png")
@@ -35,14 +35,7 @@ def render(law: Law, context: RenderContext, tables_dir: Path, figures_dir: Path
         raise InputError(
             f"render: law {law.name!r} with the context of {context.law.name!r}; give its own"
         )
-    contents: dict[Path, bytes] = {}
-    for stem, (table, grid) in grids(law, context).items():
-        for suffix, text in {
-            "csv": csv_text(grid),
-            "md": markdown(table, grid),
-            "tex": latex(table, grid, stem),
-        }.items():
-            contents[tables_dir / f"{stem}.{suffix}"] = text.encode()
+    contents = table_files(law, context, tables_dir)
     for stem, (_, files) in pictures(law, context).items():
         for suffix, content in files.items():
             contents[figures_dir / f"{stem}.{suffix}"] = content
@@ -50,6 +43,19 @@ def render(law: Law, context: RenderContext, tables_dir: Path, figures_dir: Path
         with atomic_file(path) as part:
             part.write_bytes(content)
     return sorted(contents)
+
+
+def table_files(law: Law, context: RenderContext, folder: Path) -> dict[Path, bytes]:
+    """The content of every table file of a law."""
+    contents: dict[Path, bytes] = {}
+    for stem, (table, grid) in grids(law, context).items():
+        for suffix, text in {
+            "csv": csv_text(grid),
+            "md": markdown(table, grid),
+            "tex": latex(table, grid, stem),
+        }.items():
+            contents[folder / f"{stem}.{suffix}"] = text.encode()
+    return contents
 
 
 def grids(law: Law, context: RenderContext) -> dict[str, tuple[Table, Grid]]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from lawcheck import discovery
 from lawcheck.atomic import write_text
 from lawcheck.errors import InputError
+from lawcheck.integrity import origin
+from lawcheck.judging import judged_origins
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner
 from lawcheck.report.gather import gather, nothing, refusal
@@ -47,4 +49,9 @@ def write_report(planner: Planner, layout: Layout, out: Path) -> Written:
         raise InputError(refused[0] if refused else nothing(layout))
     path = out / "index.html"
     write_text(path, page(planner, cards, absent))
+    origin.forget(path)
+    judged = [judged_origins(layout, entry.law) for entry in entries]
+    if all(judged):
+        made_from = {name: sha for one in judged for name, sha in one.items()}
+        origin.seal(path, "report", made_from=made_from)
     return Written(path, refused)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
+from lawcheck.integrity import origin
 from lawcheck.reading import read_object
 
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
@@ -39,3 +42,28 @@ def is_complete(out: Path, run_id: str) -> bool:
     if record is None or record.get("run_id") != run_id or not record.get("weights_sha256"):
         return False
     return weights_sha256(out / ADAPTER) == record["weights_sha256"]
+
+
+def is_trained(out: Path, run_id: str, made_from: Mapping[str, str] | None) -> bool:
+    """Whether the run need not be trained: complete, as recorded, and made from what is there now.
+
+    made_from: None compares no sources. Where a complete run is not taken, a line on stderr says
+    why.
+    """
+    if not is_complete(out, run_id):
+        return False
+    try:
+        origin.require(out / RECORD, "weights", run_id, "the run is trained again", made_from)
+    except origin.OriginError as fault:
+        print(f"lawcheck: {fault}", file=sys.stderr)
+        return False
+    return True
+
+
+def seal(out: Path, run_id: str, made_from: Mapping[str, str] | None) -> None:
+    """Record a complete run: its weights, and beside them train.json, which holds times."""
+    weights = (p for p in (out / ADAPTER).rglob("*") if p.is_file())
+    names = [p.relative_to(out).as_posix() for p in weights]
+    origin.seal(
+        out / RECORD, "weights", run_id, files=names, beside=[RECORD], made_from=made_from or {}
+    )

@@ -29,20 +29,19 @@ from lawcheck.errors import InputError
 from lawcheck.foreign import check_model
 from lawcheck.hardware import accumulation_steps, check_attention
 from lawcheck.holding import held
+from lawcheck.integrity.checkpoints import (
+    checkpoint_processes,
+    discard_damaged,
+    discard_partial,
+    kept_state,
+    last_checkpoint,
+)
 from lawcheck.launch import rank, world_size
 from lawcheck.scale import Scale
 from lawcheck.training import data, record, sharding
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
 from lawcheck.training.health import fingerprints, health
-from lawcheck.training.trainer import (
-    CompletionTrainer,
-    TimedCheckpoints,
-    arguments,
-    checkpoint_processes,
-    discard_partial,
-    kept_state,
-    last_checkpoint,
-)
+from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints, arguments
 
 # Micro-batches that a router's record is read from.
 LAST_BATCHES = 2
@@ -59,6 +58,7 @@ def train_run(
     *,
     checkpoint_seconds: float = 600.0,
     wait: float = 0.0,
+    made_from: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
@@ -68,7 +68,9 @@ def train_run(
     one goes on from its last checkpoint and ends in the same weights. A diverged run is saved at
     its last good state, with record["diverged"] true. Every process of a run calls this; where
     the scale's hardware names a zero_stage, through DeepSpeed. wait: seconds to wait for another
-    live process that holds the folder.
+    live process that holds the folder. made_from: digests of corpus, base and experts
+    (lawcheck.integrity.sources); a run or checkpoint made from others is not gone on from. None
+    compares nothing.
 
     A process that is asked to end keeps a checkpoint and raises interruption.Interrupted.
 
@@ -82,7 +84,7 @@ def train_run(
     # Only the first process writes; the others follow it.
     lock = held(out / record.LOCK, f"run folder {out.name!r}", wait)
     with lock if rank() == 0 else contextlib.nullcontext():
-        if record.is_complete(out, run.id):
+        if record.is_trained(out, run.id, made_from):
             found = record.read_record(out)
             assert found is not None
             if rank() == 0:
@@ -92,7 +94,15 @@ def train_run(
         together = sharding.processes(scale.hardware) if stage else contextlib.nullcontext()
         with interruption.deferred(), together:
             return _train(
-                run, scale, rows, base_folder, out, experts or {}, checkpoint_seconds, stage
+                run,
+                scale,
+                rows,
+                base_folder,
+                out,
+                experts or {},
+                checkpoint_seconds,
+                stage,
+                made_from,
             )
 
 
@@ -105,6 +115,7 @@ def _train(
     experts: Mapping[str, Path],
     checkpoint_seconds: float,
     stage: int | None,
+    made_from: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     began, checkpoints = time.monotonic(), TimedCheckpoints(checkpoint_seconds)
     training, hardware = scale.training, scale.hardware
@@ -124,7 +135,9 @@ def _train(
     # transformers warns of settings that are meant, and draws bars around files of a megabyte.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    checkpoint, universal = _resumable(out / record.CHECKPOINTS, stage)
+    checkpoint, universal, discarded = _resumable(
+        out / record.CHECKPOINTS, stage, run.id, made_from
+    )
     # Before the model, which is loaded as shards where these arguments say so.
     args = arguments(
         out=out / record.CHECKPOINTS,
@@ -152,6 +165,8 @@ def _train(
     trainer = CompletionTrainer(
         model=model,
         watch=watch,
+        run_id=run.id,
+        made_from=made_from,
         args=args,
         train_dataset=batches,
         data_collator=_only,
@@ -212,6 +227,7 @@ def _train(
         "world_size": world_size(),
         "zero_stage": stage,
         "resumed_at_step": trainer._initial_global_step or None,
+        "checkpoints_discarded": discarded,
         "diverged": watch.diverged,
         "at_step": watch.at_step,
         "last_good_step": watch.last_good_step if watch.diverged else steps,
@@ -245,24 +261,33 @@ def _train(
         found["weights_sha256"] = record.weights_sha256(out / record.ADAPTER)
         found |= checkpoints.spent
         write_json(out / record.RECORD, found)
+        record.seal(out, run.id, made_from)
         shutil.rmtree(out / record.CHECKPOINTS, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     return found if trainer.is_world_process_zero() else record.read_record(out) or found
 
 
-def _resumable(folder: Path, stage: int | None) -> tuple[Path | None, bool]:
-    """The checkpoint to go on from, and whether it is read in the form for any process count."""
+def _resumable(
+    folder: Path, stage: int | None, run_id: str, made_from: Mapping[str, str] | None
+) -> tuple[Path | None, bool, list[str]]:
+    """The checkpoint to go on from, and whether it is read in the form for any process count.
+
+    Also one line for every whole checkpoint that was damaged or made from something else (first
+    process only): the one before it is taken, or the start.
+    """
+    discarded: list[str] = []
     if rank() == 0:
         discard_partial(folder)
+        discarded = discard_damaged(folder, run_id, made_from)
     if stage:
         torch.distributed.barrier()
     checkpoint = last_checkpoint(folder)
     if not stage or checkpoint is None or checkpoint_processes(checkpoint) == world_size():
-        return checkpoint, False
+        return checkpoint, False, discarded
     if rank() == 0:
         sharding.make_universal(checkpoint)
     torch.distributed.barrier()
-    return checkpoint, True
+    return checkpoint, True, discarded
 
 
 def _build(

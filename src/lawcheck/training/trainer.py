@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,25 @@ from transformers.trainer_callback import ExportableState
 
 from lawcheck import interruption
 from lawcheck.atomic import write_json
+from lawcheck.integrity.checkpoints import PROCESSES, by_step, discard, seal_checkpoint
 from lawcheck.output_head import logits_at
 from lawcheck.training.data import IGNORED
 from lawcheck.training.divergence import DivergenceWatch
 
 
 class CompletionTrainer(Trainer):
-    """watch: told every loss and gradient norm."""
+    """watch: told every loss and gradient norm. run_id, made_from: for checkpoints' records."""
 
-    def __init__(self, *, watch: DivergenceWatch, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        watch: DivergenceWatch,
+        run_id: str = "",
+        made_from: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.run_id, self.made_from = run_id, made_from
         self.watch = watch
         self.add_callback(watch)
         self.remove_callback(PrinterCallback)
@@ -73,6 +81,18 @@ class CompletionTrainer(Trainer):
         """A checkpoint of shards holds the weights already; whole ones are written at the end."""
         if not self.is_deepspeed_enabled:
             super().save_model(output_dir, _internal_call)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        args = self.args
+        folder = Path(str(args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        if args.world_size > 1 or args.deepspeed:
+            # The Trainer's last file is the first process's own: the others may still be writing.
+            torch.distributed.barrier()
+            if args.process_index == 0:
+                write_json(folder / PROCESSES, {"processes": args.world_size})
+        if args.process_index == 0:
+            seal_checkpoint(folder, self.run_id, self.made_from)
 
     def load_weights(self, checkpoint: Path) -> None:
         """The weights of a checkpoint of this run into the model."""
@@ -146,15 +166,9 @@ class TimedCheckpoints(TrainerCallback, ExportableState):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.last = time.monotonic()
-        if args.world_size > 1 or args.deepspeed:
-            # The Trainer's last file is the first process's own: the others may still be writing.
-            torch.distributed.barrier()
-            if args.process_index == 0:
-                folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-                write_json(folder / PROCESSES, {"processes": args.world_size})
         if args.process_index == 0:
-            for old in _by_step(Path(args.output_dir))[: -self.KEPT]:
-                _discard(old)
+            for old in by_step(Path(args.output_dir))[: -self.KEPT]:
+                discard(old)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         # A checkpoint of an earlier version has no place for it.
@@ -170,57 +184,6 @@ class TimedCheckpoints(TrainerCallback, ExportableState):
 
     def state(self) -> dict[str, Any]:
         return {"args": {"seconds": self.seconds}, "attributes": {"earlier": self.spent}}
-
-
-PROCESSES, STATE = "processes.json", "trainer_state.json"
-
-
-def is_whole(checkpoint: Path) -> bool:
-    """Whether every process wrote its part; trainer_state.json is the last file of one alone."""
-    try:
-        json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    shared = any(checkpoint.glob("global_step*")) or (checkpoint / "rng_state_0.pth").exists()
-    return not shared or (checkpoint / PROCESSES).is_file()
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint."""
-    whole = [p for p in _by_step(folder) if is_whole(p)]
-    return whole[-1] if whole else None
-
-
-def _by_step(folder: Path) -> list[Path]:
-    return sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]))
-
-
-def _discard(checkpoint: Path) -> None:
-    # First what makes it whole: a removal may be cut short as well.
-    (checkpoint / STATE).unlink(missing_ok=True)
-    shutil.rmtree(checkpoint, ignore_errors=True)
-
-
-def kept_state(checkpoint: Path, callback: type) -> dict[str, Any]:
-    """Attributes that a callback had when the checkpoint was written; empty where it kept none."""
-    state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    found = state.get("stateful_callbacks", {}).get(callback.__name__, {})
-    return dict(found.get("attributes", {})) if isinstance(found, dict) else {}
-
-
-def discard_partial(folder: Path) -> None:
-    """Remove checkpoints that were being written when a process died.
-
-    The two of the highest step are kept; a partial one would push a whole one out.
-    """
-    for path in folder.glob("checkpoint-*"):
-        if not is_whole(path):
-            _discard(path)
-
-
-def checkpoint_processes(checkpoint: Path) -> int:
-    """How many processes wrote a sharded checkpoint."""
-    return int(json.loads((checkpoint / PROCESSES).read_text(encoding="utf-8"))["processes"])
 
 
 def arguments(
