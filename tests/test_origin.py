@@ -73,7 +73,10 @@ def test_a_damaged_checkpoint_is_passed_over_and_recorded(tmp_path, file, damage
     whole = train_run(*arguments, tmp_path / "whole")
     cut = tmp_path / "cut"
 
+    keep = TimedCheckpoints.on_save
+
     def killed(self, args, state, control, **kwargs):
+        keep(self, args, state, control, **kwargs)
         if state.global_step == 6:
             raise KeyboardInterrupt
 

@@ -11,9 +11,10 @@ from tiny_world import make_base, make_rows, make_run, make_scale
 
 from lawcheck.errors import InputError
 from lawcheck.holding import held
+from lawcheck.integrity.checkpoints import kept_state
 from lawcheck.training import is_complete, record, train_run
 from lawcheck.training.divergence import DivergenceWatch
-from lawcheck.training.trainer import TimedCheckpoints, kept_state
+from lawcheck.training.trainer import TimedCheckpoints
 
 METHODS = ["lora", "full", "lora_moe"]
 

@@ -122,9 +122,8 @@ class Published(Graph):
                 self._agree(node, "scores", verdict.scores_digest, scores)
                 table = self.layout.law_scores(law)
                 again = verdict_json(judge_file(self.laws[law], [table], self.scale))
-                odd = _differs(
-                    *(_repeatable(json.loads(v)) for v in (node.path.read_bytes(), again))
-                )
+                stated = _repeatable(json.loads(node.path.read_bytes()))
+                odd = _differs(stated, _repeatable(json.loads(again)))
                 if odd:
                     raise self._fault("changed", node, odd, "what the scores give")
 
