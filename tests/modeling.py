@@ -107,13 +107,13 @@ class NaiveLinear(nn.Module):
         self.gate = [gate]
 
     def forward(self, x: Tensor) -> Tensor:
-        from lawcheck.methods.lora_moe.functional import dropout_mask
+        from lawcheck.methods.lora_moe.dropout import draw
 
         gate = self.gate[0]
         rank, scaling = gate.gate.rank, gate.gate.scaling
         y = self.base_layer(x)
         if self.training and self.p:
-            x = torch.where(dropout_mask(x, self.p), x / (1 - self.p), 0)
+            x = torch.where(draw(x, self.p, "mask")[0], x / (1 - self.p), 0)
         for e, weight in enumerate(gate.weights):
             own = slice(e * rank, (e + 1) * rank)
             down = self.down if len(self.down) == rank else self.down[own]

@@ -57,9 +57,12 @@ def test_equals_a_loop_over_the_experts(variant, family):
         assert torch.allclose(grad, other, rtol=0, atol=1e-10), name
 
 
+@pytest.mark.parametrize("memory", ["bits", "replay"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_gradcheck_with_dropout(variant):
-    config = LoraMoeConfig(r=2, lora_alpha=4, lora_dropout=0.4, num_experts=3, variant=variant)
+def test_gradcheck_with_dropout(variant, memory):
+    config = LoraMoeConfig(
+        r=2, lora_alpha=4, lora_dropout=0.4, num_experts=3, variant=variant, dropout_memory=memory
+    )
     base = torch.nn.Linear(5, 4).double()
     state = lora_moe.layer.GateState()
     norm = torch.nn.LayerNorm(6).double()
@@ -143,16 +146,16 @@ class Saved:
 @pytest.mark.parametrize("settings", [SETTINGS, DROPOUT])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_projection_keeps_its_input_h_and_the_gate(variant, settings):
-    """And with dropout one mask; neither the dropped input, nor z, nor an expert's output."""
+    """And with dropout a bit an element; not the dropped input, nor z, nor an expert's output."""
     layer = trained(variant, settings).get_base_model().model.layers[0].train()
     x = torch.randn(2, 5, 32, requires_grad=True)
     layer.input_layernorm(x)
     kept = Saved(layer.mlp.gate_proj, x)
     experts = 5 if variant == "shared_expert" else 4
     h = 3 if variant == "shared_a" else 3 * experts
-    mask = [32] if settings.dropout else []
+    mask = [2 * 5 * 32 // 8] if settings.dropout else []
     assert kept.widths == sorted([32, h, 3 * experts, *mask])
-    masks = [t for t in kept.tensors.values() if t.dtype == torch.bool]
+    masks = [t for t in kept.tensors.values() if t.dtype == torch.uint8]
     assert len(masks) == len(mask)
 
 

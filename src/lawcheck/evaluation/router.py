@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lawcheck.evaluation.tasks import PlacedTask
-from lawcheck.methods.lora_moe.routing import routing_probabilities
+from lawcheck.methods.lora_moe.routing import route
 
 # Prompts per task: the mean over prompts is steady long before.
 PROMPTS = 200
@@ -28,9 +28,8 @@ def expert_shares(placed: PlacedTask, lm: Any) -> list[float]:
         ids = torch.zeros((len(batch), len(batch[0])), dtype=torch.long, device=lm.device)
         for row, tokens in enumerate(batch):
             ids[row, : len(tokens)] = torch.tensor(tokens)
-        with torch.inference_mode(), routing_probabilities(lm.model) as record:
-            lm.model(input_ids=ids, use_cache=False, logits_to_keep=1)
-        (probabilities,) = record
+        with torch.inference_mode():
+            probabilities = route(lm.model, input_ids=ids, use_cache=False)
         for row, tokens in enumerate(batch):
             means.append(probabilities[row, : len(tokens)].double().mean(dim=0))
     return torch.stack(means).mean(dim=0).tolist()

@@ -9,6 +9,7 @@ from peft.utils.peft_types import PeftType
 
 from lawcheck.errors import InputError, nearest
 from lawcheck.methods.lora_moe import VARIANTS
+from lawcheck.methods.lora_moe.dropout import FORMS
 from lawcheck.methods.lora_moe.registration import NAME, register
 
 
@@ -26,7 +27,9 @@ class LoraMoeConfig(PeftConfig):
     (the layer's input) or its `output` (gate_input). gate_init: `kaiming` as the experts, or
     `zeros` for a uniform start. gate_dtype: precision of the softmax, `float32` at least or the
     `compute` precision. train_experts: False trains the gates only. expert_names: what expert k
-    was trained on, if anything.
+    was trained on, if anything. dropout_memory: how the mask of lora_dropout is kept for the
+    backward pass, `bits`, `mask` or `replay` (lawcheck.methods.lora_moe.dropout); no number
+    changes with it.
     """
 
     r: int = 8
@@ -46,6 +49,7 @@ class LoraMoeConfig(PeftConfig):
     gate_dtype: str = "float32"
     train_experts: bool = True
     expert_names: list[str] | None = field(default=None)
+    dropout_memory: str = "bits"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,6 +57,7 @@ class LoraMoeConfig(PeftConfig):
         self.peft_type = PeftType(NAME)
         for key, known in (
             ("variant", VARIANTS),
+            ("dropout_memory", FORMS),
             ("gate_input", ("input", "output")),
             ("gate_init", ("kaiming", "zeros")),
             ("gate_dtype", ("float32", "compute")),

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+from lawcheck.methods.lora_moe import dropout
+
 
 def mix(h: Tensor, w: Tensor) -> Tensor:
     """z = h * w; with a shared A, h stands once for each expert. [..., E r]"""
@@ -24,14 +26,23 @@ def mix(h: Tensor, w: Tensor) -> Tensor:
 
 
 class MixExperts(Function):
-    """base + z B^T, saving h and w but not z. weight: B of all experts, [d_out, E r]."""
+    """base + z B^T, saving h and w but not z. weight: B of all experts, [d_out, E r].
+
+    in_place: base is written over, which spares a copy of the output and moves no bit.
+    """
 
     @staticmethod
-    def forward(ctx: Any, base: Tensor, h: Tensor, w: Tensor, weight: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, base: Tensor, h: Tensor, w: Tensor, weight: Tensor, in_place: bool
+    ) -> Tensor:
         ctx.save_for_backward(h, w, weight)
         ctx.base_dtype = base.dtype
         z = mix(h, w)
         if base.dtype == h.dtype == weight.dtype:
+            if in_place:
+                ctx.mark_dirty(base)
+                base.view(-1, base.shape[-1]).addmm_(z.view(-1, z.shape[-1]), weight.t())
+                return base
             flat = torch.addmm(base.view(-1, base.shape[-1]), z.view(-1, z.shape[-1]), weight.t())
             return flat.view(base.shape)
         return (base + F.linear(z, weight.to(h.dtype))).to(base.dtype)
@@ -39,7 +50,7 @@ class MixExperts(Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         h, w, weight = ctx.saved_tensors
-        _, need_h, need_w, need_weight = ctx.needs_input_grad
+        _, need_h, need_w, need_weight, _ = ctx.needs_input_grad
         grad = dy.to(h.dtype)
         dz = grad @ weight.to(h.dtype)
         dh = dw = dweight = None
@@ -54,31 +65,29 @@ class MixExperts(Function):
             by_expert = dz.view(*dz.shape[:-1], -1, h.shape[-1])
             dh = (by_expert * w.view(by_expert.shape)).sum(-2) if need_h else None
             dw = (by_expert * h.unsqueeze(-2)).view(w.shape) if need_w else None
-        return dy, dh, dw, dweight
-
-
-def dropout_mask(x: Tensor, p: float) -> Tensor:
-    """True where an element is kept. A third cheaper to draw than through F.dropout on a CPU."""
-    return torch.empty(x.shape, dtype=torch.bool, device=x.device).bernoulli_(1 - p)
+        return dy, dh, dw, dweight, None
 
 
 class DropoutLinear(Function):
-    """dropout(x) A^T, saving x and the mask but not dropout(x). weight: A, [E r, d_in].
+    """dropout(x) A^T, saving x and what `memory` names of the mask but not dropout(x).
 
-    The factor 1 / (1 - p) is applied on the side of h, which is narrower than x.
+    weight: A, [E r, d_in]. The factor 1 / (1 - p) is applied on the side of h, narrower than x.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, p: float, dtype: torch.dtype) -> Tensor:
-        mask = dropout_mask(x, p)
-        ctx.save_for_backward(x, mask, weight)
-        ctx.scale, ctx.dtype = 1 / (1 - p), dtype
-        return F.linear((x * mask).to(dtype), weight.to(dtype)).mul_(ctx.scale)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, p: float, dtype: torch.dtype, memory: str
+    ) -> Tensor:
+        mask, kept = dropout.draw(x, p, memory)
+        ctx.save_for_backward(x, kept, weight)
+        ctx.p, ctx.dtype, ctx.memory = p, dtype, memory
+        return F.linear((x * mask).to(dtype), weight.to(dtype)).mul_(1 / (1 - p))
 
     @staticmethod
     def backward(ctx: Any, dh: Tensor) -> tuple[Tensor | None, ...]:
-        x, mask, weight = ctx.saved_tensors
-        dh = dh * ctx.scale
+        x, kept, weight = ctx.saved_tensors
+        mask = dropout.recall(kept, x, ctx.p, ctx.memory)
+        dh = dh * (1 / (1 - ctx.p))
         dx = dweight = None
         if ctx.needs_input_grad[0]:
             dx = (dh @ weight.to(ctx.dtype)).to(x.dtype) * mask
@@ -86,4 +95,4 @@ class DropoutLinear(Function):
             dropped = (x * mask).to(ctx.dtype)
             dweight = dh.reshape(-1, dh.shape[-1]).t() @ dropped.reshape(-1, dropped.shape[-1])
             dweight = dweight.to(weight.dtype)
-        return dx, dweight, None, None
+        return dx, dweight, None, None, None

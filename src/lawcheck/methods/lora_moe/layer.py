@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from peft.tuners.tuners_utils import BaseTunerLayer, _get_in_out_features
 from torch import Tensor, nn
+from torch.nn.modules.module import _global_forward_hooks
 
 from lawcheck.errors import InputError
 from lawcheck.methods.lora_moe.config import LoraMoeConfig
@@ -93,7 +94,7 @@ class DownProjection(nn.Module):
     def __init__(self, features: int, config: LoraMoeConfig) -> None:
         super().__init__()
         rows = config.r * (1 if config.variant == "shared_a" else config.total_experts)
-        self.p = config.lora_dropout
+        self.p, self.memory = config.lora_dropout, config.dropout_memory
         self.weight = nn.Parameter(torch.empty(rows, features))
         # The bound depends on the inputs alone, so one call draws each expert as its own.
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
@@ -101,7 +102,7 @@ class DownProjection(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training and self.p:
             dtype = compute_dtype(x, self.weight.dtype)
-            return DropoutLinear.apply(x, self.weight, self.p, dtype)
+            return DropoutLinear.apply(x, self.weight, self.p, dtype, self.memory)
         return F.linear(x.to(self.weight.dtype), self.weight)
 
 
@@ -112,8 +113,8 @@ class UpProjection(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(features, config.r * config.total_experts))
 
-    def forward(self, base: Tensor, h: Tensor, weights: Tensor) -> Tensor:
-        return MixExperts.apply(base, h, weights, self.weight)
+    def forward(self, base: Tensor, h: Tensor, weights: Tensor, in_place: bool = False) -> Tensor:
+        return MixExperts.apply(base, h, weights, self.weight, in_place)
 
 
 class LoraMoeLayer(BaseTunerLayer):
@@ -221,5 +222,19 @@ class LoraMoeLinear(nn.Module, LoraMoeLayer):
                     f"first, on the tokens that its projections see"
                 )
             h = self.lora_moe_A[name](x)
-            result = self.lora_moe_B[name](result, h, weights)
+            result = self.lora_moe_B[name](result, h, weights, self._may_write_over(result))
         return result
+
+    def _may_write_over(self, result: Tensor) -> bool:
+        """Whether nobody else can hold or need the base layer's output.
+
+        A plain linear layer's backward pass does not read it; a hook might have kept it, and a
+        view belongs to another tensor. Compiled code finds its own places to write.
+        """
+        base = self.base_layer
+        return (
+            type(base) is nn.Linear
+            and not (base._forward_hooks or _global_forward_hooks)
+            and not result._is_view()
+            and not torch.compiler.is_compiling()
+        )
