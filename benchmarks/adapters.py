@@ -4,10 +4,12 @@
     python benchmarks/adapters.py --device cuda --rounds 50
 
 The base weight is frozen and the input asks for its gradient, as inside a model. Every contender
-has five experts of rank 16, or LoRA their total rank, 80, in the base's precision. LoRA-MoE's
-gate is counted in full although a decoder layer shares one among its projections; the loop and
-X-LoRA are given their weights. Columns are time over peft's LoRA, median over rounds; `base` is
-the frozen projection alone, which none can go below.
+has five experts of rank 16, or LoRA their total rank, 80, in the base's precision. Columns are time
+over peft's LoRA, median over rounds; `base` is the frozen projection alone, which none can go
+below. All are given the experts' weights; the gate that makes them is timed by itself. A decoder
+layer shares one among its seven projections, so a LoRA-MoE column counts a seventh of it, and in
+brackets the whole. The loop and X-LoRA are compared with plain where none pays for a gate. With
+dropout, the forms in which plain keeps its mask stand in a table of their own.
 
 Saved for backward: what a forward pass keeps beyond x and the parameters, at gate_proj of a 7B
 model, 4,096 tokens, bfloat16. The gate's own weights, which all projections of a layer share,
@@ -21,6 +23,7 @@ import copy
 import gc
 import statistics
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,10 +33,13 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.xlora.layer import XLoraLinearLayer
 from torch import Tensor, nn
 
-from lawcheck.methods.lora_moe import VARIANTS, LoraMoeConfig, LoraMoeLinear
+from lawcheck.methods.lora_moe import VARIANTS, LoraMoeConfig, LoraMoeLinear, dropout
 from lawcheck.methods.lora_moe.layer import GateState, TokenGate
 
 EXPERTS, RANK, ALPHA = 5, 16, 32
+# Of a decoder layer, which share its gate.
+PROJECTIONS = 7
+DEFAULT = LoraMoeConfig().dropout_memory
 SHAPES = ("3584x3584x512", "3584x18944x256")
 SAVED = "3584x18944x4096"
 
@@ -93,20 +99,25 @@ def contenders(d_in: int, d_out: int, p: float, device: str, dtype: torch.dtype)
     found["base"] = (base, lambda x, hidden, gates: base(x))
     one = lora(base, p, EXPERTS * RANK)
     found["LoRA"] = (one, lambda x, hidden, gates, m=one: m(x))
-    for variant in VARIANTS:
+    kinds = [(variant, DEFAULT) for variant in VARIANTS]
+    if p:
+        kinds += [("plain", form) for form in dropout.FORMS if form != DEFAULT]
+    for variant, form in kinds:
         config = LoraMoeConfig(
-            r=RANK, lora_alpha=ALPHA, lora_dropout=p, num_experts=EXPERTS, variant=variant
+            r=RANK,
+            lora_alpha=ALPHA,
+            lora_dropout=p,
+            num_experts=EXPERTS,
+            variant=variant,
+            dropout_memory=form,
         )
         state = GateState()
         layer = LoraMoeLinear(base, "default", state, config)
         gate = TokenGate(d_in, config)
         both = nn.ModuleDict({"layer": layer, "gate": gate}).to(device, dtype)
-
-        def forward(x: Tensor, hidden: Tensor, gates: Tensor, m=both, s=state) -> Tensor:
-            s.weights = m["gate"](hidden)
-            return m["layer"](x)
-
-        found[variant] = (both, forward)
+        # Whoever calls it has put weights into the gate's state.
+        name = variant if form == DEFAULT else f"{variant}, {form}"
+        found[name] = (both, lambda x, hidden, gates, m=layer: m(x))
     loop = Loop(base, p)
     found["loop"] = (loop, lambda x, hidden, gates, m=loop: m(x, gates))
     many = lora(base, p, RANK, EXPERTS)
@@ -136,34 +147,73 @@ def inputs(d_in: int, tokens: int, device: str, dtype: torch.dtype) -> tuple[Ten
     return x, hidden, gates
 
 
-def measure(
-    shape: str, precision: str, p: float, device: str, rounds: int
-) -> tuple[list[str], float, float]:
-    """A row of the table; and plain against the loop and against X-LoRA."""
+@dataclass(frozen=True)
+class Measured:
+    """row: of the table. loop, xlora: their time over plain's. forms: mask's form -> over LoRA."""
+
+    row: list[str]
+    loop: float
+    xlora: float
+    forms: dict[str, float]
+
+
+def measure(shape: str, precision: str, p: float, device: str, rounds: int) -> Measured:
     d_in, d_out, tokens = map(int, shape.split("x"))
     dtype = getattr(torch, precision)
     found = contenders(d_in, d_out, p, device, dtype)
     x, hidden, gates = inputs(d_in, tokens, device, dtype)
     dy = torch.randn(1, tokens, d_out, device=device, dtype=dtype)
+    given: dict[str, Tensor] = {}
 
-    def step(module: nn.Module, forward: Callable[..., Tensor]) -> Callable[[], None]:
+    def step(name: str, module: Any, forward: Callable[..., Tensor]) -> Callable[[], None]:
+        if isinstance(module, nn.ModuleDict):
+            weights = module["gate"](hidden).detach().requires_grad_()
+            module["layer"].gate_state["default"].weights = given[name] = weights
+
         def run() -> None:
             forward(x, hidden, gates).backward(dy)
             module.zero_grad()
             x.grad = gates.grad = None
+            for weights in given.values():
+                weights.grad = None
 
         return run
 
-    times = in_turn({n: step(*c) for n, c in found.items()}, rounds, device)
-    ratios = {n: ratio(times[n], times["LoRA"]) for n in times}
+    def gate_step(gate: nn.Module, weights: Tensor) -> Callable[[], None]:
+        grad = torch.randn_like(weights)
+
+        def run() -> None:
+            gate(hidden).backward(grad)
+            gate.zero_grad()
+
+        return run
+
+    steps = {name: step(name, *one) for name, one in found.items()}
+    for variant in VARIANTS:
+        steps[f"gate of {variant}"] = gate_step(found[variant][0]["gate"], given[variant])
+    times = in_turn(steps, rounds, device)
+
+    def over_lora(variant: str, share: float) -> float:
+        gate = times[f"gate of {variant}"]
+        whole = [a + share * g for a, g in zip(times[variant], gate, strict=True)]
+        return ratio(whole, times["LoRA"])
+
     row = [
         f"{d_in} x {d_out}, T={tokens}",
         precision,
         f"{p:g}",
         f"{1000 * statistics.median(times['LoRA']):.1f}",
-        *(f"{ratios[n]:.2f}" for n in ("base", *VARIANTS, "loop", "X-LoRA")),
+        f"{ratio(times['base'], times['LoRA']):.2f}",
+        *(f"{over_lora(v, 1 / PROJECTIONS):.2f} ({over_lora(v, 1):.2f})" for v in VARIANTS),
+        *(f"{ratio(times[n], times['LoRA']):.2f}" for n in ("loop", "X-LoRA")),
     ]
-    return row, ratio(times["loop"], times["plain"]), ratio(times["X-LoRA"], times["plain"])
+    forms = {
+        f: ratio(times["plain" if f == DEFAULT else f"plain, {f}"], times["LoRA"])
+        for f in (dropout.FORMS if p else ())
+    }
+    return Measured(
+        row, ratio(times["loop"], times["plain"]), ratio(times["X-LoRA"], times["plain"]), forms
+    )
 
 
 def saved(module: Any, forward: Callable[..., Tensor], tokens: int) -> tuple[int, int]:
@@ -174,7 +224,7 @@ def saved(module: Any, forward: Callable[..., Tensor], tokens: int) -> tuple[int
     own = [*module.parameters(), x, hidden, gates]
     if layer is module:
         return saved_bytes(lambda: forward(x, hidden, gates), own), 0
-    weights = module["gate"](hidden)
+    weights = module["gate"](hidden).detach().requires_grad_()
     gate = saved_bytes(lambda: module["gate"](hidden), own)
     layer.gate_state["default"].weights = weights
     kept = saved_bytes(lambda: layer(x), [*own, weights])
@@ -212,19 +262,24 @@ def main() -> None:
     print(machine(options.device), flush=True)
     head = ["projection", "precision", "dropout", "LoRA ms", "base", *VARIANTS, "loop", "X-LoRA"]
     print(table(head, []), flush=True)
-    against: list[tuple[float, float]] = []
+    measured: list[Measured] = []
     for shape in options.shape or SHAPES:
         for precision in options.precision or ("float32", "bfloat16"):
             for p in options.dropout or (0.0, 0.05):
-                row, loop, xlora = measure(shape, precision, p, options.device, options.rounds)
-                against.append((loop, xlora))
-                print("| " + " | ".join(row) + " |", flush=True)
+                one = measure(shape, precision, p, options.device, options.rounds)
+                measured.append(one)
+                print("| " + " | ".join(one.row) + " |", flush=True)
                 gc.collect()
-    loops, xloras = zip(*against, strict=True)
+    loops, xloras = [m.loop for m in measured], [m.xlora for m in measured]
     print(
         f"\nplain is {min(loops):.2f} to {max(loops):.2f} times as fast as the loop and "
         f"{min(xloras):.2f} to {max(xloras):.2f} times as fast as X-LoRA's linear\n"
     )
+    forms = [
+        [*m.row[:3], *(f"{m.forms[f]:.2f}" for f in dropout.FORMS)] for m in measured if m.forms
+    ]
+    if forms:
+        print(table(["projection", "precision", "dropout", *dropout.FORMS], forms), end="\n\n")
     head = ["contender", "dropout", "saved MB", "the gate's MB, once a layer"]
     print(table(head, saved_rows(options.saved)))
 

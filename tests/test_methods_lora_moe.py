@@ -211,6 +211,9 @@ def test_routing_probabilities_are_those_of_the_last_layer(variant):
     else:
         expected = logits.softmax(-1)
     assert torch.allclose(seen[0], expected, atol=1e-6)
+    before = model(tokens()).logits
+    assert torch.equal(lora_moe.routing.route(model, input_ids=tokens()), seen[0])
+    assert torch.equal(model(tokens()).logits, before)
     with (
         pytest.raises(InputError, match="no gate"),
         lora_moe.routing_probabilities(tiny()),

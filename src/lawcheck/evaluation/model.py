@@ -165,9 +165,9 @@ class PrefixSharingLM(HFLM):
             ids[row, : len(tokens)] = tokens
             positions[row, : len(tokens)] = position
             parts[row, : len(tokens)] = part
-        part = torch.from_numpy(parts)
+        of = torch.from_numpy(parts)
         seen = torch.ones(width, width, dtype=torch.bool).tril()
-        seen = seen & ((part[:, None, :] == 0) | (part[:, None, :] == part[:, :, None]))
+        seen = seen & ((of[:, None, :] == 0) | (of[:, None, :] == of[:, :, None]))
         model = self.model
         mask = torch.zeros(seen.shape, dtype=model.dtype)
         mask = mask.masked_fill_(~seen, torch.finfo(model.dtype).min)[:, None]
