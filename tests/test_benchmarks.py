@@ -84,6 +84,7 @@ def test_the_linear_layers_compute_the_same_step(monkeypatch):
                 module.weight.copy_(part)
             xlora.lora_A[str(e)].weight.copy_(down[e])
             xlora.lora_B[str(e)].weight.copy_(up[e])
+        plain["layer"].gate_state["default"].weights = plain["gate"](hidden)
         expected = forward(x, hidden, gates)
         for name in ("loop", "X-LoRA"):
             torch.testing.assert_close(found[name][1](x, hidden, weights), expected)
