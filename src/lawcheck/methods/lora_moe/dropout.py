@@ -13,6 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lawcheck.errors import InputError
+
 FORMS = ("mask", "bits", "replay")
 
 # Multiplied by it, eight bytes of 0 or 1 meet in the topmost byte, one bit from each.
@@ -22,9 +24,7 @@ _GATHER = 0x0102040810204080
 def draw(x: Tensor, p: float, form: str) -> tuple[Tensor, Tensor]:
     """A mask for x, true where an element is kept, and what has to be saved of it."""
     if form == "replay":
-        # Before the draw, which moves the generator on.
-        state = _generator(x.device).get_state()
-        return _bernoulli(x, p), state
+        return _draw_replayable(x, p)
     mask = _bernoulli(x, p)
     return mask, pack(mask) if form == "bits" else mask
 
@@ -35,9 +35,22 @@ def recall(saved: Tensor, x: Tensor, p: float, form: str) -> Tensor:
         return saved
     if form == "bits":
         return unpack(saved, x.shape)
+    return _replay(saved, x, p)
+
+
+# Compiled code may draw from a stream of its own, which the generator's state says nothing about.
+@torch.compiler.disable
+def _draw_replayable(x: Tensor, p: float) -> tuple[Tensor, Tensor]:
+    # Before the draw, which moves the generator on.
+    state = _generator(x.device).get_state()
+    return _bernoulli(x, p), state
+
+
+@torch.compiler.disable
+def _replay(state: Tensor, x: Tensor, p: float) -> Tensor:
     # The same state, not the same generator: the running one keeps its place.
     generator = torch.Generator(x.device)
-    generator.set_state(saved)
+    generator.set_state(state)
     return _bernoulli(x, p, generator)
 
 
@@ -66,4 +79,9 @@ def _generator(device: torch.device) -> torch.Generator:
     if device.type == "cuda":
         index = torch.cuda.current_device() if device.index is None else device.index
         return torch.cuda.default_generators[index]
+    if device.type != "cpu":
+        raise InputError(
+            f"dropout_memory 'replay': found device {device.type!r}, expected cpu or cuda; take "
+            f"'bits'"
+        )
     return torch.default_generator
