@@ -102,7 +102,10 @@ class DownProjection(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training and self.p:
             dtype = compute_dtype(x, self.weight.dtype)
-            return DropoutLinear.apply(x, self.weight, self.p, dtype, self.memory)
+            # Unpacking bits does not compile (C++ error of inductor, torch 2.13 on AVX2).
+            unpackable = self.memory == "bits" and torch.compiler.is_compiling()
+            memory = "mask" if unpackable else self.memory
+            return DropoutLinear.apply(x, self.weight, self.p, dtype, memory)
         return F.linear(x.to(self.weight.dtype), self.weight)
 
 
