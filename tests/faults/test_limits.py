@@ -46,7 +46,7 @@ def nothing_false(folder, expected):
     assert not list((folder / ROOT).rglob("*.part"))
 
 
-@pytest.mark.parametrize("kilobytes", [300, 1100, 2400, 3300])
+@pytest.mark.parametrize("kilobytes", [300, 1100, 2400])
 def test_a_full_disk_is_told_and_survived(lawcheck, training, expected, mounted, kilobytes):
     folder, words = training
     used = sum(p.stat().st_blocks for p in folder.rglob("*")) // 2
@@ -62,7 +62,7 @@ def test_a_full_disk_is_told_and_survived(lawcheck, training, expected, mounted,
     nothing_false(place, expected)
 
 
-@pytest.mark.parametrize("bytes_", [2_000, 90_000, 700_000])
+@pytest.mark.parametrize("bytes_", [2_000, 700_000])
 def test_a_limit_on_file_sizes_is_told_and_survived(lawcheck, training, expected, bytes_):
     folder, words = training
     line = one_line(lawcheck.run(folder, words, checkpoint_seconds=0, file_size=bytes_))
@@ -76,7 +76,7 @@ def test_no_memory_is_told_and_survived(lawcheck, training, expected):
     folder, words = training
     taken = lawcheck.address_space()
     failed = 0
-    for more in (0, 8, 32, 64, 128):
+    for more in (0, 32, 128):
         ended = lawcheck.run(folder, words, address_space=taken + more * 2**20)
         if ended.status == 0:
             break
