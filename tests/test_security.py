@@ -207,7 +207,11 @@ def test_secrets_of_the_environment_reach_no_output(tmp_path):
     environment = {**os.environ, **dict.fromkeys(names, secret)}
     environment["HTTPS_PROXY"] = environment["HF_ENDPOINT"] = f"https://u:{secret}@127.0.0.1:9"
     results = tmp_path / "results"
-    published = ROOT / "results/reference/proxy"
+    published = tmp_path / "proxy"
+    (published / "laws").mkdir(parents=True)
+    shutil.copy(ROOT / "results/reference/proxy/mixtures.json", published)
+    for path in (ROOT / "results/reference/proxy/laws").glob("base_model.*"):
+        shutil.copy(path, published / "laws")
     scores = published / "laws/base_model.scores.parquet"
     verdict = tmp_path / "verdict.json"
     study = ("--scale", "smoke", "--results", str(results))
