@@ -8,7 +8,7 @@ from lawcheck.errors import InputError
 from lawcheck.file_times import settle
 from lawcheck.holding import held
 from lawcheck.refusals import refusal
-from lawcheck.workflow import Study
+from lawcheck.workflow import Study, signed
 
 STUDY = Study(config)
 try:

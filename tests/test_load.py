@@ -138,3 +138,14 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(score_streams.shutil, "disk_usage", lambda p: type("", (), {"free": 10}))
     with pytest.raises(InputError, match=r"210 rows need .* set TMPDIR"):
         load_scores(path, in_memory_rows=0)
+
+
+def test_a_bad_file_beside_a_large_one_is_named(tmp_path):
+    law = discovery.law("variability")
+    good = tmp_path / "scores.parquet"
+    pa.parquet.write_table(typed(score_world.columns({law.base: 0.4}, 1, 30)), good)
+    for name, said in (("none.parquet", "no such file"), ("bad.parquet", "not a Parquet file")):
+        if said != "no such file":
+            (tmp_path / name).write_bytes(b"PAR1 no")
+        with pytest.raises(InputError, match=said):
+            load_scores([good, tmp_path / name], in_memory_rows=0)

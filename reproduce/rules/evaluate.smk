@@ -15,8 +15,10 @@ if not STUDY.joined:
             **STUDY.resources(training=False),
         params:
             study=STUDY_ARGUMENTS,
-            runs=lambda wildcards: " ".join(
-                r.id for r in STUDY.batches[wildcards.batch].runs
+            runs=signed(
+                lambda wildcards: " ".join(
+                    r.id for r in STUDY.batches[wildcards.batch].runs
+                )
             ),
         shell:
             "lawcheck evaluate {params.study} --record {output:q} {params.runs} > {log:q} 2>&1"

@@ -6,7 +6,7 @@ from lawcheck.cluster import launcher
 # job resumes where it stopped.
 rule train:
     input:
-        lambda wildcards: STUDY.train_inputs(wildcards.batch),
+        signed(lambda wildcards: STUDY.train_inputs(wildcards.batch)),
         preflight=ancient(PREFLIGHT),
     output:
         **({"scores": f"{ROOT}/batches/{{batch}}.scores.json"} if STUDY.joined else {}),
@@ -24,11 +24,15 @@ rule train:
         launcher=launcher(STUDY.scale.hardware),
         study=STUDY_ARGUMENTS,
         wait=WAIT,
-        scores=lambda wildcards, output: (
-            f"--scores {shlex.quote(output.scores)}" if STUDY.joined else ""
+        scores=(
+            (lambda wildcards, output: f"--scores {shlex.quote(output.scores)}")
+            if STUDY.joined
+            else ""
         ),
-        runs=lambda wildcards: " ".join(
-            r.id for r in STUDY.batches[wildcards.batch].runs
+        runs=signed(
+            lambda wildcards: " ".join(
+                r.id for r in STUDY.batches[wildcards.batch].runs
+            )
         ),
     shell:
         "{params.launcher}lawcheck train {params.study} {params.wait} --record {output.train:q} {params.scores} {params.runs} > {log:q} 2>&1"

@@ -85,8 +85,7 @@ def concatenate(paths: Iterable[Path], target: Path, more: Sequence[Score] = ())
 
 
 def _read(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise InputError(f"scores {path}: no such file; name a Parquet or CSV score table")
+    require_file(path)
     if path.suffix.lower() == ".csv":
         with csv_fault(path):
             table = pa.csv.read_csv(path, convert_options=CSV_OPTIONS)
@@ -96,6 +95,11 @@ def _read(path: Path) -> pa.Table:
         with parquet_fault(path):
             table = pa.parquet.read_table(path, read_dictionary=list(TEXT), partitioning=None)
     return typed(table, f"scores {path}")
+
+
+def require_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"scores {path}: no such file; name a Parquet or CSV score table")
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from lawcheck.errors import InputError
-from lawcheck.score_files import CSV_OPTIONS, TEXT, csv_fault, parquet_fault, typed
+from lawcheck.score_files import CSV_OPTIONS, TEXT, csv_fault, parquet_fault, require_file, typed
 
 # Measured in memory: about 200 bytes a row at the peak, so 2 GB; and bytes of a CSV file.
 IN_MEMORY_ROWS, IN_MEMORY_BYTES = 10_000_000, 400_000_000
@@ -208,9 +208,11 @@ def _room(paths: Sequence[Path], folder: Path, origin: str) -> int:
     """About how many rows there are. Raises InputError where the disk cannot hold them."""
     rows = 0
     for path in paths:
-        if path.suffix.lower() == ".csv" or not path.is_file():
-            rows += path.stat().st_size // 20 if path.is_file() else 0
-        else:
+        require_file(path)
+        if path.suffix.lower() == ".csv":
+            rows += path.stat().st_size // 20
+            continue
+        with parquet_fault(path):
             rows += pa.parquet.read_metadata(path).num_rows
     needed, free = (ROW.itemsize + 1) * rows, shutil.disk_usage(folder).free
     if needed > free:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class Study:
                 runs = len(self.batches[wildcards.batch].runs)
                 return asked(hardware, runs, attempt, training)[name]
 
-            return of
+            return signed(of)
 
         return {
             name: value if value == more[name] else resource(name) for name, value in least.items()
@@ -157,6 +158,16 @@ class Study:
 
     def law_outputs(self, law: str) -> list[str]:
         return [str(self.layout.verdict(law)), *self.rendered(law)]
+
+
+def signed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its signature kept on it.
+
+    Snakemake asks for the signature several times a job, 17 times in all: 14 instead of 222
+    microseconds each, on a busy machine.
+    """
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
 
 
 def parse_seeds(value: Any, scale: Scale) -> tuple[int, ...]:
