@@ -45,6 +45,9 @@ class DivergenceWatch(TrainerCallback, ExportableState):
     pass, as DeepSpeed's does, so that parameters are copied before their loss is known.
     """
 
+    # What a checkpoint keeps.
+    KEPT = ("healthy", "losses", "gradient_norms")
+
     def __init__(
         self,
         vocabulary: int,
@@ -62,7 +65,7 @@ class DivergenceWatch(TrainerCallback, ExportableState):
         self.loss: Tensor | None = None
         self.gradient_norm: float | None = None
         self.healthy: deque[float] = deque(maxlen=rule.window)
-        # Of the last steps, and of all steps of this process, for the run's record.
+        # Of the last steps, and of all steps, for the run's record.
         self.losses: deque[float] = deque(maxlen=rule.window)
         self.gradient_norms: list[float] = []
         self.streak = 0
@@ -85,11 +88,13 @@ class DivergenceWatch(TrainerCallback, ExportableState):
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps, so that a resumed run judges its losses as one in a piece."""
         arguments = {"vocabulary": self.vocabulary, "snapshot_limit": self.snapshot_limit}
-        return {"args": arguments, "attributes": {"healthy": list(self.healthy)}}
+        kept = {name: list(getattr(self, name)) for name in self.KEPT}
+        return {"args": arguments, "attributes": kept}
 
     def resume(self, kept: Mapping[str, Any]) -> None:
         """Go on from what a checkpoint kept of `state`."""
-        self.healthy.extend(kept.get("healthy", ()))
+        for name in self.KEPT:
+            getattr(self, name).extend(kept.get(name, ()))
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.steps_early and self._due(state):
