@@ -26,6 +26,7 @@ VARYING = {
     "wall_seconds",
     "cpu_seconds",
     "resumed_at_step",
+    "checkpoints_discarded",
     # The commit, and whether the tree was dirty: of the code, not of the study.
     "source",
 }
@@ -179,9 +180,17 @@ def _digest(path: Path) -> str:
     content = path.read_bytes()
     if path.name.endswith(("train.json", "provenance.json")):
         content = json.dumps(_lasting(json.loads(content)), sort_keys=True).encode()
+    if path.suffix == ".origin":
+        content = json.dumps(_recorded(json.loads(content)), sort_keys=True).encode()
     if path.stem == "table_3":
         content = MEASURED[path.suffix].sub(b"", content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _recorded(origin: dict[str, Any]) -> dict[str, Any]:
+    """A record of origin without the digests of files that hold measured times."""
+    files = {k: v for k, v in origin["files"].items() if Path(k).stem != "table_3"}
+    return {k: v for k, v in origin.items() if k not in ("beside", "seal")} | {"files": files}
 
 
 def _lasting(value: Any) -> Any:
