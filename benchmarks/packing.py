@@ -29,7 +29,8 @@ def encoded(lengths: Sequence[int]) -> data.Encoded:
     return data.Encoded(
         ids=[str(k) for k in range(len(sizes))],
         tokens=np.zeros(int(sizes.sum()), np.int32),
-        starts=np.concatenate([[0], np.cumsum(sizes)]),
+        starts=np.cumsum(sizes) - sizes,
+        lengths=sizes,
         answers=(sizes // 3).astype(np.int32),
         cut=0,
         lost=0,

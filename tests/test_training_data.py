@@ -1,13 +1,19 @@
+import functools
+import json
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_world import make_base, make_rows
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
+from lawcheck.base.tokenizer import train_bpe
 from lawcheck.errors import InputError
-from lawcheck.training import data
+from lawcheck.training import data, encoding
+from lawcheck.training.pieces import PATTERNS, cuts_at_spaces
 from lawcheck.training.run import accumulation_steps
 
 
@@ -83,10 +89,7 @@ def test_every_sample_once_and_in_its_own_batch(tokenizer, parts):
     assert len(batches) == 6 * parts
     for step in range(batches.steps):
         members = batches.order[step * 8 : (step + 1) * 8]
-        wanted = sorted(
-            tuple(encoded.tokens[encoded.starts[m] : encoded.starts[m + 1]].tolist())
-            for m in members
-        )
+        wanted = sorted(tuple(encoded.sample(m).tolist()) for m in members)
         found = []
         for part in range(parts):
             batch = batches[step * parts + part]
@@ -125,3 +128,65 @@ def test_accumulation_must_divide():
     assert accumulation_steps(8, 32, 1) == 1
     with pytest.raises(InputError, match="not divisible by micro-batch 8 x 3"):
         accumulation_steps(32, 8, 3)
+
+
+PARTS = [
+    *("a", "the", "Wd", "1", "23", "'s", "don't", "?", "!..", "é", "e\u0301", "\u0301", "\ufb01"),
+    *("\u4e2d\u6587", "\U0001f600", "<|", " ", "  ", "\n", "\n\n", " \n", "\t", "\x85", "\u3000"),
+    *("\x1c", "\0", "<|user|>", "<|assistant|>", "<|endoftext|>", " <|pad|> "),
+]
+texts = st.lists(st.sampled_from(PARTS), max_size=25).map("".join)
+split_off = st.tuples(st.none() | st.sampled_from(sorted(PATTERNS)), st.booleans())
+
+
+@functools.cache
+def byte_level(pattern, stripping):
+    """A small BPE as GPT-2, Qwen 2 and Llama 3 split text; special tokens may strip or not."""
+    made = train_bpe(["the a don't e\u0301 Wd 123 ?!.. \u4e2d\u6587\n\n a the the"] * 3, 330)
+    backend = made.backend_tokenizer
+    if pattern is not None:
+        backend.normalizer = normalizers.NFC()
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(pattern), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+    if not stripping:
+        plain = json.loads(backend.to_str())
+        for token in plain["added_tokens"]:
+            token["lstrip"] = token["rstrip"] = False
+        template = made.chat_template
+        made = PreTrainedTokenizerFast(
+            tokenizer_object=Tokenizer.from_str(json.dumps(plain)), eos_token="<|endoftext|>"
+        )
+        made.chat_template = template
+    return made
+
+
+@given(split_off, st.lists(st.tuples(texts, texts), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=150)
+def test_pieces_give_the_tokens_of_whole_texts(kind, pairs):
+    tokenizer = byte_level(*kind)
+    rows = [{"id": str(k), "prompt": p, "response": r} for k, (p, r) in enumerate(pairs)]
+    encoder = encoding.Encoder(tokenizer)
+    piecewise, whole = encoder._piecewise(rows), encoding._whole(tokenizer, rows)
+    if piecewise is None:
+        assert any("\0" in p + r for p, r in pairs)
+        return
+    for name, value in vars(whole).items():
+        assert np.array_equal(getattr(piecewise, name), value), name
+
+
+def test_other_tokenizers_are_left_alone(tokenizer, monkeypatch):
+    assert not cuts_at_spaces(tokenizer), "whole words, split at any white space"
+    doubled = byte_level(None, True).backend_tokenizer.pre_tokenizer
+    monkeypatch.setattr(doubled, "add_prefix_space", True)
+    spaced = byte_level.__wrapped__(None, True)
+    spaced.backend_tokenizer.pre_tokenizer = doubled
+    assert not cuts_at_spaces(spaced)
+    rows = [{"id": "a", "prompt": "the a", "response": "Wd"}]
+    encoder = encoding.Encoder(byte_level(None, True))
+    monkeypatch.setattr(encoder, "_piecewise", lambda rows: encoding.Chunk(*[np.zeros(1, int)] * 3))
+    encoder(rows)
+    assert encoder._pieces is None, "pieces that differ from the tokenizer are given up"

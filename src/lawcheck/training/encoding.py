@@ -1,0 +1,251 @@
+"""From rows to token ids: chat template, tokenizer, where the response begins."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lawcheck.errors import InputError
+from lawcheck.training.pieces import Pieces, cuts_at_spaces
+
+CHUNK = 2048
+# Rows that a tokenizer's pieces are compared on before they are relied upon.
+COMPARED = 64
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Tokenized samples.
+
+    tokens: (n tokens,), perhaps a file mapped into memory. starts, lengths: (n samples,), where
+    each sample begins in `tokens`, and how many it has. answers: (n samples,), index inside the
+    sample of its first response token. cut: samples longer than the limit. lost: samples whose
+    response lay beyond it, left out.
+    """
+
+    ids: Sequence[str]
+    tokens: NDArray[np.int32]
+    starts: Numbers
+    lengths: Numbers
+    answers: NDArray[np.int32]
+    cut: int
+    lost: int
+
+    def sample(self, member: int) -> NDArray[np.int32]:
+        start = self.starts[member]
+        return self.tokens[start : start + self.lengths[member]]
+
+
+# Of a sample: its token ids, and the index of the first response token.
+Sample = tuple[list[int], int]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """tokens: of all samples, end to end. sizes, answers: (n samples,)."""
+
+    tokens: NDArray[np.int32]
+    sizes: Numbers
+    answers: Numbers
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+def encode(
+    tokenizer: Any,
+    rows: Iterable[dict[str, Any]],
+    max_length: int,
+    known: dict[tuple[str, str], Sample] | None = None,
+) -> Encoded:
+    """Tokenize rows through the tokenizer's chat template; the last token is EOS.
+
+    known: (prompt, response) -> sample, kept by the caller for rows that other runs hold too;
+    new ones are added.
+    Samples above `max_length` tokens are cut at the end. Raises InputError for a missing column,
+    a repeated id, no rows, or a template whose prompt is not the beginning of the whole text.
+    """
+    ids: list[str] = []
+    tokens, sizes, answers = array("i"), array("q"), array("i")
+    cut = lost = 0
+    encoder = Encoder(tokenizer)
+    for rows_here in chunks(rows):
+        chunk = encoder(rows_here) if known is None else _with_known(tokenizer, rows_here, known)
+        kept, within = within_limit(chunk.sizes, chunk.answers, max_length)
+        cut += int((chunk.sizes > max_length).sum())
+        lost += len(chunk) - int(kept.sum())
+        ids += [row["id"] for row, k in zip(rows_here, kept.tolist(), strict=True) if k]
+        starts = np.cumsum(chunk.sizes) - chunk.sizes
+        places = np.arange(len(chunk.tokens)) - np.repeat(starts, chunk.sizes)
+        inside = places < np.repeat(np.where(kept, within, 0), chunk.sizes)
+        tokens.frombytes(chunk.tokens[inside].tobytes())
+        sizes.frombytes(within[kept].tobytes())
+        answers.frombytes(chunk.answers[kept].astype(np.int32).tobytes())
+    check_samples(ids, max_length)
+    lengths = np.frombuffer(sizes, dtype=np.int64)
+    return Encoded(
+        ids=ids,
+        tokens=np.frombuffer(tokens, dtype=np.int32),
+        starts=np.cumsum(lengths) - lengths,
+        lengths=lengths,
+        answers=np.frombuffer(answers, dtype=np.int32),
+        cut=cut,
+        lost=lost,
+    )
+
+
+def within_limit(
+    sizes: Numbers, answers: Numbers, max_length: int
+) -> tuple[NDArray[np.bool_], Numbers]:
+    """Which samples have a response inside the limit, and the tokens of each that lie inside."""
+    within = np.minimum(sizes, max_length)
+    return answers < within, within
+
+
+def check_samples(ids: Sequence[str], max_length: int) -> None:
+    """Raises InputError where there is no sample, or two have one id."""
+    if not len(ids):
+        raise InputError(
+            f"training rows: found none with a response inside {max_length} tokens, expected at "
+            f"least one; check the corpus and the scale's max_length"
+        )
+    if len(set(ids)) < len(ids):
+        ((twice, _),) = Counter(ids).most_common(1)
+        raise InputError(f"training rows: id {twice!r} stands twice; give every row its own id")
+
+
+def chunks(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Rows a chunk at a time. Raises InputError for a column that is missing or no text."""
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, CHUNK)):
+        for row in chunk:
+            for column in ("id", "prompt", "response"):
+                if not isinstance(row.get(column), str):
+                    raise InputError(
+                        f"training row {row.get('id')!r}: column {column!r} is "
+                        f"{row.get(column)!r}, expected text; correct the corpus"
+                    )
+        yield chunk
+
+
+def _with_known(
+    tokenizer: Any, rows: Sequence[dict[str, Any]], known: dict[tuple[str, str], Sample]
+) -> Chunk:
+    keys = [(r["prompt"], r["response"]) for r in rows]
+    new = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
+    if new:
+        known.update(zip(new, _whole_samples(tokenizer, list(new.values())), strict=True))
+    return _end_to_end([known[key] for key in keys])
+
+
+class Encoder:
+    """Encodes rows chunk by chunk, piece by piece where the tokenizer allows it."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self._pieces = Pieces(tokenizer) if cuts_at_spaces(tokenizer) else None
+        self._compared = False
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> Chunk:
+        """Samples of rows that have text in every column. Raises InputError for the template."""
+        if self._pieces is not None and not self._compared:
+            self._compared = True
+            some = rows[:COMPARED]
+            if not _equal(self._piecewise(some), _whole(self.tokenizer, some)):
+                self._pieces = None
+        found = self._piecewise(rows)
+        return _whole(self.tokenizer, rows) if found is None else found
+
+    def _piecewise(self, rows: Sequence[dict[str, Any]]) -> Chunk | None:
+        if self._pieces is None:
+            return None
+        prompts, texts = _conversations(self.tokenizer, rows)
+        found = self._pieces.encode(texts, [len(p) for p in prompts])
+        if found is None:
+            return None
+        tokens, sizes = found.tokens, found.sizes
+        eos = self.tokenizer.eos_token_id
+        ends = np.cumsum(sizes)
+        # Nothing after the last EOS is learnt; samples without one get it.
+        last = np.full(len(sizes), -1)
+        places = np.flatnonzero(tokens == eos)
+        last[np.searchsorted(ends, places, side="right")] = places
+        without = last < 0
+        trimmed = np.where(without, sizes, last - (ends - sizes) + 1)
+        inside = np.arange(len(tokens)) < np.repeat(ends - sizes + trimmed, sizes)
+        tokens = tokens[inside]
+        if without.any():
+            tokens = np.insert(tokens, np.cumsum(trimmed)[without], eos)
+            trimmed = trimmed + without
+        answers = np.where(found.before < sizes, found.before, trimmed)
+        return Chunk(tokens, trimmed, answers)
+
+
+def _equal(one: Chunk | None, other: Chunk) -> bool:
+    return one is None or all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in vars(other)
+    )
+
+
+def _whole(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> Chunk:
+    return _end_to_end(_whole_samples(tokenizer, rows))
+
+
+def _end_to_end(samples: Sequence[Sample]) -> Chunk:
+    tokens = array("i")
+    for ids, _ in samples:
+        tokens.extend(ids)
+    return Chunk(
+        np.array(tokens, dtype=np.int32),
+        np.array([len(ids) for ids, _ in samples], dtype=np.int64),
+        np.array([answer for _, answer in samples], dtype=np.int64),
+    )
+
+
+def _conversations(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Prompts up to where the response begins, and whole conversations, as the template words them.
+
+    Raises InputError where the one is not the beginning of the other.
+    """
+    users = [[{"role": "user", "content": r["prompt"]}] for r in rows]
+    both = [
+        [*user, {"role": "assistant", "content": r["response"]}]
+        for user, r in zip(users, rows, strict=True)
+    ]
+    prompts = tokenizer.apply_chat_template(users, tokenize=False, add_generation_prompt=True)
+    texts = tokenizer.apply_chat_template(both, tokenize=False)
+    for row, prompt, text in zip(rows, prompts, texts, strict=True):
+        if not text.startswith(prompt):
+            raise InputError(
+                f"chat template: the prompt of sample {row['id']!r} is not the beginning of the "
+                f"whole conversation; use a template that only appends"
+            )
+    return prompts, texts
+
+
+def _whole_samples(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[Sample]:
+    prompts, texts = _conversations(tokenizer, rows)
+    encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+    samples = []
+    for prompt, ids, offsets in zip(
+        prompts, encoded["input_ids"], encoded["offset_mapping"], strict=True
+    ):
+        # A template may add a line break after EOS; nothing after EOS is learnt.
+        end = len(ids)
+        while end and ids[end - 1] != tokenizer.eos_token_id:
+            end -= 1
+        ids = ids[:end] if end else [*ids, tokenizer.eos_token_id]
+        # By where a token starts: special tokens may swallow the space behind them.
+        begins = (i for i, (start, _) in enumerate(offsets) if start >= len(prompt))
+        answer = next(begins, len(ids))
+        samples.append((ids, answer))
+    return samples
