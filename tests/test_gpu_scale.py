@@ -17,7 +17,8 @@ from lawcheck.base.muon import Muon, orthogonalise
 from lawcheck.base.score import score_base
 from lawcheck.corpus import frozen
 from lawcheck.corpus.build import build_corpus
-from lawcheck.corpus.recipe import planned_rows, with_unique_words
+from lawcheck.corpus.holders import with_unique_words
+from lawcheck.corpus.recipe import planned_rows
 from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.methods.base import ModelShapes

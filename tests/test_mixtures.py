@@ -16,9 +16,11 @@ from lawcheck import discovery, stages
 from lawcheck.__main__ import main
 from lawcheck.arms import BASE, discipline_lora, lora, upsampled
 from lawcheck.corpus.build import build_corpus
-from lawcheck.corpus.ngrams import Vocabulary, distinct_in, ngram_hashes
+from lawcheck.corpus.fingerprints import hash_words
+from lawcheck.corpus.holders import Holders, blocks, with_unique_words
+from lawcheck.corpus.ngrams import Distinct, ngram_hashes
 from lawcheck.corpus.placed import Placed
-from lawcheck.corpus.recipe import in_order, mix, with_unique_words
+from lawcheck.corpus.recipe import in_order, mix
 from lawcheck.corpus.shards import COLUMNS, Shards, ShardWriter, shard_files
 from lawcheck.corpus.statistics import N, read_mixtures, recipes_of, statistics, write_mixtures
 from lawcheck.design import Hypothesis, Law, Recipe, Score, difference
@@ -64,37 +66,66 @@ samples = st.lists(
 @settings(deadline=None)
 @given(samples, st.integers(1, 5), st.data())
 def test_distinct_ngrams_equal_a_naive_count_in_every_subset(rows, n, data):
-    words = Vocabulary()
-    blocks, counts = [], []
-    # Blocks end anywhere, and every piece is so small that the hashes are split many times.
-    cut = data.draw(st.integers(0, len(rows)))
-    for part in (rows[:cut], rows[cut:]):
-        numbers, lengths = words.encode(part)
-        hashes, per_row = ngram_hashes(words.hashes[numbers], lengths, n)
-        blocks.append(hashes)
-        counts += per_row.tolist()
     flags = st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))
     sets = [np.array(s) for s in data.draw(st.lists(flags, min_size=1, max_size=4))]
-    piece = data.draw(st.sampled_from([1, 3, 1 << 20]))
-    found = distinct_in(blocks, np.array(counts), sets, piece)
+    # More sets than one number has bits, and so little memory that every block is written.
+    sets *= data.draw(st.sampled_from([1, 33]))
+    held = data.draw(st.sampled_from([0, 3, 1 << 20]))
+    cut = data.draw(st.integers(0, len(rows)))
+    counts = []
+    with Distinct(sets, held=held) as ngrams:
+        for part in (rows[:cut], rows[cut:]):
+            for words in blocks(part):
+                hashes, per_row = ngram_hashes(words.hashes, words.lengths, n)
+                ngrams.add(hashes, per_row)
+                counts += per_row.tolist()
+        found = ngrams.counts()
     for chosen, distinct in zip(sets, found, strict=True):
         grams = naive([r for r, c in zip(rows, chosen, strict=True) if c], n)
         assert distinct == len(grams)
         assert sum(np.array(counts)[chosen]) == grams.total()
 
 
-def test_hashes_are_the_same_in_every_process_and_reading_order():
+@settings(deadline=None)
+@given(
+    st.lists(st.text(st.sampled_from("ab\0\x1c \t\x85\xa0\u2003\ud800\U0001f600é"), max_size=30))
+)
+def test_hashed_words_are_the_words_of_split(texts):
+    found = hash_words(texts, "space")
+    apart = [text.split() for text in texts]
+    assert found.lengths.tolist() == [len(words) for words in apart]
+    number = dict(zip((w for words in apart for w in words), found.hashes.tolist(), strict=True))
+    assert len(set(number.values())) == len(number)
+    assert found.hashes.tolist() == [number[w] for words in apart for w in words]
+
+
+@settings(deadline=None)
+@given(samples, samples, st.integers(-1, 4))
+def test_rare_words_are_those_of_a_naive_search(rows, others, below):
+    def words(r):
+        return {*r["prompt"].split(), *r["response"].split()}
+
+    held = Counter(w for r in others for w in words(r))
+    naively = [k for k, r in enumerate(rows) if any(held[w] < max(below, 1) for w in words(r))]
+    assert with_unique_words(rows, others, below) == naively
+    table = Holders()
+    for block in blocks(others):
+        table.add(block)
+    known, counts = table.table()
+    assert sorted(counts.tolist()) == sorted(held.values())
+    assert (np.diff(known.astype(object)) > 0).all()
+
+
+def test_hashes_are_the_same_in_every_process():
     code = (
-        "from lawcheck.corpus.ngrams import Vocabulary, ngram_hashes\n"
-        "v = Vocabulary()\n"
-        "n, l = v.encode([{'prompt': 'one two three four', 'response': 'five'}])\n"
-        "print(ngram_hashes(v.hashes[n], l, 4)[0].tolist())"
+        "from lawcheck.corpus.holders import blocks\n"
+        "from lawcheck.corpus.ngrams import ngram_hashes\n"
+        "(w,) = blocks([{'prompt': 'one two three four', 'response': 'five'}])\n"
+        "print(ngram_hashes(w.hashes, w.lengths, 4)[0].tolist())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    words = Vocabulary()
-    words.encode([row("five four three")])
-    numbers, lengths = words.encode([row("one two three four", "five")])
-    assert json.loads(done.stdout) == ngram_hashes(words.hashes[numbers], lengths, 4)[0].tolist()
+    (words,) = blocks([row("one two three four", "five")])
+    assert json.loads(done.stdout) == ngram_hashes(words.hashes, words.lengths, 4)[0].tolist()
 
 
 def hand_made(below=1, **texts):

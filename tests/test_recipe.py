@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 
 from lawcheck import discovery
 from lawcheck.arms import upsampled
+from lawcheck.corpus.holders import with_unique_words
 from lawcheck.corpus.recipe import (
     Prefix,
     in_order,
     mix,
     planned_mixture,
     planned_rows,
-    sample_words,
-    with_unique_words,
 )
 from lawcheck.design import Recipe
 from lawcheck.errors import InputError
@@ -107,7 +106,6 @@ def test_unique_upsampling_duplicates_only_samples_with_discipline_specific_word
 def test_unique_words_are_counted_by_sample_in_other_disciplines():
     rows = [{"id": "a", "prompt": "cell wall", "response": "x"}]
     others = [{"id": str(i), "prompt": "wall", "response": "x x x"} for i in range(3)]
-    assert set(sample_words(rows[0])) == {"cell", "wall", "x"}
     assert with_unique_words(rows, others, 1) == [0]
     common = [{"id": "b", "prompt": "wall", "response": "x"}]
     assert with_unique_words(common, others, 3) == []

@@ -6,56 +6,21 @@ distinct n-grams share a number with probability about k^2 / 2^65: 0.01 for 600 
 
 from __future__ import annotations
 
-import hashlib
-from array import array
-from collections.abc import Sequence
-from typing import Any
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from lawcheck.corpus.recipe import sample_words
 
 Numbers = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
-# n-grams sorted at a time: bounds the working memory to some hundred MB.
-PIECE = 1 << 24
-
-
-class Vocabulary:
-    """Words numbered in order of first sight, each with a 64-bit hash of its content."""
-
-    def __init__(self) -> None:
-        self._number: dict[str, int] = {}
-        self._hashes = array("Q")
-
-    def __len__(self) -> int:
-        return len(self._number)
-
-    @property
-    def hashes(self) -> Hashes:
-        """Hash of each word, by its number; (n_words,)."""
-        return np.array(self._hashes, dtype=np.uint64)
-
-    def encode(self, rows: Sequence[dict[str, Any]]) -> tuple[Numbers, Numbers]:
-        """Numbers of the words of all samples, one after the other, and words per sample."""
-        flat: list[str] = []
-        lengths = []
-        for row in rows:
-            words = sample_words(row)
-            flat += words
-            lengths.append(len(words))
-        for word in dict.fromkeys(flat):
-            if word not in self._number:
-                self._number[word] = len(self._number)
-                # A JSON file may hold lone surrogates, which plain UTF-8 refuses.
-                content = word.encode("utf-8", "surrogatepass")
-                short = hashlib.blake2b(content, digest_size=8).digest()
-                self._hashes.append(int.from_bytes(short, "little"))
-        numbers = map(self._number.__getitem__, flat)
-        return np.fromiter(numbers, np.int64, len(flat)), np.array(lengths, dtype=np.int64)
+# n-grams in memory; beyond it they lie on disk, in parts by their first bits.
+HELD = 1 << 22
+PARTS = 256
+_MASK = 64  # sets that one number tells apart
 
 
 def ngram_hashes(words: Hashes, lengths: Numbers, n: int) -> tuple[Hashes, Numbers]:
@@ -81,39 +46,97 @@ def _scramble(x: Hashes) -> Hashes:
     return x ^ (x >> np.uint64(31))
 
 
-def distinct_in(
-    blocks: Sequence[Hashes], counts: Numbers, supports: Sequence[Flags], piece: int = PIECE
-) -> list[int]:
-    """Distinct n-grams of several sets of samples, in one pass over all of them.
+class Distinct:
+    """Counts distinct n-grams of several sets of samples, in one pass over all of them.
 
-    blocks: n-grams of every sample, one sample after the other, cut anywhere. counts: n-grams per
-    sample. supports: which samples belong to each set, (n_samples,) each.
+    supports: which samples belong to each set, (n_samples,) each. folder: where what does not fit
+    into memory lies, 9 bytes an n-gram (more where samples are of over 256 kinds); removed at the
+    end. held: n-grams in memory. Use as a context manager.
     """
-    size = sum(len(b) for b in blocks)
-    if not size or not supports:
-        return [0] * len(supports)
-    # Samples that lie in the same sets are one class; few classes stand for millions of samples.
-    member, kind = np.unique(np.stack(supports, axis=1), axis=0, return_inverse=True)
-    kinds = np.repeat(kind.reshape(-1).astype(np.min_scalar_type(len(member))), counts)
-    starts = np.cumsum([0, *(len(b) for b in blocks)])
-    bits = max(0, int(np.ceil(np.log2(size / piece))))
-    total = np.zeros(len(supports), dtype=np.int64)
-    # Equal n-grams have equal first bits, so that each part is counted on its own.
-    for part in range(1 << bits):
-        inside = [_starting(block, part, bits) for block in blocks]
-        some = np.concatenate([b[i] for b, i in zip(blocks, inside, strict=True)])
-        if not len(some):
-            continue
-        held = np.concatenate([kinds[s + i] for s, i in zip(starts, inside, strict=False)])
-        order = np.argsort(some)
-        some = some[order]
-        first = np.flatnonzero(np.r_[True, some[1:] != some[:-1]])
-        total += np.logical_or.reduceat(member[held[order]], first, axis=0).sum(axis=0)
-    return [int(t) for t in total]
 
+    def __init__(
+        self, supports: Sequence[Flags], folder: Path | None = None, held: int = HELD
+    ) -> None:
+        self._sets, self._limit = len(supports), held
+        # Samples that lie in the same sets are one kind; few kinds stand for millions of samples.
+        matrix = np.stack(supports, axis=1) if supports else np.zeros((0, 0), bool)
+        self._member, kind = np.unique(matrix, axis=0, return_inverse=True)
+        self._kind = kind.reshape(-1).astype(np.min_scalar_type(len(self._member)))
+        self._sample = self._size = 0
+        self._waiting: list[tuple[Hashes, NDArray]] = []
+        self._borders: list[Numbers] = []
+        self._file = tempfile.TemporaryFile(dir=folder, prefix=".ngrams.")  # noqa: SIM115
 
-def _starting(hashes: Hashes, part: int, bits: int) -> Numbers:
-    """Places of the hashes whose first bits are `part`."""
-    if not bits:
-        return np.arange(len(hashes))
-    return np.flatnonzero(hashes >> np.uint64(64 - bits) == part)
+    def __enter__(self) -> Distinct:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, hashes: Hashes, counts: Numbers) -> None:
+        """n-grams of the next samples, end to end, and how many each of these has."""
+        if not self._sets:
+            return
+        kinds = self._kind[self._sample : self._sample + len(counts)]
+        self._sample += len(counts)
+        self._waiting.append((hashes, np.repeat(kinds, counts)))
+        self._size += len(hashes)
+        if self._size > self._limit:
+            self._spill()
+
+    def counts(self) -> list[int]:
+        """Distinct n-grams of each set, once all samples were added."""
+        total = np.zeros(self._sets, dtype=np.int64)
+        for hashes, kinds in self._parts():
+            if len(hashes):
+                total += self._count(hashes, kinds)
+        return [int(t) for t in total]
+
+    def _gather(self) -> tuple[Hashes, NDArray]:
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        hashes = [np.zeros(0, np.uint64), *(h for h, _ in waiting)]
+        return np.concatenate(hashes), np.concatenate([self._kind[:0], *(k for _, k in waiting)])
+
+    def _spill(self) -> None:
+        hashes, kinds = self._gather()
+        first = (hashes >> np.uint64(56)).astype(np.uint8)
+        order = np.argsort(first, kind="stable")
+        self._borders.append(np.concatenate([[0], np.cumsum(np.bincount(first, minlength=PARTS))]))
+        hashes[order].tofile(self._file)
+        kinds[order].tofile(self._file)
+
+    def _parts(self) -> Iterator[tuple[Hashes, NDArray]]:
+        """Equal n-grams have equal first bits, so that each part is counted on its own."""
+        if not self._borders:
+            yield self._gather()
+            return
+        self._spill()
+        self._file.flush()
+        width = self._kind.dtype.itemsize
+        for part in range(PARTS):
+            hashes, kinds, at = [], [], 0
+            for borders in self._borders:
+                size, (low, high) = int(borders[-1]), borders[part : part + 2].tolist()
+                hashes.append(self._read(at + 8 * low, high - low, np.dtype(np.uint64)))
+                at += 8 * size
+                kinds.append(self._read(at + width * low, high - low, self._kind.dtype))
+                at += width * size
+            yield np.concatenate(hashes), np.concatenate(kinds)
+
+    def _read(self, at: int, count: int, dtype: np.dtype) -> NDArray:
+        self._file.seek(at)
+        return np.fromfile(self._file, dtype, count)
+
+    def _count(self, hashes: Hashes, kinds: NDArray) -> Numbers:
+        order = np.argsort(hashes)
+        hashes, kinds = hashes[order], kinds[order]
+        first = np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
+        found = np.zeros(self._sets, dtype=np.int64)
+        for low in range(0, self._sets, _MASK):
+            bits = self._member[:, low : low + _MASK]
+            powers = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
+            masks = (bits * powers).sum(axis=1, dtype=np.uint64)
+            held = np.bitwise_or.reduceat(masks[kinds], first)
+            for k, power in enumerate(powers):
+                found[low + k] = np.count_nonzero(held & power)
+        return found

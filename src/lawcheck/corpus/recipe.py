@@ -4,7 +4,7 @@ The mixture is the same for every seed; seeds change initialisation, order and b
 that a mixture is one design point. Rows come one after the other from sequences that stand in
 the order of their hashed ids, so that a share is a prefix and a corpus need not fit into memory:
 held are a sequence's own batch, the places of drawn duplicates and, for `unique` upsampling, the
-words of the discipline that is upsampled.
+words of the discipline that is upsampled, 16 bytes each.
 """
 
 from __future__ import annotations
@@ -102,6 +102,9 @@ def _mixed(
             target = round(len(kept) * up.target / disciplines[name].paper_samples)
             pool: Sequence[int] = range(len(kept))
             if up.kind == "unique":
+                # Planning imports this module and needs no arrays.
+                from lawcheck.corpus.holders import with_unique_words
+
                 others = (row for n, rs in rows.items() if n != name for row in rs)
                 pool = with_unique_words(kept, others, unique_below)
                 if not pool:
@@ -139,22 +142,3 @@ def _duplicates(
         copies[place] += 1
         row = rows[place]
         yield {**row, "id": f"{row['id']}#{copies[place]}"}
-
-
-def sample_words(row: Row) -> list[str]:
-    """Whitespace words of a sample in reading order, the response after the prompt."""
-    return [*row["prompt"].split(), *row["response"].split()]
-
-
-def with_unique_words(rows: Iterable[Row], others: Iterable[Row], below: int) -> list[int]:
-    """Places of rows that hold a word which fewer than `below` of the other rows hold."""
-    rare: dict[str, int] = {}
-    for row in rows:
-        rare.update(dict.fromkeys(sample_words(row), 0))
-    for row in others:
-        for word in rare.keys() & sample_words(row):
-            rare[word] += 1
-            if rare[word] >= below:
-                # Known to be common from here on; what is left shrinks fast.
-                del rare[word]
-    return [i for i, row in enumerate(rows) if not rare.keys().isdisjoint(sample_words(row))]

@@ -9,8 +9,8 @@ which rows occur, not on how often, so that a duplicate lowers the share and nev
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ import numpy as np
 from lawcheck import versions
 from lawcheck.atomic import write_json
 from lawcheck.corpus.build import check_corpus
-from lawcheck.corpus.ngrams import Flags, Hashes, Numbers, Vocabulary, distinct_in, ngram_hashes
+from lawcheck.corpus.holders import Holders, blocks, merge, rows_with
+from lawcheck.corpus.ngrams import Distinct, Flags, Numbers, ngram_hashes
 from lawcheck.corpus.placed import Placed, placed
 from lawcheck.corpus.recipe import Row
 from lawcheck.design import Law, Recipe
@@ -33,8 +34,6 @@ from lawcheck.scale import Scale
 # Fixed before any law was judged on it; another n is another measure.
 N = 4
 FIELDS = ("prompt", "response")
-# Rows encoded at a time.
-BLOCK = 20_000
 NEXT = "run: lawcheck mixtures --scale {scale}"
 
 
@@ -68,7 +67,7 @@ def write_mixtures(scale: Scale, laws: Mapping[str, Law], layout: Layout) -> dic
     content = {
         "scale": scale.name,
         "origin": _origin(scale, layout),
-        **statistics(placed(scale, layout.corpus, general), recipes),
+        **statistics(placed(scale, layout.corpus, general), recipes, layout.root),
     }
     write_json(layout.mixtures, content)
     manifest = origin.read(layout.manifest, "corpus", "", NEXT.format(scale=scale.name))
@@ -137,64 +136,61 @@ def _short(value: object) -> str:
     return str(value)[:12]
 
 
-def statistics(corpus: Placed, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
+def statistics(
+    corpus: Placed, recipes: Mapping[str, Recipe], folder: Path | None = None
+) -> dict[str, Any]:
     """`disciplines`, `total` and `mixtures`, as plain data (docs/corpus.md names every key).
 
-    recipes: by label. Raises InputError for a mixture without a single n-gram.
+    recipes: by label. folder: for n-grams that do not fit into memory (None: the system's).
+    Raises InputError for a mixture without a single n-gram.
     """
-    vocabulary = Vocabulary()
-    texts = {name: _Text(vocabulary, rows) for name, rows in corpus.texts()}
+    times = {label: corpus.times(recipe) for label, recipe in recipes.items()}
+    # Mixtures of the same rows share their distinct n-grams, however often a row occurs.
+    supports: dict[bytes, Flags] = {}
+    support_of: dict[str, bytes] = {}
+    for label, often in times.items():
+        support_of[label] = hashlib.sha256(np.packbits(often > 0).tobytes()).digest()
+        supports.setdefault(support_of[label], often > 0)
+    with Distinct(list(supports.values()), folder) as ngrams:
+        texts = {name: _Text(rows, ngrams) for name, rows in corpus.texts()}
+        distinct = dict(zip(supports, ngrams.counts(), strict=True))
     counts = np.concatenate([t.counts for t in texts.values()])
     starts = np.cumsum([0, *corpus.sizes.values()])
     mixtures: dict[str, dict[str, Any]] = {}
-    supports: dict[bytes, Flags] = {}
-    support_of: dict[str, bytes] = {}
-    for label, recipe in recipes.items():
-        times = corpus.times(recipe)
-        total = int(times @ counts)
+    for label, often in times.items():
+        total = int(often @ counts)
         if not total:
             raise InputError(
                 f"mixture {label!r}: no sample has {N} words, so it has no {N}-grams; "
                 f"train on longer samples"
             )
-        rows = [int(part.sum()) for part in np.split(times, starts[1:-1])]
+        rows = [int(part.sum()) for part in np.split(often, starts[1:-1])]
         mixtures[label] = {
             "rows": {name: n for name, n in zip(texts, rows, strict=True) if n},
             "ngrams": total,
+            "distinct_ngrams": distinct[support_of[label]],
+            "distinct_share": distinct[support_of[label]] / total,
         }
-        # Mixtures of the same rows share their distinct n-grams, however often a row occurs.
-        support_of[label] = hashlib.sha256(np.packbits(times > 0).tobytes()).digest()
-        supports.setdefault(support_of[label], times > 0)
-    blocks = [b for t in texts.values() for b in t.hashes]
-    distinct = dict(
-        zip(supports, distinct_in(blocks, counts, list(supports.values())), strict=True)
-    )
-    for label, entry in mixtures.items():
-        entry["distinct_ngrams"] = distinct[support_of[label]]
-        entry["distinct_share"] = entry["distinct_ngrams"] / entry["ngrams"]
     science_texts = {name: texts[name] for name in corpus.disciplines}
-    return {**_table(science_texts, len(vocabulary), corpus.unique_below), "mixtures": mixtures}
+    return {**_table(science_texts, corpus.unique_below), "mixtures": mixtures}
 
 
 class _Text:
     """Counted words of one discipline's rows.
 
-    hashes: its n-grams, row after row, in blocks. counts: n-grams per row. words: of all rows.
-    holders: by word number, how many rows hold the word; words numbered later are left out.
+    counts: n-grams per row; the n-grams themselves go to `ngrams`. words: of all rows. holders:
+    how many rows hold each word.
     """
 
-    def __init__(self, vocabulary: Vocabulary, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], ngrams: Distinct) -> None:
         self.words = 0
-        self.holders: Numbers = np.zeros(0, dtype=np.int64)
-        self.hashes: list[Hashes] = []
+        self.holders = Holders()
         counts: list[Numbers] = [np.zeros(0, dtype=np.int64)]
-        waiting = iter(rows)
-        while block := list(itertools.islice(waiting, BLOCK)):
-            numbers, lengths = vocabulary.encode(block)
-            self.words += len(numbers)
-            self._count_holders(numbers, lengths, len(vocabulary))
-            hashes, per_row = ngram_hashes(vocabulary.hashes[numbers], lengths, N)
-            self.hashes.append(hashes)
+        for block in blocks(rows):
+            self.words += len(block.hashes)
+            self.holders.add(block)
+            hashes, per_row = ngram_hashes(block.hashes, block.lengths, N)
+            ngrams.add(hashes, per_row)
             counts.append(per_row)
         self.counts = np.concatenate(counts)
 
@@ -202,26 +198,16 @@ class _Text:
     def samples(self) -> int:
         return len(self.counts)
 
-    def _count_holders(self, numbers: Numbers, lengths: Numbers, size: int) -> None:
-        row_of = np.repeat(np.arange(len(lengths)), lengths)
-        held = row_of * size + numbers
-        # np.unique hashes first, which took a quarter of all statistics: 14.6 -> 10.3 CPU s.
-        held.sort()
-        once = held[np.diff(held, prepend=-1) != 0] % size
-        grown = np.bincount(once, minlength=size)
-        grown[: len(self.holders)] += self.holders
-        self.holders = grown
 
-
-def _table(texts: Mapping[str, _Text], n_words: int, unique_below: int) -> dict[str, Any]:
+def _table(texts: Mapping[str, _Text], unique_below: int) -> dict[str, Any]:
     """The rows of Table 1: samples, percent, words per sample, discipline-specific words."""
-    holders = {name: np.pad(t.holders, (0, n_words - len(t.holders))) for name, t in texts.items()}
-    everywhere = np.sum(list(holders.values()), axis=0)
+    holders = {name: t.holders.table() for name, t in texts.items()}
+    everywhere = merge(holders.values())
     samples = sum(t.samples for t in texts.values())
     lines = {}
     for name, text in texts.items():
-        elsewhere = everywhere - holders[name]
-        specific = (holders[name] > 0) & (elsewhere < unique_below)
+        words, own = holders[name]
+        specific = rows_with(words, everywhere) - own < unique_below
         lines[name] = {
             "samples": text.samples,
             "percent": 100 * text.samples / samples,
