@@ -3,9 +3,15 @@
     python benchmarks/packing.py [--share 1/30]
 
 Lengths are log-normal with Table 1's means per discipline, at 1.5 tokens a word, cut at 2,048.
-An optimizer batch of 128 samples is dealt to 32 micro-batches of 4, as scale paper does, either as
-rows of the longest sample (any attention) or as one row (flash attention). Each optimizer batch
-is packed on its own: no sample moves to another step. CPU time, extrapolated to all rows.
+An optimizer batch of 128 samples is dealt to 32 micro-batches of 4: in rows of the longest sample
+(any attention), in one row (flash attention), or as rows of the whole optimizer batch of at most
+2,048 tokens, for 1, 8 and 32 devices (any attention). Each optimizer batch is packed on its own: no
+sample moves to another step. CPU time, extrapolated to all rows.
+
+filled: tokens of samples over the places of all micro-batches; a row is as wide as what it holds,
+so that only what is computed for nothing counts. of 2,048: tokens over 2,048 for each row that
+holds something. busy: tokens over (devices x the longest micro-batch), summed over the times that
+all devices take one micro-batch; what is missing are devices that wait for the fullest one.
 """
 
 from __future__ import annotations
@@ -55,17 +61,27 @@ def main() -> None:
     whole = sum(d.paper_samples for d in science)
     print(f"{len(lengths):,} samples, {lengths.mean():.0f} tokens each, at most {limit}")
     rows = []
-    for name, flat in (("the longest sample", False), ("one row", True)):
+    kinds = [
+        ("the longest sample", {"devices": 32}),
+        ("one row", {"devices": 32, "flat": True}),
+        *((f"the step, {n} devices", {"devices": n, "row": limit}) for n in (1, 8, 32)),
+    ]
+    for name, options in kinds:
+        devices = options["devices"]
         began = time.process_time()
-        batches = data.MicroBatches(samples, 0, scale.training.batch_size, 32, flat)
-        places = longest = 0
-        for k in range(len(batches)):
-            shape = batches[k]["input_ids"].shape
-            places, longest = places + shape.numel(), max(longest, shape[1])
+        batches = data.MicroBatches(samples, 0, scale.training.batch_size, 32, **options)
+        shapes = [batches[k]["input_ids"].shape for k in range(len(batches))]
         spent = time.process_time() - began
-        cells = [name, f"{100 * len(samples.tokens) / places:.1f}", str(longest)]
+        places = np.array([s.numel() for s in shapes])
+        held = sum(s[0] for s in shapes if s[1] > 1)
+        # Each round is one micro-batch on every device.
+        waited = devices * places.reshape(-1, devices).max(axis=1).sum()
+        tokens = len(samples.tokens)
+        shares = (tokens / places.sum(), tokens / (limit * held), tokens / waited)
+        cells = [name, *(f"{100 * s:.1f}" for s in shares), str(max(s[1] for s in shapes))]
         rows.append([*cells, f"{spent:.1f}", f"{spent * whole / len(lengths):.0f}"])
-    print(table(["rows of", "filled %", "longest row", "CPU s", "CPU s for all rows"], rows))
+    head = ["rows of", "filled %", "of 2,048 %", "busy %", "longest row", "CPU s"]
+    print(table([*head, "CPU s for all rows"], rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import functools
+import hashlib
 import json
 
 import numpy as np
@@ -190,3 +191,62 @@ def test_other_tokenizers_are_left_alone(tokenizer, monkeypatch):
     monkeypatch.setattr(encoder, "_piecewise", lambda rows: encoding.Chunk(*[np.zeros(1, int)] * 3))
     encoder(rows)
     assert encoder._pieces is None, "pieces that differ from the tokenizer are given up"
+
+
+@given(
+    st.lists(st.integers(1, 40), max_size=60).map(lambda n: sorted(n, reverse=True)),
+    st.integers(1, 5),
+)
+@settings(deadline=None)
+def test_rows_hold_every_sample_once_within_the_limit(lengths, devices):
+    rows = data.balanced_rows(lengths, 40, devices)
+    tokens = [sum(lengths[k] for k in row) for row in rows]
+    assert sorted(k for row in rows for k in row) == list(range(len(lengths)))
+    assert max(tokens) <= 40
+    assert tokens == sorted(tokens, reverse=True)
+    assert len(rows) % devices == 0
+
+
+@pytest.mark.parametrize(("parts", "devices"), [(1, 1), (4, 1), (4, 2), (8, 8)])
+def test_rows_train_on_the_same_step(base, tokenizer, parts, devices):
+    """Loss and gradients of an optimizer batch, dealt as rows of the step or sample by sample."""
+    encoded = data.encode(tokenizer, make_rows(21), 64)
+    model = AutoModelForCausalLM.from_pretrained(base).double()
+
+    def step(batches, number):
+        model.zero_grad()
+        total, wide, tokens = 0.0, 0, 0
+        for part in range(batches.parts):
+            batch = batches[number * batches.parts + part]
+            wide = max(wide, batch["input_ids"].shape[1])
+            labels = torch.nn.functional.pad(batch.pop("labels")[:, 1:], (0, 1), value=data.IGNORED)
+            logits = model(**batch, use_cache=False).logits
+            loss = torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1), labels.flatten(), reduction="sum"
+            )
+            loss.backward()
+            total += float(loss.detach())
+            tokens += batch["input_ids"].numel()
+        gradients = [p.grad.clone() for p in model.parameters()]
+        return total, gradients, wide, tokens
+
+    alone = data.MicroBatches(encoded, 3, 8, 8)
+    rows = data.MicroBatches(encoded, 3, 8, parts, row=64, devices=devices)
+    assert rows.steps == alone.steps == 3
+    for number in range(3):
+        loss, gradients, _, _ = step(alone, number)
+        again, others, wide, places = step(rows, number)
+        assert again == pytest.approx(loss, rel=1e-12)
+        for one, other in zip(gradients, others, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
+        assert wide <= 64
+        if parts > 1:
+            own = encoded.lengths[rows.order[number * 8 : number * 8 + 8]].sum()
+            assert own <= places <= own + parts, "one row a micro-batch: nothing is padded"
+
+
+def test_the_order_is_that_of_the_hashes():
+    ids = [f"id{k}" for k in range(500)]
+    keys = [hashlib.sha256(f"7\x1f{i}".encode()).digest() for i in ids]
+    assert data.order(ids, 7).tolist() == sorted(range(500), key=keys.__getitem__)
+    assert data.order([], 7).tolist() == []

@@ -140,6 +140,9 @@ class Hardware(Part):
     process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.
     zero_stage: how DeepSpeed shards, `auto` for ZeRO-2 under adapters and ZeRO-3 under full
     fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
+    packing: `samples` packs each device's share of an optimizer batch, in rows of its longest
+    sample; `rows` puts the whole optimizer batch into equal rows of at most max_length tokens and
+    deals those to devices.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -152,6 +155,7 @@ class Hardware(Part):
     cpus_per_node: int = Field(default=1, ge=1)
     zero_stage: Literal["auto", 2, 3] | None = None
     attention: Literal["sdpa", "flash"] = "sdpa"
+    packing: Literal["samples", "rows"] = "samples"
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
     minutes_per_run: float = Field(default=1.0, gt=0)

@@ -12,6 +12,7 @@ sorting and, unlike it, moves no sample to another batch.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +31,10 @@ IGNORED = -100
 
 def order(ids: Sequence[str], seed: int) -> NDArray[np.int64]:
     """Indices of `ids` sorted by a hash of (seed, id)."""
-    keys = [hashlib.sha256(f"{seed}\x1f{i}".encode()).digest() for i in ids]
-    return np.array(sorted(range(len(ids)), key=keys.__getitem__), dtype=np.int64)
+    keys = b"".join(hashlib.sha256(f"{seed}\x1f{i}".encode()).digest() for i in ids)
+    # Four numbers a hash instead of an object each: 30 MB instead of 250 for the paper's corpus.
+    words = np.frombuffer(keys, dtype=">u8").reshape(-1, 4).astype(np.uint64)
+    return np.lexsort(words.T[::-1]).astype(np.int64)
 
 
 class MicroBatches(Dataset):
@@ -39,17 +42,27 @@ class MicroBatches(Dataset):
 
     Samples of a step are dealt to its parts by length, so that the parts cost the same. A last,
     smaller step still has `parts` parts; one without samples carries no label and adds nothing.
-    flat: one row a micro-batch, as flash attention needs it (see `pack_flat`).
+    flat: one row a micro-batch, as flash attention needs it (see `pack_flat`). row: samples of the
+    whole step are put into rows of at most so many tokens before rows are dealt to parts (see
+    `balanced_rows`). devices: how many parts run at a time.
     """
 
     def __init__(
-        self, encoded: Encoded, seed: int, batch_size: int, parts: int, flat: bool = False
+        self,
+        encoded: Encoded,
+        seed: int,
+        batch_size: int,
+        parts: int,
+        flat: bool = False,
+        row: int | None = None,
+        devices: int = 1,
     ) -> None:
         self.encoded = encoded
         self.order = order(encoded.ids, seed)
         self.batch_size = batch_size
         self.parts = parts
-        self.pack = pack_flat if flat else pack
+        self.flat, self.row, self.devices = flat, row, devices
+        self._last: tuple[int, list[list[int]]] = (-1, [])
 
     @property
     def steps(self) -> int:
@@ -63,7 +76,44 @@ class MicroBatches(Dataset):
         batch = self.order[step * self.batch_size : (step + 1) * self.batch_size]
         lengths = self.encoded.lengths[batch]
         longest_first = batch[np.argsort(-lengths, kind="stable")]
-        return self.pack(self.encoded, longest_first[part :: self.parts])
+        if self.row is None:
+            members = longest_first[part :: self.parts]
+            return pack_flat(self.encoded, members) if self.flat else pack(self.encoded, members)
+        if self._last[0] != step:
+            self._last = step, self._rows(longest_first)
+        rows = self._last[1][part :: self.parts]
+        if self.flat:
+            return pack_flat(self.encoded, np.array([m for row in rows for m in row], np.int64))
+        return pack_rows(self.encoded, rows)
+
+    def _rows(self, longest_first: NDArray[np.int64]) -> list[list[int]]:
+        assert self.row is not None
+        lengths = self.encoded.lengths[longest_first].tolist()
+        rows = balanced_rows(lengths, self.row, self.devices)
+        return [[int(longest_first[k]) for k in row] for row in rows]
+
+
+def balanced_rows(lengths: Sequence[int], limit: int, devices: int) -> list[list[int]]:
+    """Samples in as few rows of at most `limit` tokens as keep all devices busy, equally long.
+
+    lengths: longest first. Returns places in `lengths`, row by row, the longest row first; their
+    number is a multiple of `devices`, and a row may be empty where there are too few samples.
+    Each sample goes to the row with the fewest tokens (Graham 1969); where it does not fit there,
+    it fits nowhere, and all are dealt anew to more rows.
+    """
+    count = max(1, -(-sum(lengths) // (limit * devices))) * devices
+    while True:
+        shortest = [(0, r) for r in range(count)]
+        rows: list[list[int]] = [[] for _ in range(count)]
+        for place, length in enumerate(lengths):
+            used, row = shortest[0]
+            if used and used + length > limit:
+                break
+            heapq.heapreplace(shortest, (used + length, row))
+            rows[row].append(place)
+        else:
+            return [rows[row] for _, row in sorted(shortest, key=lambda pair: (-pair[0], pair[1]))]
+        count += devices
 
 
 def pack(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Tensor]:
@@ -72,8 +122,14 @@ def pack(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Tensor]:
     input_ids, position_ids, labels: (rows, longest sample). Labels stand at the token they name
     and are IGNORED outside responses; a row's unused end is a stretch of its own.
     """
-    lengths = encoded.lengths
-    return _fill(encoded, members, int(lengths[members[0]]) if len(members) else 1)
+    width = int(encoded.lengths[members[0]]) if len(members) else 1
+    return _fill(encoded, _first_fit(encoded, members, width), width)
+
+
+def pack_rows(encoded: Encoded, rows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+    """One micro-batch as `pack` makes it, of these rows; as wide as the longest of them."""
+    width = max((int(encoded.lengths[list(row)].sum()) for row in rows if row), default=1)
+    return _fill(encoded, [row for row in rows if row], width)
 
 
 def pack_flat(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Any]:
@@ -83,7 +139,7 @@ def pack_flat(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Any]:
     the samples. cu_seq_lens_*: (samples + 1,), where each begins; max_length_*: of the longest.
     """
     lengths = encoded.lengths[members]
-    batch: dict[str, Any] = dict(_fill(encoded, members, int(lengths.sum()) or 1))
+    batch: dict[str, Any] = dict(pack_rows(encoded, [members.tolist()]))
     starts = np.concatenate([[0], np.cumsum(lengths if len(members) else [1])])
     bounds = torch.from_numpy(starts.astype(np.int32))
     longest = int(lengths.max(initial=1))
@@ -91,7 +147,7 @@ def pack_flat(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Any]:
     return batch | {"max_length_q": longest, "max_length_k": longest}
 
 
-def _fill(encoded: Encoded, members: NDArray[np.int64], width: int) -> dict[str, Tensor]:
+def _first_fit(encoded: Encoded, members: NDArray[np.int64], width: int) -> list[list[int]]:
     """Each sample into the first row of `width` tokens that has room for it."""
     lengths = encoded.lengths
     rows: list[list[int]] = []
@@ -104,6 +160,10 @@ def _fill(encoded: Encoded, members: NDArray[np.int64], width: int) -> dict[str,
             used.append(0)
         rows[fit].append(member)
         used[fit] += length
+    return rows
+
+
+def _fill(encoded: Encoded, rows: Sequence[Sequence[int]], width: int) -> dict[str, Tensor]:
     shape = (max(len(rows), 1), width)
     input_ids, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     labels = np.full(shape, IGNORED, np.int64)

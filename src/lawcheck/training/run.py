@@ -131,6 +131,8 @@ def _train(
         training.batch_size,
         accumulation * world_size(),
         flat=hardware.attention == "flash",
+        row=training.max_length if hardware.packing == "rows" else None,
+        devices=world_size(),
     )
     # transformers warns of settings that are meant, and draws bars around files of a megabyte.
     logging.set_verbosity_error()
