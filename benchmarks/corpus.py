@@ -1,18 +1,21 @@
-"""Corpus work at a share of the paper's 3.3 million rows: CPU time and peak memory per stage.
+"""Corpus work at a share of the paper's 3.3 million rows: CPU and wall time, peak memory.
 
     python benchmarks/corpus.py [--share 1/30] [--share 1/10]
 
 Rows have Table 1's proportions and average lengths, words drawn from a Zipf law over 200,000
 invented ones; 20,000 evaluation items are compared with every row. Making them does not count.
 Stages, each as a study runs it: compare with the evaluation items and write shards in recipe order;
-draw the two upsampled mixtures from disk; n-gram diversity of three mixtures; tokenize one mixture;
-pack it into micro-batches. Each share runs in a process of its own; the last line extrapolates the
-largest one linearly to the whole.
+draw the two upsampled mixtures from disk; n-gram diversity of three mixtures; tokenize the corpus
+into its store with two processes, and read one mixture from it; pack that into micro-batches, as
+rows of the whole step. Each share runs in a process of its own; the last line extrapolates the
+largest one linearly to the whole. CPU s and peak are those of all processes together, the peak of
+resident memory, looked at five times a second, shared pages counted once a process.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import resource
 import subprocess
@@ -25,6 +28,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from measuring import Peak
 
 from lawcheck import discovery
 from lawcheck.arms import upsampled
@@ -34,7 +38,9 @@ from lawcheck.corpus.placed import Placed
 from lawcheck.corpus.recipe import mix
 from lawcheck.corpus.shards import Shards, ShardWriter, shard_files
 from lawcheck.corpus.statistics import statistics
+from lawcheck.corpus.token_store import TokenStore
 from lawcheck.design import Recipe
+from lawcheck.hashing import file_sha256
 from lawcheck.scale import load_scale
 from lawcheck.training import data
 
@@ -83,13 +89,12 @@ def measure(share: float) -> None:
     lengths = load_scale("paper").plan.words_per_sample
     texts = (" ".join(t) for t in made.texts(ITEMS, 30))
     items = {f"task{k}": [Item(next(texts)) for _ in range(ITEMS // 10)] for k in range(10)}
-    spent = dict.fromkeys(STAGES, 0.0)
+    spent, wall = dict.fromkeys(STAGES, 0.0), dict.fromkeys(STAGES, 0.0)
     rows = n_words = 0
-    with tempfile.TemporaryDirectory() as name:
+    with Peak() as peak, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        began = time.process_time()
-        index = EvaluationIndex(items)
-        spent["compare, write"] += time.process_time() - began
+        with timed("compare, write", spent, wall):
+            index = EvaluationIndex(items)
         for discipline, d in SCIENCE.items():
             count = round(d.paper_samples * share)
             source = made.texts(count, lengths[discipline])
@@ -103,43 +108,50 @@ def measure(share: float) -> None:
                         (" ".join(t[: len(t) // 3]), " ".join(t[len(t) // 3 :])) for t in block
                     ]
                     rows, n_words = rows + len(block), n_words + sum(map(len, block))
-                    began = time.process_time()
-                    hit = index.compare([Asked(p, f"{p}\n{r}") for p, r in pairs]).any.tolist()
-                    for k, (prompt, response) in enumerate(pairs):
-                        if not hit[k]:
-                            found = (f"{discipline}{start + k}", discipline, "set", "", prompt)
-                            writer.add((*found, response))
-                    spent["compare, write"] += time.process_time() - began
-                began = time.process_time()
-                writer.finish()
-                spent["compare, write"] += time.process_time() - began
+                    with timed("compare, write", spent, wall):
+                        hit = index.compare([Asked(p, f"{p}\n{r}") for p, r in pairs]).any.tolist()
+                        for k, (prompt, response) in enumerate(pairs):
+                            if not hit[k]:
+                                found = (f"{discipline}{start + k}", discipline, "set", "", prompt)
+                                writer.add((*found, response))
+                with timed("compare, write", spent, wall):
+                    writer.finish()
         shards = {d: Shards(shard_files(folder, d)) for d in SCIENCE}
 
-        began = time.process_time()
-        for recipe in list(RECIPES.values())[1:]:
-            mixed = mix(recipe, shards, [], SCIENCE, 10)
-            assert sum(1 for _ in mixed) > 0
-        spent["mix, upsample"] = time.process_time() - began
-
-        began = time.process_time()
-        statistics(Placed(shards, {}, SCIENCE, 10), RECIPES)
-        spent["diversity"] = time.process_time() - began
-
+        with timed("mix, upsample", spent, wall):
+            for recipe in list(RECIPES.values())[1:]:
+                mixed = mix(recipe, shards, [], SCIENCE, 10)
+                assert sum(1 for _ in mixed) > 0
+        corpus = Placed(shards, {}, SCIENCE, 10)
+        with timed("diversity", spent, wall):
+            statistics(corpus, RECIPES, folder)
         sample = (r["response"] for s in shards.values() for r in islice(s, 4000))
         tokenizer = train_bpe(sample, 65_536)
-        began = time.process_time()
-        mixed = mix(Recipe(), shards, [], SCIENCE, 10)
-        encoded = data.encode(tokenizer, mixed, 2048)
-        spent["tokenize"] = time.process_time() - began
-
-        began = time.process_time()
-        batches = data.MicroBatches(encoded, 0, 128, 32)
-        places = sum(batches[k]["input_ids"].numel() for k in range(len(batches)))
-        spent["pack"] = time.process_time() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    filled = len(encoded.tokens) / places
+        with timed("tokenize", spent, wall):
+            paths = [p for d in SCIENCE for p in shard_files(folder, d)]
+            hashes = {p.name: file_sha256(p) for p in paths}
+            store = TokenStore(folder / "tokens", tokenizer, paths, hashes, workers=2)
+            encoded = store.encoded(corpus.named(Recipe()), 2048)
+        with timed("pack", spent, wall):
+            batches = data.MicroBatches(encoded, 0, 128, 32, row=2048, devices=8)
+            places = sum(batches[k]["input_ids"].numel() for k in range(len(batches)))
+    filled = int(encoded.lengths.sum()) / places
     found = {"rows": rows, "words": n_words, "filled": filled}
-    print(json.dumps({**found, "spent": spent, "peak": peak}))
+    print(json.dumps({**found, "spent": spent, "wall": wall, "peak": peak.bytes / 2**20}))
+
+
+@contextlib.contextmanager
+def timed(stage: str, spent: dict[str, float], wall: dict[str, float]) -> Iterator[None]:
+    """CPU time of this process and of those it started and saw end."""
+    began, cpu = time.perf_counter(), all_cpu()
+    yield
+    spent[stage] += all_cpu() - cpu
+    wall[stage] += time.perf_counter() - began
+
+
+def all_cpu() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def main() -> None:
@@ -151,7 +163,7 @@ def main() -> None:
         measure(float(Fraction(options.measure)))
         return
     print("| rows | words | " + " | ".join(f"{s}, CPU s" for s in STAGES), end=" | ")
-    print("all | CPU s per million rows | peak MiB | packed % |\n" + "|---" * 11 + "|")
+    print("all | wall s | CPU s per million rows | peak MiB | packed % |\n" + "|---" * 12 + "|")
     found = {}
     for share in options.share or ["1/30", "1/10"]:
         # A process of its own, so that peaks do not add up.
@@ -165,7 +177,8 @@ def main() -> None:
         total = sum(found["spent"].values())
         cells = [f"{found['rows']:,}", f"{found['words']:,}"]
         cells += [f"{found['spent'][s]:.1f}" for s in STAGES]
-        cells += [f"{total:.1f}", f"{1e6 * total / found['rows']:.0f}", f"{found['peak']:.0f}"]
+        cells += [f"{total:.1f}", f"{sum(found['wall'].values()):.0f}"]
+        cells += [f"{1e6 * total / found['rows']:.0f}", f"{found['peak']:.0f}"]
         print("| " + " | ".join([*cells, f"{100 * found['filled']:.1f}"]) + " |", flush=True)
     whole = sum(d.paper_samples for d in SCIENCE.values())
     minutes = sum(found["spent"].values()) * whole / found["rows"] / 60

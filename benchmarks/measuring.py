@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -78,6 +80,42 @@ def saved_bytes(forward: Callable[[], object], known: Iterable[Tensor]) -> int:
         total = sum(s.nbytes() for s in kept.values())
     del result
     return total
+
+
+class Peak:
+    """Largest resident memory of this process and its descendants together, while inside.
+
+    Read from /proc five times a second; a page that processes share counts once for each of them.
+    """
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            self.bytes = max(self.bytes, _resident(os.getpid()))
+            if self._done.wait(0.2):
+                return
+
+
+def _resident(process: int) -> int:
+    folder = Path(f"/proc/{process}")
+    try:
+        own = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        children = [c for t in folder.glob("task/*/children") for c in t.read_text().split()]
+    except OSError:
+        return 0  # it ended meanwhile
+    return own + sum(_resident(int(child)) for child in children)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -18,12 +18,15 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_token_store import same_samples
 
 from lawcheck import discovery
 from lawcheck.__main__ import main
+from lawcheck.base.tokenizer import train_bpe
 from lawcheck.corpus import contamination, decontaminate
 from lawcheck.corpus.build import build_corpus, check_corpus, training_rows
 from lawcheck.corpus.contamination import Asked, EvaluationIndex, Item
+from lawcheck.corpus.encoding import encode
 from lawcheck.corpus.fingerprints import hash_words
 from lawcheck.corpus.real.rows import words
 from lawcheck.corpus.recipe import mix, order_key
@@ -38,6 +41,7 @@ from lawcheck.corpus.streamed import sources_of
 from lawcheck.design import Recipe, Run, Upsampling, arm
 from lawcheck.errors import InputError
 from lawcheck.scale import load_scale
+from lawcheck.training import mixture
 
 SCALE = load_scale("paper", {"corpus": {"general_pool": 40}})
 SETS = [s for source in sources_of(SCALE).values() for s in source.sets]
@@ -191,6 +195,8 @@ def test_streamed_mixtures_equal_the_listed_ones(release: Path, tmp_path: Path) 
             for kind in ("diverse", "unique")
         ),
     ]
+    tokenizer = train_bpe((r["response"] for own in rows.values() for r in own), 400)
+    manifest = json.loads((folder / "manifest.json").read_text())
     for recipe in recipes:
         run = Run(arm=arm("lora", recipe), seed=0, scale="paper", digest="x")
         listed = list(mix(recipe, rows, pool, disciplines, SCALE.corpus.unique_below))
@@ -199,6 +205,11 @@ def test_streamed_mixtures_equal_the_listed_ones(release: Path, tmp_path: Path) 
         assert list(training_rows(alone, SCALE, folder)) == [
             row for row in listed if row["discipline"] == "biology"
         ]
+        for one in (run, alone):
+            plain = encode(tokenizer, training_rows(one, SCALE, folder), 150)
+            stored = mixture.rows_of(one, SCALE, folder, manifest, tmp_path / "tokens")
+            same_samples(stored.encoded(tokenizer, 150), plain)
+    assert len([p for p in (tmp_path / "tokens").iterdir() if p.is_dir()]) == 1
     assert any("#" in row["id"] for row in listed)
 
 

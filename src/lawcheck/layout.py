@@ -30,6 +30,11 @@ class Layout:
         return self.corpus / "manifest.json"
 
     @property
+    def tokens(self) -> Path:
+        """Token ids of a streamed corpus, by tokenizer; may be deleted."""
+        return self.root / "tokens"
+
+    @property
     def mixtures(self) -> Path:
         """Statistics of the corpus and of every mixture."""
         return self.root / "mixtures.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 from lawcheck import discovery
 from lawcheck.base.shipped import resolve_base, shipped_hash
-from lawcheck.corpus.build import check_corpus, training_rows
+from lawcheck.corpus.build import check_corpus
 from lawcheck.design import Law, Run, Score
 from lawcheck.errors import InputError
 from lawcheck.heap import settled
@@ -86,10 +86,11 @@ def train(
     """
     from lawcheck.device import require_device
     from lawcheck.training import train_run
+    from lawcheck.training.mixture import rows_of
 
     scale = planner.scale
     require_device(scale.hardware)
-    check_corpus(layout.corpus, scale)
+    manifest = check_corpus(layout.corpus, scale)
     record = {}
     for run in runs:
         if run.arm.recipe is None:
@@ -101,7 +102,7 @@ def train(
             result = train_run(
                 run,
                 scale,
-                training_rows(run, scale, layout.corpus),
+                rows_of(run, scale, layout.corpus, manifest, layout.tokens),
                 base_folder(planner, layout, run.arm.base, run.seed),
                 layout.run(run.id),
                 {str(e.part): trained_folder(layout, e.id) for e in experts},

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lawcheck.corpus.build import training_parts
 from lawcheck.corpus.recipe import Row, mix, one_pool
+from lawcheck.corpus.shards import Shards
 from lawcheck.design import Discipline, Recipe
 from lawcheck.plan import science
 from lawcheck.scale import Scale
@@ -45,17 +46,27 @@ class Placed:
 
     def times(self, recipe: Recipe) -> Numbers:
         """How often each row occurs in a mixture; (n_rows,)."""
+        sizes = sum(self.sizes.values())
+        return _count((row[PLACE] for row in self._mixed(recipe, _Places)), sizes)
+
+    def named(self, recipe: Recipe, part: str | None = None) -> Iterator[tuple[str, int]]:
+        """Id and place of every row of a mixture on disk, in the order of `recipe.mix`."""
+        return ((row["id"], row[PLACE]) for row in self._mixed(recipe, _Named, part))
+
+    def _mixed(
+        self, recipe: Recipe, bare: type[_Numbered], part: str | None = None
+    ) -> Iterator[Row]:
+        """bare: how rows are read where no text is needed."""
         # Only `unique` upsampling looks at texts; reading them takes minutes at paper scale.
         up = recipe.upsampling
-        kind = _Numbered if up is not None and up.kind == "unique" else _Places
+        kind = _Numbered if up is not None and up.kind == "unique" else bare
         sizes = self.sizes
         starts = dict(zip(sizes, itertools.accumulate(sizes.values(), initial=0), strict=False))
-        rows = {name: kind(part, starts[name]) for name, part in self.rows.items()}
+        rows = {name: kind(own, starts[name]) for name, own in self.rows.items()}
         # Several pools are sorted into one, by ids.
-        pooled = _Numbered if len(self.pool) > 1 else _Places
-        general = one_pool([pooled(part, starts[name]) for name, part in self.pool.items()])
-        mixed = mix(recipe, rows, general, self.disciplines, self.unique_below)
-        return _count((row[PLACE] for row in mixed), sum(sizes.values()))
+        pooled = _Numbered if len(self.pool) > 1 else bare
+        general = one_pool([pooled(own, starts[name]) for name, own in self.pool.items()])
+        return mix(recipe, rows, general, self.disciplines, self.unique_below, part)
 
 
 class _Numbered(Sequence[Row]):
@@ -84,6 +95,19 @@ class _Places(_Numbered):
     def __iter__(self) -> Iterator[Row]:
         for place in range(self.start, self.start + len(self)):
             yield {"id": "", PLACE: place}
+
+
+class _Named(_Numbered):
+    """Ids and places of rows on disk, without their texts."""
+
+    rows: Shards
+
+    def __getitem__(self, index: Any) -> Any:
+        return {"id": self.rows[index]["id"], PLACE: self.start + index}
+
+    def __iter__(self) -> Iterator[Row]:
+        for place, name in enumerate(self.rows.ids(), start=self.start):
+            yield {"id": name, PLACE: place}
 
 
 def placed(scale: Scale, folder: Path, general: bool) -> Placed:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lawcheck.training.encoding import Encoded, Sample, encode
+from lawcheck.corpus.encoding import Encoded, Sample, encode
 
 __all__ = ["Encoded", "MicroBatches", "Sample", "encode", "order", "pack", "pack_flat"]
 

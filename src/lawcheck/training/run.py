@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from lawcheck.integrity.checkpoints import (
 )
 from lawcheck.launch import rank, world_size
 from lawcheck.scale import Scale
-from lawcheck.training import data, record, sharding
+from lawcheck.training import data, mixture, record, sharding
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
 from lawcheck.training.health import fingerprints, health
 from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints, arguments
@@ -51,7 +51,7 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safete
 def train_run(
     run: Run,
     scale: Scale,
-    rows: Iterable[dict[str, Any]],
+    rows: mixture.Rows | mixture.StoredMixture,
     base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path] | None = None,
@@ -62,8 +62,9 @@ def train_run(
 ) -> dict[str, Any]:
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
-    rows: {"id", "prompt", "response"}, ids unique. base_folder: a folder, or a hub's name where
-    the scale's base is pretrained. experts: adapter folder per discipline, for
+    rows: {"id", "prompt", "response"}, ids unique, or a mixture whose tokens are stored.
+    base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: adapter
+    folder per discipline, for
     methods that compose trained experts. A complete run is not trained again; an interrupted
     one goes on from its last checkpoint and ends in the same weights. A diverged run is saved at
     its last good state, with record["diverged"] true. Every process of a run calls this; where
@@ -109,7 +110,7 @@ def train_run(
 def _train(
     run: Run,
     scale: Scale,
-    rows: Iterable[dict[str, Any]],
+    rows: mixture.Rows | mixture.StoredMixture,
     base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path],
@@ -124,7 +125,7 @@ def _train(
     tokenizer = load_tokenizer(base_folder, revision)
     # Not where one run fills its job: its rows come once, and may be too many to hold.
     known = _known(base_folder, revision) if hardware.runs_per_job > 1 else None
-    encoded = data.encode(tokenizer, rows, training.max_length, known)
+    encoded = mixture.encoded(rows, tokenizer, training.max_length, known)
     batches = data.MicroBatches(
         encoded,
         run.seed,

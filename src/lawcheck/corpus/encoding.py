@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lawcheck.corpus.pieces import Pieces, cuts_at_spaces
 from lawcheck.errors import InputError
-from lawcheck.training.pieces import Pieces, cuts_at_spaces
 
 CHUNK = 2048
 # Rows that a tokenizer's pieces are compared on before they are relied upon.

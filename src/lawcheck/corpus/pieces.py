@@ -7,7 +7,7 @@ end to end. Where a special token stands before the space, which it may swallow,
 Words repeat: 197 words took 0.7 ms of one core whole and take 0.05 ms from known pieces.
 
 Other tokenizers, and the first chunk of texts of every one, go through the tokenizer itself
-(lawcheck.training.data), which these are compared with.
+(lawcheck.corpus.encoding), which these are compared with.
 """
 
 from __future__ import annotations
