@@ -76,7 +76,7 @@ def main() -> None:
         held = sum(s[0] for s in shapes if s[1] > 1)
         # Each round is one micro-batch on every device.
         waited = devices * places.reshape(-1, devices).max(axis=1).sum()
-        tokens = len(samples.tokens)
+        tokens = int(samples.lengths.sum())
         shares = (tokens / places.sum(), tokens / (limit * held), tokens / waited)
         cells = [name, *(f"{100 * s:.1f}" for s in shares), str(max(s[1] for s in shapes))]
         rows.append([*cells, f"{spent:.1f}", f"{spent * whole / len(lengths):.0f}"])

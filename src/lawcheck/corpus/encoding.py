@@ -7,13 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lawcheck.corpus.pieces import Pieces, cuts_at_spaces
 from lawcheck.errors import InputError
+
+if TYPE_CHECKING:
+    from lawcheck.corpus.token_store import TokenFile
 
 CHUNK = 2048
 # Rows that a tokenizer's pieces are compared on before they are relied upon.
@@ -26,14 +29,14 @@ Numbers = NDArray[np.int64]
 class Encoded:
     """Tokenized samples.
 
-    tokens: (n tokens,), perhaps a file mapped into memory. starts, lengths: (n samples,), where
+    tokens: (n tokens,), or a file of them. starts, lengths: (n samples,), where
     each sample begins in `tokens`, and how many it has. answers: (n samples,), index inside the
     sample of its first response token. cut: samples longer than the limit. lost: samples whose
     response lay beyond it, left out.
     """
 
     ids: Sequence[str]
-    tokens: NDArray[np.int32]
+    tokens: NDArray[np.int32] | TokenFile
     starts: Numbers
     lengths: Numbers
     answers: NDArray[np.int32]
@@ -41,8 +44,8 @@ class Encoded:
     lost: int
 
     def sample(self, member: int) -> NDArray[np.int32]:
-        start = self.starts[member]
-        return self.tokens[start : start + self.lengths[member]]
+        start = int(self.starts[member])
+        return self.tokens[start : start + int(self.lengths[member])]
 
 
 # Of a sample: its token ids, and the index of the first response token.
