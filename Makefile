@@ -58,6 +58,11 @@ lint: $(READY)
 test: $(READY)
 	$(BIN)/pytest
 
-# Kills a study at 50 random moments and at 60 places inside its writes: docs/faults.md.
+# The long form of what `make test` tries in a few minutes: kills and deaths at writes
+# (docs/faults.md), damaged files (docs/bad-input.md), two clones and other arithmetic
+# (docs/determinism.md), a hundred million rows (docs/performance.md).
 faults: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/fuzz.py
+	$(BIN)/python benchmarks/determinism.py
+	$(BIN)/python benchmarks/load.py
