@@ -329,7 +329,8 @@ def test_collect_refuses_statistics_that_are_missing_foreign_or_too_old(study, t
     try:
         for text, said in (
             (None, "no mixtures.json"),
-            ("{", "not a file of mixture statistics"),
+            ("{", "not valid JSON"),
+            ("{}", "not a file of mixture statistics"),
             (json.dumps(foreign), "another corpus"),
             (json.dumps(unknown), "mixture 'd"),
         ):
