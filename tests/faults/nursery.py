@@ -5,6 +5,7 @@ As a program it reads one JSON request a line and answers with one; `Nursery` is
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -107,6 +108,9 @@ def _serve() -> None:
     import lawcheck.report
     import lawcheck.stages
     import lawcheck.training.run  # noqa: F401
+
+    # Python's own folder may be closed to the user that a child works as.
+    codecs.lookup("utf-8-sig")
 
     answers = os.dup(1)
     os.dup2(2, 1)
