@@ -122,8 +122,7 @@ class Published(Graph):
                 self._agree(node, "scores", verdict.scores_digest, scores)
                 table = self.layout.law_scores(law)
                 again = verdict_json(judge_file(self.laws[law], [table], self.scale))
-                stated = _repeatable(json.loads(node.path.read_bytes()))
-                odd = _differs(stated, _repeatable(json.loads(again)))
+                odd = _differs(json.loads(node.path.read_bytes()), json.loads(again))
                 if odd:
                     raise self._fault("changed", node, odd, "what the scores give")
 
@@ -201,13 +200,6 @@ def _manifest_sha256(content: dict[str, Any], world: str) -> str:
         "files": content["corpus"],
     }
     return hashlib.sha256(json_text(manifest).encode()).hexdigest()
-
-
-def _repeatable(verdict: dict[str, Any]) -> dict[str, Any]:
-    """A verdict without its parts without biology: with a discipline less, mixtures all but tie,
-    and the last bits of a mean then decide on their ranks.
-    """
-    return {name: value for name, value in verdict.items() if name != "without_biology"}
 
 
 def _differs(stated: Any, found: Any, where: str = "") -> str:
