@@ -65,8 +65,9 @@ def test_every_difference_from_a_record_has_its_name(sealed, change, state):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("file", ["optimizer.pt", "adapter_model.safetensors", "scheduler.pt"])
-@pytest.mark.parametrize("damaged", [1, 2])
+@pytest.mark.parametrize(
+    ("file", "damaged"), [("optimizer.pt", 1), ("adapter_model.safetensors", 2)]
+)
 def test_a_damaged_checkpoint_is_passed_over_and_recorded(tmp_path, file, damaged):
     base = make_base(tmp_path / "base")
     arguments = (make_run(), make_scale(), make_rows(120), base)
@@ -137,6 +138,28 @@ def test_a_folder_moved_aside_by_a_killed_writer_comes_back(tmp_path):
 
     with pytest.raises(OSError, match="full"):
         fail()
+    assert (target / "file").read_text() == "old"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_folder_that_a_live_writer_moved_aside_is_left_to_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(atomic, "SETTLED_SECONDS", -1)
+    target, taken = tmp_path / "f", []
+    fill(target, "old")
+    move = type(target).replace
+
+    def watched(path, to):
+        if path.suffix == ".part":
+            # Between the two steps: the old folder is aside, the new one not yet in its place.
+            taken.extend(atomic.leftovers(target))
+            raise OSError(errno.EIO, "broken")
+        return move(path, to)
+
+    monkeypatch.setattr(type(target), "replace", watched)
+    with pytest.raises(OSError, match="broken"):
+        fill(target, "new")
+    assert taken == []
     assert (target / "file").read_text() == "old"
     assert os.listdir(tmp_path) == ["f"]
 

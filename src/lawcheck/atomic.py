@@ -64,16 +64,12 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         if not target.exists():
             part.replace(target)
         elif not _exchange(part, target):
-            old = part.with_suffix(".old")
-            target.replace(old)
-            part.replace(target)
-            _sync(target.parent)
-            shutil.rmtree(old)
+            _replace_folder(part, target)
         _sync(target.parent)
     finally:
         os.close(handle)
         # Either what was not finished, or the old folder after an exchange.
-        part.unlink() if part.is_symlink() else shutil.rmtree(part, ignore_errors=True)
+        _remove(part)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -109,11 +105,18 @@ def leftovers(target: Path) -> list[Path]:
 def _clear(target: Path) -> None:
     for path in leftovers(target):
         if path.suffix == ".old" and not target.exists():
-            path.replace(target)
-        elif path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            # Another writer may have been faster.
+            with contextlib.suppress(OSError):
+                path.replace(target)
         else:
-            path.unlink(missing_ok=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _abandoned(path: Path) -> bool:
@@ -148,9 +151,29 @@ def _exchange(one: Path, other: Path) -> bool:
     if rename(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0:
         return True
     code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+    # EPERM: containers that do not know the call.
+    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM):
         return False
     raise OSError(code, os.strerror(code), str(other))
+
+
+def _replace_folder(part: Path, target: Path) -> None:
+    """In two steps; the old folder is locked meanwhile, or another writer would clear it away."""
+    old = part.with_suffix(".old")
+    handle = os.open(target, os.O_RDONLY)
+    try:
+        _hold(handle)
+        target.replace(old)
+        try:
+            part.replace(target)
+        except OSError:
+            if not target.exists():
+                old.replace(target)
+            raise
+        _sync(target.parent)
+        _remove(old)
+    finally:
+        os.close(handle)
 
 
 def _sync_tree(folder: Path) -> None:
