@@ -172,6 +172,13 @@ MEASURED = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_float, parse
 class _Loader(yaml.SafeLoader):
     """SafeLoader, without what it reads in silence."""
 
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        # The scanner looks at every open bracket again with each token: 5000 took it 4 s.
+        if self.flow_level > DEEPEST:
+            problem = f"nested deeper than {DEEPEST} levels"
+            raise yaml.scanner.ScannerError(None, None, problem, self.get_mark())
+        super().fetch_flow_collection_start(token)
+
     def get_single_node(self) -> Any:
         node = super().get_single_node()
         if node is not None:
