@@ -17,6 +17,9 @@ from lawcheck.integrity import origin, sources
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner
 from lawcheck.preregistration import preregistration_of
+from lawcheck.provenance import read_provenance
+from lawcheck.reading import read_object
+from lawcheck.records import Statistics, fitting
 from lawcheck.scale import Scale
 from lawcheck.scores import ScoreTable, load_scores, task_places
 from lawcheck.verdict import judge
@@ -132,7 +135,9 @@ def _mixtures(layout: Layout) -> Any:
         return None
     if origin.record_path(layout.mixtures).is_file():
         origin.require(layout.mixtures, "mixtures", "", sources.step(layout, "mixtures"))
-    return stages.read_json(layout.mixtures)
+    step = "restore the file, or count the mixtures again"
+    content = read_object(layout.mixtures, step, str(layout.mixtures))
+    return fitting(content, Statistics, str(layout.mixtures), step)
 
 
 def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> list[Path]:
@@ -171,7 +176,7 @@ def measured_seconds(layout: Layout, law: Law) -> dict[str, float]:
     if not path.is_file():
         return {}
     total: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for run in stages.read_json(path)["runs"].values():
-        if "cpu_seconds" in run and "arm" in run:
+    for run in read_provenance(path).get("runs", {}).values():
+        if all(run.get(key) is not None for key in ("cpu_seconds", "arm", "seed")):
             total[run["arm"]][run["seed"]] += run["cpu_seconds"]
     return {arm: sum(by_seed.values()) / len(by_seed) for arm, by_seed in total.items()}

@@ -194,10 +194,21 @@ class Batch:
 
 
 def realisable(scale: Scale, laws: Mapping[str, Law]) -> dict[str, Law]:
-    """The laws whose base models the scale declares."""
-    return {
-        name: law for name, law in laws.items() if {a.base for a in law.arms} <= set(scale.bases)
-    }
+    """The laws whose base models the scale declares and whose methods there are."""
+    return {name: law for name, law in laws.items() if not unrealisable(scale, law)}
+
+
+def unrealisable(scale: Scale, law: Law) -> str:
+    """Why a scale cannot run a law; empty where it can.
+
+    A law on somebody's own scores names methods that lawcheck does not have; it is judged, and
+    nothing of it is planned.
+    """
+    for arm in law.arms:
+        if arm.base not in scale.bases:
+            return f"scale {scale.name!r} declares no base model {arm.base!r}"
+    lost = sorted({a.method for a in law.arms} - discovery.methods().keys())
+    return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
 
 
 def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:

@@ -11,7 +11,7 @@ from lawcheck.budget import budget, budget_text
 from lawcheck.cost import adapter_settings, planned_cost, planned_tokens
 from lawcheck.design import Law
 from lawcheck.errors import InputError, nearest
-from lawcheck.plan import Planner, batches, realisable
+from lawcheck.plan import Planner, batches, realisable, unrealisable
 
 
 def plan_law(
@@ -27,10 +27,11 @@ def plan_law(
     scale = planner.scale
     laws = realisable(scale, {law.name: law, **discovery.laws()})
     if law.name not in laws:
-        lost = next(a.base for a in law.arms if a.base not in scale.bases)
+        for arm in law.arms:
+            discovery.method(arm.method)
         raise InputError(
-            f"law {law.name!r}: scale {scale.name!r} declares no base model {lost!r}; add it under "
-            f"'bases', or choose another scale"
+            f"law {law.name!r}: {unrealisable(scale, law)}; add it under 'bases', or choose "
+            f"another scale"
         )
     arms = {a.name: a for a in law.arms}
     if only is not None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lawcheck.atomic import write_json
 from lawcheck.design import Law, Run
+from lawcheck.reading import read_object
+from lawcheck.records import Provenance, fitting
 
 if TYPE_CHECKING:
     from lawcheck.layout import Layout
@@ -68,6 +70,12 @@ def hardware() -> dict[str, Any]:
         models = [x for x in info.read_text().split("\n") if x.startswith("model name")]
         cpu = models[0].split(":", 1)[1].strip() if models else cpu
     return {"cpu": cpu, "cores": os.cpu_count(), "machine": platform.machine()}
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What `write_provenance` wrote. Raises InputError for a file that cannot be that."""
+    step = "restore the file, or collect the scores again"
+    return fitting(read_object(path, step, str(path)), Provenance, str(path), step)
 
 
 def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[Run]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, nearest, one_line
 
 if TYPE_CHECKING:
     from lawcheck.design import Law
@@ -152,8 +152,10 @@ def _print_counts(scale: Any, layout: Layout) -> bool:
         return False
     from lawcheck.corpus.build import check_corpus
     from lawcheck.corpus.sources.tables import count_table, removal_table
+    from lawcheck.records import StreamedManifest, fitting
 
-    manifest = check_corpus(layout.corpus, scale)
+    where, step = str(layout.manifest), f"run: lawcheck corpus --scale {scale.name}"
+    manifest = fitting(check_corpus(layout.corpus, scale), StreamedManifest, where, step)
     print("\n".join((*count_table(manifest), "", *removal_table(manifest))))
     return True
 
@@ -354,7 +356,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join([*text.tree(graph), *graph.notes, text.summary(graph)]))
     for node in faults:
-        print(f"lawcheck: {node.line}", file=sys.stderr)
+        print(f"lawcheck: {one_line(node.line)}", file=sys.stderr)
     if not faults:
         return 0
     again = f"--scale {arguments.scale} --results {layout.results}"

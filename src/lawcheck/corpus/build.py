@@ -17,6 +17,7 @@ from lawcheck.hashing import file_sha256
 from lawcheck.integrity import origin
 from lawcheck.plan import data_folder, pinned_sources, science, source_module
 from lawcheck.reading import parse_json, read_object, read_text
+from lawcheck.records import Manifest, fitting
 from lawcheck.scale import Scale
 
 NEXT = "run: lawcheck corpus --scale {scale}"
@@ -140,10 +141,12 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
             f"corpus of scale {scale.name!r}: {path} holds a corpus of other settings or another "
             f"generator ({manifest.get('identity')}), expected {corpus_identity(scale)}; {step}"
         )
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all(map(_listed, files, files.values())):
+    files = fitting(manifest, Manifest, f"corpus of scale {scale.name!r}: {path}", step)["files"]
+    odd = [n for n in files if n != Path(n).name or "\0" in n]
+    if odd:
         raise InputError(
-            f"corpus of scale {scale.name!r}: {path} lists no files with rows and sha256; {step}"
+            f"corpus of scale {scale.name!r}: {path} names {odd[0][:40]!r}, expected a file of "
+            f"its own folder; {step}"
         )
     for file in sorted(folder.iterdir()):
         # Shards are found by their names, so that one more would be read as well.
@@ -161,12 +164,6 @@ def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
                 f"{entry['sha256'][:12]}; {step}"
             )
     return dict(manifest)
-
-
-def _listed(name: str, entry: Any) -> bool:
-    """Whether a manifest's entry names a file of its own folder, with its hash."""
-    inside = name == Path(name).name and "\0" not in name
-    return inside and isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
 
 
 def training_rows(run: Run, scale: Scale, folder: Path) -> Iterator[Row]:

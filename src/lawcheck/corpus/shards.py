@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from lawcheck.corpus.recipe import Row, order_key
 from lawcheck.errors import InputError
+from lawcheck.reading import short
 
 COLUMNS = ("id", "discipline", "set", "kind", "prompt", "response")
 SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
@@ -124,19 +125,25 @@ class Shards(Sequence[Row]):
         self._readers: list[pa.RecordBatchFileReader] = []
         self._starts = [0]
         self._places: list[tuple[int, int]] = []
+        self._names: list[str] = []
+        self._sound: set[int] = set()
         for path in paths:
             try:
                 reader = pa.ipc.open_file(pa.memory_map(str(path), "r"))
                 sizes = [reader.get_batch(k).num_rows for k in range(reader.num_record_batches)]
-            except (pa.ArrowInvalid, OSError) as error:
+            except (pa.ArrowException, OSError) as error:
+                raise _fault(path.name, error) from None
+            if not reader.schema.equals(SCHEMA):
+                found = ", ".join(reader.schema.names)
                 raise InputError(
-                    f"{path.name}: not a whole Arrow file ({' '.join(str(error).split())[:80]}); "
-                    f"build the corpus again"
-                ) from None
+                    f"{path.name}: found columns {found[:80]}, expected {', '.join(COLUMNS)} as "
+                    f"text; build the corpus again"
+                )
             for k, size in enumerate(sizes):
                 self._places.append((len(self._readers), k))
                 self._starts.append(self._starts[-1] + size)
             self._readers.append(reader)
+            self._names.append(path.name)
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -166,4 +173,20 @@ class Shards(Sequence[Row]):
 
     def _batch(self, at: int) -> pa.RecordBatch:
         reader, k = self._places[at]
-        return self._readers[reader].get_batch(k)
+        batch = self._readers[reader].get_batch(k)
+        if at not in self._sound:
+            # Arrow follows offsets as they stand: damaged ones end the process.
+            try:
+                batch.validate(full=True)
+            except pa.ArrowException as error:
+                raise _fault(self._names[reader], error) from None
+            if any(column.null_count for column in batch.columns):
+                raise InputError(
+                    f"{self._names[reader]}: holds a row without text; build the corpus again"
+                )
+            self._sound.add(at)
+        return batch
+
+
+def _fault(name: str, error: Exception) -> InputError:
+    return InputError(f"{name}: not a whole Arrow file ({short(error)}); build the corpus again")

@@ -29,6 +29,7 @@ from lawcheck.integrity import origin
 from lawcheck.layout import Layout
 from lawcheck.plan import realisable
 from lawcheck.reading import read_object
+from lawcheck.records import Statistics, fitting
 from lawcheck.scale import Scale
 
 # Fixed before any law was judged on it; another n is another measure.
@@ -95,7 +96,7 @@ def read_mixtures(scale: Scale, layout: Layout) -> dict[str, Any]:
                 f"expected {_short(expected)}); {step}"
             )
     origin.require(path, "mixtures", "", step)
-    return dict(content)
+    return fitting(content, Statistics, path.name, step)
 
 
 def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> float:

@@ -18,6 +18,7 @@ from lawcheck.errors import InputError
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, data_folder, pinned_sources
 from lawcheck.reading import read_object
+from lawcheck.records import Manifest, StreamedManifest, fitting
 from lawcheck.scale import Scale
 from lawcheck.storage import planned_storage
 
@@ -155,6 +156,8 @@ def corpus(scale: Scale, layout: Layout) -> Check:
     step = f"run: lawcheck corpus --scale {scale.name}"
     try:
         manifest = read_object(path, step)
+        kind = StreamedManifest if "counts" in manifest else Manifest
+        manifest = fitting(manifest, kind, path.name, step)
         identity = corpus_identity(scale)
     except (ValueError, InputError) as error:
         return Check("corpus", False, f"cannot be read ({error})", step)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lawcheck.errors import InputError
 from lawcheck.integrity import origin
+from lawcheck.reading import MEASURED, read_object
+from lawcheck.records import Processes, TrainerState, fitting
 
 PROCESSES, STATE = "processes.json", "trainer_state.json"
 # Shards of many GB are told apart by their size: hashing them would hold the accelerators up.
 HASHED_BYTES = 1 << 30
+AGAIN = "remove the checkpoint, training goes on from the one before it"
 
 
 def seal_checkpoint(checkpoint: Path, run_id: str, made_from: Mapping[str, str] | None) -> None:
@@ -69,8 +72,8 @@ def discard_damaged(
 def is_whole(checkpoint: Path) -> bool:
     """Whether every process wrote its part; trainer_state.json is the last file of one alone."""
     try:
-        json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        read_object(checkpoint / STATE, AGAIN, decoder=MEASURED)
+    except InputError:
         return False
     shared = any(checkpoint.glob("global_step*")) or (checkpoint / "rng_state_0.pth").exists()
     return not shared or (checkpoint / PROCESSES).is_file()
@@ -94,7 +97,8 @@ def discard(checkpoint: Path) -> None:
 
 def kept_state(checkpoint: Path, callback: type) -> dict[str, Any]:
     """Attributes that a callback had when the checkpoint was written; empty where it kept none."""
-    state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    state = read_object(checkpoint / STATE, AGAIN, decoder=MEASURED)
+    fitting(state, TrainerState, f"{checkpoint.name}/{STATE}", AGAIN)
     found = state.get("stateful_callbacks", {}).get(callback.__name__, {})
     return dict(found.get("attributes", {})) if isinstance(found, dict) else {}
 
@@ -111,4 +115,6 @@ def discard_partial(folder: Path) -> None:
 
 def checkpoint_processes(checkpoint: Path) -> int:
     """How many processes wrote a sharded checkpoint."""
-    return int(json.loads((checkpoint / PROCESSES).read_text(encoding="utf-8"))["processes"])
+    content = read_object(checkpoint / PROCESSES, AGAIN)
+    fitting(content, Processes, f"{checkpoint.name}/{PROCESSES}", AGAIN)
+    return int(content["processes"])

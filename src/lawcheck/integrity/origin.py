@@ -7,7 +7,6 @@ records: they hold no clock and no versions. No torch.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ from lawcheck.atomic import write_json
 from lawcheck.design import digest
 from lawcheck.errors import InputError
 from lawcheck.hashing import file_sha256
+from lawcheck.reading import read_object
+from lawcheck.records import OriginRecord, fitting
 
 SUFFIX = ".origin"
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -112,14 +113,15 @@ def read(main: Path, kind: str, name: str | None, step: str) -> Origin:
     if not path.is_file():
         raise OriginError("unrecorded", what, main, "no origin", f"{path.name} beside it", step)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        stated = content.pop("seal")
+        content = read_object(path, step)
+        stated = content.pop("seal", None)
         whole = stated == digest(content, 64)
+        fitting(content, OriginRecord, path.name, step)
         origin = Origin(**content)
         named = [*origin.files, *origin.beside]
         sums = [*origin.files.values(), *origin.beside.values(), *origin.made_from.values()]
         whole = whole and all(SHA256.match(s) for s in sums)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except InputError:
         whole, named = False, []
     if not whole:
         raise OriginError("changed", what, path, "a damaged record", "the one written", step)

@@ -22,6 +22,9 @@ from lawcheck.integrity.walk import require_design
 from lawcheck.judging import judge_file, render_context, seeds_of
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner, pinned_sources, realisable
+from lawcheck.provenance import read_provenance
+from lawcheck.reading import read_object
+from lawcheck.records import Statistics, fitting
 from lawcheck.render import table_files
 from lawcheck.score_files import read_rows
 from lawcheck.scores import load_scores
@@ -29,6 +32,16 @@ from lawcheck.verdict_forms import read_verdict, verdict_json
 
 # Measurements that stand beside the tasks.
 OTHER = ("mixture", "train")
+PROVENANCE = {
+    "law",
+    "scale",
+    "seeds",
+    "runs",
+    "bases",
+    "generator",
+    "corpus",
+    "corpus_identity",
+}
 STEP = "restore the published copy (git checkout), or publish again: lawcheck publish"
 
 
@@ -66,6 +79,8 @@ class Published(Graph):
             self._agree(node, "generator", content["generator"], self.scale.corpus.frozen)
             self._agree(node, "corpus", content["corpus_identity"], corpus_identity(self.scale))
             for base, found in content["bases"].items():
+                if base not in self.scale.bases:
+                    raise self._fault("stale", node, f"base {_short(base)}", "a base of the scale")
                 now = stages.bases_by_seed(self.scale, base, seeds)
                 self._agree(node, f"base {base}", found, {str(s): b for s, b in now.items()})
             if pinned_sources(self.scale) is None:
@@ -75,14 +90,13 @@ class Published(Graph):
 
     def _provenance(self, node: Node, law: str) -> dict[str, Any]:
         require_there(node, STEP)
-        try:
-            content = json.loads(node.path.read_text(encoding="utf-8"))
-            found = {key: content[key] for key in ("law", "scale", "seeds", "runs", "bases")}
-        except (ValueError, TypeError, KeyError):
-            raise self._fault("changed", node, "no provenance", "that of a law's scores") from None
-        self._agree(node, "law", found["law"], law)
-        self._agree(node, "scale", found["scale"], self.scale.name)
-        return dict(content)
+        content = read_provenance(node.path)
+        lost = sorted(PROVENANCE - content.keys())
+        if lost:
+            raise self._fault("changed", node, f"no {lost[0]}", "the provenance of a law's scores")
+        self._agree(node, "law", content["law"], law)
+        self._agree(node, "scale", content["scale"], self.scale.name)
+        return content
 
     def table(self, law: str) -> str:
         def check(node: Node) -> None:
@@ -122,7 +136,7 @@ class Published(Graph):
                 self._agree(node, "scores", verdict.scores_digest, scores)
                 table = self.layout.law_scores(law)
                 again = verdict_json(judge_file(self.laws[law], [table], self.scale))
-                odd = _differs(json.loads(node.path.read_bytes()), json.loads(again))
+                odd = _differs(read_object(node.path, STEP), json.loads(again))
                 if odd:
                     raise self._fault("changed", node, odd, "what the scores give")
 
@@ -131,10 +145,8 @@ class Published(Graph):
     def mixtures(self) -> str:
         def check(node: Node) -> None:
             self._recorded(node)
-            try:
-                manifest = json.loads(node.path.read_text(encoding="utf-8"))["origin"]["manifest"]
-            except (ValueError, KeyError, TypeError):
-                raise self._fault("changed", node, "no statistics", "those of mixtures") from None
+            content = fitting(read_object(node.path, STEP), Statistics, node.path.name, STEP)
+            manifest = content["origin"]["manifest"]
             for law in self.laws:
                 source = self.nodes.get(origin.label("provenance", law))
                 if source is not None and source.digest is not None:

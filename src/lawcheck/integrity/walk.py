@@ -6,7 +6,6 @@ far as it goes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +21,7 @@ from lawcheck.integrity.nodes import Graph, Node, require_there
 from lawcheck.integrity.origin import OriginError
 from lawcheck.layout import Layout, base_name
 from lawcheck.plan import Planner, realisable
+from lawcheck.reading import read_object
 from lawcheck.verdict import design_digest
 from lawcheck.verdict_forms import read_verdict
 
@@ -255,7 +255,7 @@ class Walk(Graph):
         if node.state != "ok":
             return None
         if node.kind == "weights":
-            return str(json.loads(node.path.read_text(encoding="utf-8"))["weights_sha256"])
+            return str(read_object(node.path, BATCH_STEP).get("weights_sha256"))
         return origin.read(node.path, node.kind, node.name, "").files[node.path.name]
 
 
@@ -271,14 +271,7 @@ def require_design(node: Node, law: Law, how: str) -> None:
 
 
 def _entries(node: Node) -> dict[str, object]:
-    try:
-        content = json.loads(node.path.read_text(encoding="utf-8"))
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        expected = "a record of runs"
-        raise OriginError("changed", node.label, node.path, "no JSON object", expected, BATCH_STEP)
-    return content
+    return read_object(node.path, BATCH_STEP)
 
 
 def _recorded(path: Path) -> bool:

@@ -15,6 +15,7 @@ from lawcheck.reading import read_object, short
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 AGAIN = "train the run again"
+FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 @contextlib.contextmanager
@@ -54,6 +55,28 @@ def read_config(folder: Path) -> dict[str, Any]:
     return read_object(path, AGAIN, f"adapter folder {str(folder)!r}: {CONFIG}")
 
 
+def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Shape of every stored tensor by its name. Raises InputError for a damaged file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            slices = {k: file.get_slice(k) for k in file.keys()}  # noqa: SIM118
+            found = {k: (tuple(s.get_shape()), s.get_dtype()) for k, s in slices.items()}
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"adapter folder {str(folder)!r}: {WEIGHTS} is damaged ({short(error)}); {AGAIN}"
+        ) from None
+    for key, (_, dtype) in found.items():
+        # A cast would make numbers of anything.
+        if dtype not in FLOATS:
+            raise InputError(
+                f"adapter folder {str(folder)!r}: tensor {key!r} is of type {dtype}, expected one "
+                f"of {', '.join(FLOATS)}; {AGAIN}"
+            )
+    return {key: shape for key, (shape, _) in found.items()}
+
+
 def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
     """The base model with the adapter of `folder`, frozen, in evaluation mode.
 
@@ -61,7 +84,6 @@ def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
     not exactly those the model needs: peft itself only warns, and then answers with fresh ones.
     """
     from peft import PeftModel, get_peft_model_state_dict
-    from safetensors import SafetensorError, safe_open
 
     found = read_config(folder).get("peft_type")
     if found != peft_type:
@@ -69,13 +91,7 @@ def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
             f"adapter folder {str(folder)!r}: holds {found!r}, expected {peft_type!r}; "
             f"load it with its own method"
         )
-    try:
-        with safe_open(folder / WEIGHTS, framework="pt") as file:
-            stored = {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise InputError(
-            f"adapter folder {str(folder)!r}: {WEIGHTS} is damaged ({short(error)}); {AGAIN}"
-        ) from None
+    stored = stored_shapes(folder)
     try:
         model = PeftModel.from_pretrained(base_model, folder)
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:

@@ -10,7 +10,6 @@ from lawcheck.design import Scalar
 from lawcheck.errors import InputError
 from lawcheck.methods import adapters, lora_moe
 from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
-from lawcheck.reading import short
 
 METHOD = Method(
     name="lora_comp",
@@ -81,7 +80,8 @@ def _require_matching(name: str, folder: Path, settings: AdapterSettings) -> Non
         "use_rslora": False,
     }
     targets = config.get("target_modules")
-    found = {**config, "target_modules": sorted(targets) if isinstance(targets, list) else targets}
+    targets = sorted(map(str, targets)) if isinstance(targets, list) else targets
+    found = {**config, "target_modules": targets}
     for key, value in expected.items():
         if found.get(key) != value:
             raise InputError(
@@ -93,18 +93,12 @@ def _require_matching(name: str, folder: Path, settings: AdapterSettings) -> Non
 def _copy_expert(model: Any, index: int, name: str, folder: Path, rank: int) -> None:
     """Write one adapter's A and B into block `index` of every adapted module."""
     import torch
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from lawcheck.methods.lora_moe.layer import LoraMoeLinear
 
-    try:
-        stored = load_file(folder / adapters.WEIGHTS)
-    except SafetensorError as error:
-        raise InputError(
-            f"expert {name!r} in {str(folder)!r}: {adapters.WEIGHTS} is damaged "
-            f"({short(error)}); {adapters.AGAIN}"
-        ) from None
+    adapters.stored_shapes(folder)
+    stored = load_file(folder / adapters.WEIGHTS)
     block = slice(index * rank, (index + 1) * rank)
     with torch.no_grad():
         for key, module in model.named_modules():

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import io
+import re
 from importlib.resources import files
 
 import pandas as pd
@@ -18,6 +21,7 @@ from lawcheck.design import Arm, Recipe
 from lawcheck.errors import InputError, nearest
 
 DATA = files(__name__) / "data"
+SUMS = "SHA256SUMS"  # of every table, as `sha256sum *.csv` prints them
 
 # The columns of the main paper's tables, by the names that arms are measured under here.
 COLUMNS = {
@@ -37,17 +41,52 @@ METHODS = {"full": "FT", "lora": "LoRA", "lora_moe": "LoRA-MoE", "lora_comp": "L
 BASE_RANK = 16
 
 
+STEP = f"reinstall the package; after a knowing change record it in {SUMS}"
+
+
 def table_names() -> list[str]:
-    """Every transcribed table, sorted."""
-    return sorted(entry.name[:-4] for entry in DATA.iterdir() if entry.name.endswith(".csv"))
+    """Every transcribed table, sorted. Raises InputError for a damaged package."""
+    return sorted(_sums())
+
+
+def _sums() -> dict[str, str]:
+    """Table -> SHA-256 of its file."""
+    try:
+        lines = (DATA / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"published tables: {SUMS} cannot be read ({error}); {STEP}") from None
+    found = {}
+    for line in lines:
+        match = re.fullmatch(r"([0-9a-f]{64})  ([a-z0-9_-]+)\.csv", line)
+        if match is None or match.group(2) in found:
+            raise InputError(
+                f"published tables: {SUMS} holds {line[:40]!r}, expected a sum and a table; {STEP}"
+            )
+        found[match.group(2)] = match.group(1)
+    odd = sorted(found.keys() ^ {e.name[:-4] for e in DATA.iterdir() if e.name.endswith(".csv")})
+    if odd:
+        there = "without its file" if odd[0] in found else f"not in {SUMS}"
+        raise InputError(f"published table {odd[0]!r}: found {there}; {STEP}")
+    return found
 
 
 @functools.cache
 def _printed(name: str) -> pd.DataFrame:
-    if name not in table_names():
-        raise InputError(f"published table {name!r}: unknown; {nearest(name, table_names())}")
-    with (DATA / f"{name}.csv").open(encoding="utf-8") as stream:
-        return pd.read_csv(stream, dtype=str, keep_default_na=False)
+    sums = _sums()
+    if name not in sums:
+        raise InputError(f"published table {name!r}: unknown; {nearest(name, sums)}")
+    try:
+        raw = (DATA / f"{name}.csv").read_bytes()
+    except OSError as error:
+        raise InputError(f"published table {name!r}: cannot be read ({error}); {STEP}") from None
+    found = hashlib.sha256(raw).hexdigest()
+    # Every number that the checks read stands in these files: none is taken from a damaged one.
+    if found != sums[name]:
+        raise InputError(
+            f"published table {name!r}: found sha256 {found[:12]}, expected {sums[name][:12]}; "
+            f"{STEP}"
+        )
+    return pd.read_csv(io.BytesIO(raw), dtype=str, keep_default_na=False)
 
 
 @functools.cache

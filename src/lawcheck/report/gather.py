@@ -11,9 +11,9 @@ from lawcheck.errors import InputError
 from lawcheck.health import law_findings
 from lawcheck.judging import render_context, seeds_of
 from lawcheck.layout import Layout
-from lawcheck.plan import Planner, realisable
+from lawcheck.plan import Planner, realisable, unrealisable
+from lawcheck.provenance import read_provenance
 from lawcheck.render import RenderContext
-from lawcheck.stages import read_json
 from lawcheck.verdict import design_digest
 from lawcheck.verdict_forms import read_verdict
 
@@ -61,8 +61,7 @@ def gather(
     entries, absent = [], []
     for name, law in laws.items():
         if name not in possible:
-            lost = next(a.base for a in law.arms if a.base not in planner.scale.bases)
-            reason = f"scale {planner.scale.name!r} declares no base model {lost!r}"
+            reason = unrealisable(planner.scale, law)
             absent.append(Absent(law=law, reason=reason, command=""))
         elif not layout.verdict(name).is_file():
             reason = "not run at this scale"
@@ -98,7 +97,7 @@ def read_entry(planner: Planner, layout: Layout, law: Law) -> Entry:
     verdict = read_verdict(layout.verdict(law.name))
     _check_verdict(verdict, planner, law)
     path = layout.provenance(law.name)
-    provenance = read_json(path) if path.is_file() else {}
+    provenance = read_provenance(path) if path.is_file() else {}
     generator, expected = provenance.get("generator"), planner.scale.corpus.frozen
     if provenance and generator != expected:
         raise InputError(

@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from lawcheck.errors import InputError
+
 Tables = Mapping[str, pd.DataFrame]
 Row = Mapping[str, str]
 Configuration = frozenset[tuple[str, str]]
@@ -363,7 +365,14 @@ class Cell:
 def present(tables: Tables) -> Iterator[tuple[TableSpec, pd.DataFrame]]:
     for spec in SPECS:
         if spec.name in tables:
-            yield spec, tables[spec.name]
+            frame = tables[spec.name]
+            lost = [c for c in (*spec.keys, *spec.values) if c not in frame.columns]
+            if lost:
+                raise InputError(
+                    f"published table {spec.name!r}: column {lost[0]!r} is missing; give it in "
+                    f"the form of lawcheck.published.printed"
+                )
+            yield spec, frame
 
 
 def rows(frame: pd.DataFrame) -> list[dict[str, str]]:
