@@ -28,6 +28,7 @@ import fuzz_files
 import fuzz_study
 from fuzz_adapters import adapter_kinds
 from fuzz_files import Kind, forget
+from fuzz_paths import path_kind
 
 from lawcheck.errors import LONGEST
 
@@ -65,7 +66,7 @@ def workplace(home: Path) -> Iterator[None]:
 
 def kinds(home: Path, adapters: bool = True) -> list[Kind]:
     """adapters: whether those that load torch are wanted."""
-    found = [*fuzz_files.file_kinds(), *fuzz_study.study_kinds(home)]
+    found = [*fuzz_files.file_kinds(), path_kind(), *fuzz_study.study_kinds(home)]
     return [*found, *adapter_kinds(home)] if adapters else found
 
 
