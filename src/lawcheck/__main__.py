@@ -18,6 +18,10 @@ from lawcheck.refusals import refusal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    odd = next((w for w in (sys.argv[1:] if argv is None else argv) if not _is_text(w)), None)
+    if odd is not None:
+        print(f"lawcheck: argument {one_line(odd)}: not UTF-8 text; name another", file=sys.stderr)
+        return 2
     parser = _parser()
     arguments = parser.parse_args(argv)
     arguments.command = list(sys.argv[1:] if argv is None else argv)
@@ -41,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"lawcheck: {one_line(line)}", file=sys.stderr)
         return 2
+
+
+def _is_text(word: str) -> bool:
+    """Whether every library downstream can take it for text: no bytes that are no UTF-8, no NUL."""
+    return "\0" not in word and not any("\ud800" <= c <= "\udfff" for c in word)
 
 
 def _set_environment() -> None:

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lawcheck.errors import InputError
+
 # A leftover is older than this and locked by nobody; between its making and its locking lies
 # less than a moment.
 SETTLED_SECONDS = 60
@@ -28,6 +30,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 @contextlib.contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; it replaces the target on success."""
+    _require_name(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -52,6 +55,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     In one step where the file system can exchange two folders; elsewhere the old one is away
     for a moment, and comes back with the next writer if the machine stops just then.
     """
+    _require_name(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear(target)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
@@ -70,6 +74,12 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         os.close(handle)
         # Either what was not finished, or the old folder after an exchange.
         _remove(part)
+
+
+def _require_name(target: Path) -> None:
+    """Refuse a path that names the folder it lies in, such as an empty one. Raises InputError."""
+    if target.name in ("", ".."):
+        raise InputError(f"output {str(target)!r}: names nothing to write; give it a name")
 
 
 def write_text(target: Path, text: str) -> None:

@@ -46,7 +46,7 @@ def data_folder(scale: Scale) -> Path | None:
         )
     if not Path(named).is_dir():
         raise InputError(f"{DATA_VARIABLE}: {named!r} is not a folder; name the data folder")
-    return Path(named).resolve()
+    return Path(os.path.realpath(named))
 
 
 def pinned_sources(scale: Scale) -> dict[str, dict[str, str]] | None:

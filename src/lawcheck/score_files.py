@@ -178,7 +178,14 @@ def _cast(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     if name == "value":
         return column.cast(pa.float64()).fill_null(float("nan"))
     if pa.types.is_dictionary(column.type):
-        return column.cast(CODES)
+        return _utf8(column.cast(CODES))
     if pa.types.is_null(column.type):
         return pa.chunked_array([pa.array([], type=CODES)])
-    return column.cast(pa.string()).dictionary_encode().cast(CODES)
+    return _utf8(column.cast(pa.string()).dictionary_encode().cast(CODES))
+
+
+def _utf8(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column, once its texts are UTF-8, which no reader of Parquet looks at."""
+    for chunk in column.chunks:
+        chunk.dictionary.validate(full=True)
+    return column

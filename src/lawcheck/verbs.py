@@ -326,7 +326,8 @@ def run_report(arguments: argparse.Namespace) -> None:
     from lawcheck.report import write_report
 
     source = Path(arguments.source) if arguments.source else None
-    arguments.scale = arguments.scale or (source.resolve().name if source else "proxy")
+    named = os.path.basename(os.path.realpath(source)) if source else "proxy"
+    arguments.scale = arguments.scale or named
     planner, layout = _study(arguments)
     if source:
         layout = Layout(source.parent, source.name)
