@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lawcheck import published, records
+from lawcheck.__main__ import main
 from lawcheck.accelerators import load_accelerator
+from lawcheck.atomic import write_json
+from lawcheck.corpus.shards import COLUMNS, Shards
 from lawcheck.errors import LONGEST, InputError, one_line, wrong_path
+from lawcheck.methods import adapters
+from lawcheck.provenance import read_provenance
 from lawcheck.reading import parse_json, parse_yaml, read_json
 from lawcheck.scale import load_scale
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import fuzz
+import fuzz_study
 
 sys.path.pop(0)
 BOMB = "a0: &a0 x\n" + "".join(f"a{i}: &a{i} [{f'*a{i - 1},' * 10}]\n" for i in range(1, 9))
@@ -145,3 +155,112 @@ def test_any_damage_to_any_small_file_is_refused_or_read_rightly(found, data):
     case = data.draw(st.integers(0, 1 << 30))
     outcome, what = fuzz.one_case(kinds[name], place, 1, case)
     assert outcome != "failed", f"--seed 1 --kind '{name}' --case {case}: {what}"
+
+
+def shard(path, columns, offsets=None):
+    """An Arrow file as it may lie on a damaged disk; offsets: of the first column's texts."""
+    arrays = [pa.array(values) for values in columns.values()]
+    if offsets is not None:
+        where = pa.py_buffer(np.array(offsets, np.int32).tobytes())
+        sound = pa.py_buffer(np.array([0, 2, 4], np.int32).tobytes())
+        arrays[0] = pa.Array.from_buffers(pa.string(), 2, [None, sound, pa.py_buffer(b"abcd")])
+    batch = pa.record_batch(arrays, names=list(columns))
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    if offsets is not None:
+        raw, end = path.read_bytes(), b"abcd"
+        before = sound.to_pybytes().ljust(16, b"\0") + end
+        assert raw.count(before) == 1
+        path.write_bytes(raw.replace(before, where.to_pybytes().ljust(16, b"\0") + end))
+
+
+@pytest.mark.parametrize(
+    ("change", "offsets", "named"),
+    [
+        ({}, [0, 2, 1 << 30], "not a whole Arrow file"),
+        ({}, [0, -7, 4], "not a whole Arrow file"),
+        ({"id": [1, 2]}, None, "expected id"),
+        ({"prompt": ["a", None]}, None, "without text"),
+    ],
+)
+def test_a_shard_is_checked_before_arrow_follows_its_offsets(tmp_path, change, offsets, named):
+    path = tmp_path / "math.train.arrow"
+    shard(path, {**{c: ["a", "b"] for c in COLUMNS}, **change}, offsets)
+    with pytest.raises(InputError, match=named):
+        _ = Shards([path])[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "named"),
+    [
+        (
+            records.Provenance,
+            {"runs": {"a": {"cpu_seconds": "1"}}},
+            "runs.a.cpu_seconds: found '1'",
+        ),
+        (records.Provenance, {"runs": []}, r"runs: found \[\]"),
+        (records.Provenance, {"seeds": [True]}, "seeds.0: found True"),
+        (records.Statistics, {"disciplines": {}}, "origin: found nothing"),
+        (records.StreamedManifest, {"identity": "a", "files": {}}, "counts: found nothing"),
+        (records.OriginRecord, {"holds": {"seeds": [-1]}}, "kind: found nothing"),
+        (records.Processes, {"processes": 0}, "processes: found 0"),
+    ],
+)
+def test_a_record_of_another_form_is_one_line(kind, content, named):
+    with pytest.raises(InputError, match=rf"x.json: {named}.*; mend it"):
+        records.fitting(content, kind, "x.json", "mend it")
+
+
+def test_published_provenance_fits_its_record():
+    found = sorted(
+        (Path(fuzz.__file__).parents[1] / "results/reference").rglob("*.provenance.json")
+    )
+    assert found
+    assert all(read_provenance(path)["runs"] for path in found)
+
+
+@pytest.mark.parametrize("change", ["damaged", "lost", "unlisted"])
+def test_a_table_in_print_is_the_one_that_was_transcribed(tmp_path, monkeypatch, change):
+    folder = tmp_path / "data"
+    shutil.copytree(str(published.DATA), folder)
+    table = folder / "table3_final.csv"
+    if change == "damaged":
+        table.write_bytes(table.read_bytes().replace(b"0.", b"1.", 1))
+    elif change == "lost":
+        table.unlink()
+    else:
+        shutil.copyfile(table, folder / "table3_again.csv")
+    monkeypatch.setattr(published, "DATA", folder)
+    published._printed.cache_clear()
+    try:
+        with pytest.raises(InputError, match="published table 'table3_"):
+            published.printed("table3_final")
+    finally:
+        published._printed.cache_clear()
+
+
+def test_a_law_on_own_scores_leaves_the_planning_of_others_alone(found, capsys):
+    """Its methods are nobody's here: it is judged, and nothing of it is planned."""
+    assert main(["plan", fuzz_study.NAME, "--scale", "smoke", "--runs"]) == 0
+    assert main(["plan", "ours_wins", "--scale", "smoke"]) == 2
+    assert "method 'untrained': unknown" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["a\0b", "a\udcff"])
+def test_an_argument_that_is_no_text_is_refused(word, capsys):
+    assert main(["import", word, "--out", "x"]) == 2
+    assert "not UTF-8 text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_an_output_needs_a_name(name):
+    with pytest.raises(InputError, match="give it a name"):
+        write_json(Path(name), {})
+
+
+def test_an_adapter_of_whole_numbers_is_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"a.lora_A.weight": np.zeros((2, 3), np.int32)}, tmp_path / adapters.WEIGHTS)
+    with pytest.raises(InputError, match="of type I32"):
+        adapters.stored_shapes(tmp_path)
