@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 from pathlib import Path
@@ -58,7 +59,9 @@ def path_kind() -> Kind:
             "scores": place / "scores.csv",
             "out": place / "out",
         }
-        return command_line([word.format(**filled) for word in CALLS[int(words[0])]])
+        # An empty path is the folder that one works in.
+        with contextlib.chdir(place):
+            return command_line([word.format(**filled) for word in CALLS[int(words[0])]])
 
     return Kind("path", sound.encode(), run, damage=chosen, lines=False)
 
