@@ -289,12 +289,14 @@ def test_damage_is_found_before_use_and_named(study, capsys, kind, damage):
 @pytest.mark.parametrize(
     "kinds", [("corpus", "scores"), ("base", "report"), ("weights",), ("verdict", "tables")]
 )
-def test_what_repair_takes_away_is_made_anew_to_the_same_bytes(study, kinds):
+def test_what_repair_takes_away_is_made_anew_to_the_same_bytes(study, capsys, kinds):
     before = study.content()
     for kind in kinds:
         _, path, other, _ = (f(study) if k < 3 else f for k, f in enumerate(ARTEFACTS[kind]))
         edit(path, other)
     assert study.do("verify", "--repair") == 0
+    # The study's law alone, not every law that the scale could run.
+    assert f"now run: snakemake --profile local law_{NAME} --config" in capsys.readouterr().out
     study.whole()
     assert study.do("verify") == 0
     assert study.content() == before

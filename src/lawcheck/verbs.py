@@ -340,7 +340,7 @@ def run_report(arguments: argparse.Namespace) -> None:
 def run_verify(arguments: argparse.Namespace) -> int:
     from lawcheck.integrity import text
     from lawcheck.integrity.published import Published, is_published
-    from lawcheck.integrity.repair import repair
+    from lawcheck.integrity.repair import next_steps, repair
     from lawcheck.integrity.walk import Walk
 
     planner, layout = _study(arguments)
@@ -369,10 +369,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
         )
     for path in repair(graph, layout):
         print(f"removed {path}")
-    print(
-        f"now run: snakemake --profile local all --config scale={arguments.scale} "
-        f"results={layout.results}"
-    )
+    print("\n".join(next_steps(graph, layout, arguments.scale)))
     return 0
 
 

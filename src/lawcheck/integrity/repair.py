@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lawcheck.errors import InputError
 from lawcheck.holding import held
+from lawcheck.integrity import sources
 from lawcheck.integrity.nodes import Graph, Node
 from lawcheck.integrity.origin import record_path
 from lawcheck.layout import Layout
@@ -47,6 +48,18 @@ def repair(graph: Graph, layout: Layout) -> list[Path]:
             files = (*_files(node, layout), record_path(node.path))
             removed += [path for path in files if _remove(path)]
     return removed
+
+
+def next_steps(graph: Graph, layout: Layout, scale: str) -> list[str]:
+    """The commands that make what was removed again, and nothing of laws that were not run."""
+    judged = {n.name for n in graph.nodes.values() if n.kind in ("table", "verdict", "tables")}
+    targets = " ".join(f"law_{name}" for name in sorted(judged)) or "all"
+    words = f"--config scale={scale} results={layout.results}"
+    lines = [f"now run: snakemake --profile local {targets} {words}"]
+    report = graph.nodes.get("report")
+    if report is not None and not report.path.exists():
+        lines.append(f"then: {sources.step(layout, 'report').removeprefix('run: ')}")
+    return lines
 
 
 def _remove(path: Path) -> bool:
