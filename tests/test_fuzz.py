@@ -25,6 +25,7 @@ from lawcheck.scale import load_scale
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import fuzz
+import fuzz_adapters
 import fuzz_study
 
 sys.path.pop(0)
@@ -264,3 +265,12 @@ def test_an_adapter_of_whole_numbers_is_refused(tmp_path):
     save_file({"a.lora_A.weight": np.zeros((2, 3), np.int32)}, tmp_path / adapters.WEIGHTS)
     with pytest.raises(InputError, match="of type I32"):
         adapters.stored_shapes(tmp_path)
+
+
+def test_a_damaged_adapter_is_refused_in_one_line_or_loaded(tmp_path, capsys):
+    """Case 21: peft joins base_model_name_or_path to a file's name, whatever it is."""
+    for number, kind in enumerate(fuzz_adapters.adapter_kinds(tmp_path)):
+        place = tmp_path / str(number)
+        place.mkdir()
+        counts = fuzz.run_kind(kind, place, 0, (0, 1, 21))
+        assert counts["failed"] == 0, capsys.readouterr().err

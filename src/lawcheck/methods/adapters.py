@@ -94,13 +94,13 @@ def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
     stored = stored_shapes(folder)
     try:
         model = PeftModel.from_pretrained(base_model, folder)
+        needed = {k: tuple(v.shape) for k, v in get_peft_model_state_dict(model).items()}
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         # peft checks no field of a configuration: each kind of damage fails in its own way.
         raise InputError(
             f"adapter folder {str(folder)!r}: peft cannot load it on this base model "
             f"({type(error).__name__}: {short(error)}); {AGAIN}"
         ) from None
-    needed = {k: tuple(v.shape) for k, v in get_peft_model_state_dict(model).items()}
     for key in sorted(needed.keys() | stored.keys()):
         if needed.get(key) != stored.get(key):
             raise InputError(
