@@ -171,9 +171,8 @@ def main() -> int:
             )
             rows.append((kind.name, sum(counts.values()), *counts.values()))
     failed = sum(row[-1] for row in rows)
-    print(
-        f"Seed {options.seed}. python benchmarks/fuzz.py --cases {options.cases} --part {options.part}\n"
-    )
+    again = f"python benchmarks/fuzz.py --cases {options.cases} --part {options.part}"
+    print(f"Seed {options.seed}. {again}\n")
     print("| kind | cases | accepted | refused | failures |\n|---|---|---|---|---|")
     for row in (*rows, ("all", *map(sum, list(zip(*rows, strict=True))[1:]))):
         print(f"| {' | '.join(map(str, row))} |")
