@@ -29,7 +29,7 @@ TINY = {
         ["--rows=20000", "--laws=3", "--scale=smoke", "--seeds=1"],
         ["in memory", "files seen before", "jobs"],
     ),
-    "fuzz": (["--cases=48"], ["scores.csv", "sources.lock.yaml", "all"]),
+    "fuzz": (["--cases=48", "--part=1/6"], ["scores.csv", "failures", "all"]),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 

@@ -247,6 +247,11 @@ def test_a_law_on_own_scores_leaves_the_planning_of_others_alone(found, capsys):
     assert "method 'untrained': unknown" in capsys.readouterr().err
 
 
+def test_an_empty_path_is_no_score_table(capsys):
+    assert main(["judge", "variability", "--scores", ""]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 @pytest.mark.parametrize("word", ["a\0b", "a\udcff"])
 def test_an_argument_that_is_no_text_is_refused(word, capsys):
     assert main(["import", word, "--out", "x"]) == 2

@@ -72,7 +72,7 @@ def label(kind: str, name: str) -> str:
 
 
 def record_path(main: Path) -> Path:
-    return main.with_name(main.name + SUFFIX)
+    return main.parent / (main.name + SUFFIX)
 
 
 def seal(
