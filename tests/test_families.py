@@ -143,10 +143,8 @@ def test_packed_samples_do_not_see_each_other(scale, root, family):
     with torch.inference_mode():
         together = loss(packed["input_ids"], packed["labels"], position_ids=packed["position_ids"])
         alone = 0.0
-        for start, end, answer in zip(
-            encoded.starts, encoded.starts[1:], encoded.answers, strict=False
-        ):
-            ids = torch.tensor(encoded.tokens[start:end], dtype=torch.long)[None]
+        for member, answer in enumerate(encoded.answers):
+            ids = torch.tensor(encoded.sample(member), dtype=torch.long)[None]
             labels = ids.clone()
             labels[0, :answer] = data.IGNORED
             alone += loss(ids, labels)

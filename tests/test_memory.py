@@ -294,7 +294,7 @@ def test_hours_follow_the_accelerator_and_memory_does_not(tmp_path, capsys):
         ("memory_gb: 1", "title"),
         ("{title: x, memory_gb: -1, bf16_tflops: 2}", "memory_gb"),
         ("- 1", "found list"),
-        ("{", "not YAML"),
+        ("{", "not valid YAML"),
     ],
 )
 def test_a_bad_accelerator_file_is_one_line(tmp_path, text, named):
