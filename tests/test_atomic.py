@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lawcheck.atomic import atomic_file, atomic_folder, write_json
+from lawcheck.errors import InputError
 
 
 def _write_and_fail(target):
@@ -47,3 +48,10 @@ def test_json_refuses_nan_and_keeps_the_old_file(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(target, {"a": float("nan")})
     assert json.loads(target.read_text()) == {"a": [2.5], "b": 1}
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
+    (tmp_path / "out.json" / "kept").mkdir(parents=True)
+    with pytest.raises(InputError, match="is a folder, expected a file"):
+        write_json(tmp_path / "out.json", {})
+    assert [p.name for p in tmp_path.rglob("*")] == ["out.json", "kept"]

@@ -13,6 +13,7 @@ from lawcheck import atomic
 from lawcheck.design import digest
 from lawcheck.errors import InputError
 from lawcheck.integrity import origin
+from lawcheck.integrity.checkpoints import require_checkpoint
 from lawcheck.training import record, train_run
 from lawcheck.training.trainer import TimedCheckpoints
 
@@ -96,6 +97,15 @@ def test_a_damaged_checkpoint_is_passed_over_and_recorded(tmp_path, file, damage
     assert len(lines) == damaged
     assert all(file in line and "changed" in line for line in lines)
     assert resumed["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_a_checkpoints_record_without_sizes_is_damaged(tmp_path):
+    folder = tmp_path / "checkpoint-1"
+    folder.mkdir()
+    (folder / "trainer_state.json").write_text("{}")
+    origin.seal(folder / "trainer_state.json", "checkpoint", "run checkpoint-1")
+    with pytest.raises(origin.OriginError, match="without sizes"):
+        require_checkpoint(folder, "run")
 
 
 def test_weights_made_from_something_else_are_trained_again(tmp_path, capsys):

@@ -31,6 +31,8 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; it replaces the target on success."""
     _require_name(target)
+    if target.is_dir():
+        raise InputError(f"output {str(target)!r}: is a folder, expected a file; name another")
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)

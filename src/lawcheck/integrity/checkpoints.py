@@ -42,7 +42,12 @@ def require_checkpoint(
     """Raises OriginError for a checkpoint that is damaged or made from something else."""
     name, step = f"{run_id} {checkpoint.name}", "training goes on from the one before it"
     found = origin.require(checkpoint / STATE, "checkpoint", name, step, made_from)
-    for file, expected in found.holds["sizes"].items():
+    sizes = found.holds.get("sizes")
+    if not isinstance(sizes, dict):
+        raise origin.OriginError(
+            "changed", found.label, checkpoint / STATE, "a record without sizes", "sizes", step
+        )
+    for file, expected in sizes.items():
         path = checkpoint / file
         size = path.stat().st_size if origin.inside(file) and path.is_file() else 0
         if size != expected:
