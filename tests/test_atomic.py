@@ -1,6 +1,7 @@
 """Outputs are whole or absent."""
 
 import json
+import os
 
 import pytest
 
@@ -55,3 +56,18 @@ def test_a_folder_is_not_replaced_by_a_file(tmp_path):
     with pytest.raises(InputError, match="is a folder, expected a file"):
         write_json(tmp_path / "out.json", {})
     assert [p.name for p in tmp_path.rglob("*")] == ["out.json", "kept"]
+
+
+def test_a_device_or_a_pipe_is_not_replaced_and_a_link_leads_to_its_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is a device or a pipe, expected a file"):
+        write_json(tmp_path / "pipe", {})
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "null").symlink_to(os.devnull)
+    with pytest.raises(InputError, match="is a device"):
+        write_json(tmp_path / "null", {})
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_json(tmp_path / "link", 1)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "1\n"

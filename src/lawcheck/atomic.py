@@ -31,8 +31,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; it replaces the target on success."""
     _require_name(target)
-    if target.is_dir():
-        raise InputError(f"output {str(target)!r}: is a folder, expected a file; name another")
+    target = _file_to_replace(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -58,6 +57,8 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     for a moment, and comes back with the next writer if the machine stops just then.
     """
     _require_name(target)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"output {str(target)!r}: is no folder, expected one; name another")
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear(target)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
@@ -82,6 +83,18 @@ def _require_name(target: Path) -> None:
     """Refuse a path that names the folder it lies in, such as an empty one. Raises InputError."""
     if target.name in ("", ".."):
         raise InputError(f"output {str(target)!r}: names nothing to write; give it a name")
+
+
+def _file_to_replace(target: Path) -> Path:
+    """The file itself where a link leads to one.
+
+    Raises InputError for what is there and no regular file: renamed onto /dev/null, results would
+    take the device away from the whole machine.
+    """
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "a device or a pipe"
+        raise InputError(f"output {str(target)!r}: is {kind}, expected a file; name another")
+    return target.resolve() if target.is_symlink() and target.exists() else target
 
 
 def write_text(target: Path, text: str) -> None:
