@@ -404,7 +404,11 @@ def test_sorting_by_click_and_by_keyboard(browser, page):
     from selenium.webdriver.common.keys import Keys
 
     visit(browser, page)
-    column = next(k for k, h in enumerate(heads(browser)) if h.text.startswith("Instr"))
+    column = next(
+        k
+        for k, h in enumerate(heads(browser))
+        if h.get_attribute("textContent").strip().startswith("Instr")
+    )
     head = heads(browser)[column]
     button = head.find_element("tag name", "button")
     (before,) = browser.execute_script(KEYS, TABLE, column)
@@ -519,7 +523,11 @@ def test_tables_agree_with_the_written_ones(browser, page, results, tmp_path):
     csv = pd.read_csv(results.tables / f"arms_{SHARE.name}.csv")
     average = csv[csv["column"] == "average"].set_index("row")["mean"]
     visit(browser, page)
-    column = next(k for k, h in enumerate(heads(browser)) if h.text.startswith("Avg"))
+    column = next(
+        k
+        for k, h in enumerate(heads(browser))
+        if h.get_attribute("textContent").strip().startswith("Avg")
+    )
     (keys,) = browser.execute_script(KEYS, TABLE, column)
     (labels,) = browser.execute_script(KEYS, TABLE, 0)
     shown = dict(zip(labels, map(float, keys), strict=True))
