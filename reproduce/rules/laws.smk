@@ -53,12 +53,12 @@ for _law in STUDY.laws:
         params:
             study=STUDY_ARGUMENTS,
             law=_law,
-            figures=shlex.quote(str(STUDY.figures.parent)),
+            figures=STUDY.figures.parent,
             scale=STUDY.scale.name,
             claim=STUDY.laws[_law].claim,
             captions=STUDY.captions(_law),
         shell:
-            "lawcheck render {params.law} {params.study} --figures {params.figures} > {log:q} 2>&1"
+            "lawcheck render {params.law} {params.study} --figures {params.figures:q} > {log:q} 2>&1"
 
     rule:
         name:
@@ -88,7 +88,6 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        scale=SCALE,
-        results=RESULTS,
+        study=STUDY_ARGUMENTS,
     shell:
-        "lawcheck report --scale {params.scale} --results {params.results} > {log:q} 2>&1"
+        "lawcheck report {params.study} > {log:q} 2>&1"
