@@ -173,12 +173,22 @@ def test_data_that_are_not_staged_are_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("samples", "ok"), [(1000, True), (1009, True), (985, False)])
 def test_a_corpus_is_compared_with_the_published_counts(tmp_path, samples, ok):
     planner, layout = study("proxy", tmp_path)
-    line = {"discipline": "math", "set": "some_set", "samples": samples, "published": 1000}
+    line = {
+        "split": "train",
+        "discipline": "math",
+        "set": "some_set",
+        "rows_read": 2000,
+        "samples": samples,
+        "published": 1000,
+        "tolerance": 0.01,
+        "counted_in": None,
+    }
     manifest = {
         "identity": corpus_identity(planner.scale),
         "accepted": [],
-        "files": {"a": {"rows": 5}},
+        "files": {"a": {"rows": 5, "sha256": "0" * 64}},
         "counts": [line],
+        "comparison": {"run": 13, "shortest": 5},
     }
     layout.corpus.mkdir(parents=True)
     layout.manifest.write_text(json.dumps(manifest))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from crash_points import Spec
+from verbs_in_turn import LAWS
 
 LIMITS = {"address_space": resource.RLIMIT_AS, "file_size": resource.RLIMIT_FSIZE}
 
@@ -38,7 +39,7 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+            env={**os.environ, **LAWS, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
         )
 
     def start(

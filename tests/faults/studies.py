@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from verbs_in_turn import LAWS
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = "law_share_then_specialize"
@@ -58,7 +59,7 @@ class Study:
         return self.folder / "results" / Path(self.scale).stem
 
     def start(self, log: Path | None = None, **variables: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **variables}
+        environment = {**os.environ, **LAWS, **variables}
         # The rules call `lawcheck`, which lies beside this interpreter.
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         command = [

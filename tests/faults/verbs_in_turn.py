@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 HERE = Path(__file__).parent
 SCALE = HERE / "small.yaml"
 LAW = "interrupted"
-# For this process and all that it starts.
-os.environ["LAWCHECK_LAWS"] = str(HERE / "laws")
+# Where that law is found: given to each process of these tests, never to their own.
+LAWS = {"LAWCHECK_LAWS": str(HERE / "laws")}
 ROOT = Path("results") / SCALE.stem
+
+
+@contextlib.contextmanager
+def _law_found() -> Iterator[None]:
+    from lawcheck import discovery
+
+    def forget() -> None:
+        discovery.laws.cache_clear()
+        discovery._modules.cache_clear()
+
+    with mock.patch.dict(os.environ, LAWS):
+        forget()
+        yield
+    forget()
 
 
 def train_words(batch: str, runs: list[str]) -> list[str]:
@@ -23,18 +40,16 @@ def stages() -> list[list[str]]:
     """The words of every verb, in the order and with the files of the workflow."""
     from lawcheck.workflow import Study
 
-    study = Study({"scale": str(SCALE)})
-    wanted = {Path(path).name.removesuffix(".scores.json") for path in study.score_inputs(LAW)}
+    with _law_found():
+        study = Study({"scale": str(SCALE)})
+        inputs, batches = study.score_inputs(LAW), study.batches
+    wanted = {Path(path).name.removesuffix(".scores.json") for path in inputs}
     scale, table = ["--scale", str(SCALE)], str(ROOT / f"laws/{LAW}.scores.parquet")
     verdict = str(ROOT / f"laws/{LAW}.json")
     return [
         ["corpus", *scale],
         ["mixtures", *scale],
-        *(
-            train_words(b.id, [r.id for r in b.runs])
-            for b in study.batches.values()
-            if b.id in wanted
-        ),
+        *(train_words(b.id, [r.id for r in b.runs]) for b in batches.values() if b.id in wanted),
         ["collect", LAW, *scale],
         ["judge", LAW, *scale, "--scores", table, "--json", verdict],
         ["render", LAW, *scale],
