@@ -142,8 +142,8 @@ def worker(place: Path, law: str, scale: str, arms: list[str], hardware: dict[st
 
 def compare(a: Path, b: Path, scored: bool) -> list[str]:
     """The cells of one row."""
-    from lawcheck.score_files import read_rows
     from lawcheck.scores import MEASUREMENTS
+    from lawcheck.scores.files import read_rows
 
     equal, largest, relative, likely = True, 0.0, 0.0, 0.0
     answers = items = 0

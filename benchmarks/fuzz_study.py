@@ -31,7 +31,7 @@ from lawcheck.render.tables import table_1
 from lawcheck.report import facts
 from lawcheck.report.gather import read_entry
 from lawcheck.scale import load_scale
-from lawcheck.score_files import write_scores
+from lawcheck.scores.files import write_scores
 from lawcheck.training import record
 
 NAME = "lora_learns"

@@ -26,8 +26,8 @@ import pyarrow.parquet
 
 from lawcheck import discovery
 from lawcheck.judging import judge_file
-from lawcheck.score_files import SCHEMA
-from lawcheck.score_streams import is_large
+from lawcheck.scores.files import SCHEMA
+from lawcheck.scores.sorting import is_large
 
 ROOT = Path(__file__).resolve().parents[1]
 LAW, ARMS, SEEDS = "variability", 75, 10

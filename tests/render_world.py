@@ -19,8 +19,8 @@ from lawcheck.design import (
 )
 from lawcheck.laws.share_then_specialize import LAW
 from lawcheck.render import RenderContext
-from lawcheck.score_files import SCHEMA
 from lawcheck.scores import DISTINCT, ROUTING, ScoreTable, check
+from lawcheck.scores.files import SCHEMA
 
 SCIENCE = ("math", "chemistry", "biology", "medicine", "geography")
 EXPERTS = 5

@@ -15,7 +15,7 @@ from lawcheck.judging import judge_file
 from lawcheck.layout import Layout
 from lawcheck.plan import Planner
 from lawcheck.scale import load_scale
-from lawcheck.score_files import SCHEMA, write_scores
+from lawcheck.scores.files import SCHEMA, write_scores
 
 SEEDS = (0, 1, 2)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from lawcheck.design import Arm, Law
-from lawcheck.score_files import SCHEMA
 from lawcheck.scores import ScoreTable, TaskPlace, check
+from lawcheck.scores.files import SCHEMA
 
 SCIENCE = ("biology", "chemistry", "geography", "math", "medicine")
 PLACES = {d: TaskPlace(d, "average") for d in SCIENCE} | {

@@ -17,7 +17,7 @@ from lawcheck import discovery
 from lawcheck.errors import InputError
 from lawcheck.evaluation import EvalJob, evaluate_runs
 from lawcheck.evaluation.tasks import load_tasks
-from lawcheck.score_files import read_rows
+from lawcheck.scores.files import read_rows
 from lawcheck.training import train_run
 
 NAMES = ("chemistry", "medicine", "math", "general")

@@ -26,7 +26,7 @@ from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.laws.base_model import FAMILIES
 from lawcheck.methods.base import ModelShapes
 from lawcheck.scale import load_scale
-from lawcheck.score_files import read_rows
+from lawcheck.scores.files import read_rows
 from lawcheck.training import data, train_run
 
 SIZES = {

@@ -24,7 +24,7 @@ from lawcheck.layout import Layout
 from lawcheck.methods.base import ModelShapes
 from lawcheck.plan import Planner, science, source_module
 from lawcheck.scale import load_scale
-from lawcheck.score_files import read_rows
+from lawcheck.scores.files import read_rows
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(
     not torch.cuda.is_available(), reason="no accelerator here; the walk on the CPU is the test"

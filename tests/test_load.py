@@ -9,19 +9,19 @@ import pyarrow.parquet
 import pytest
 import score_world
 
-from lawcheck import discovery, score_streams
+from lawcheck import discovery
 from lawcheck.errors import InputError
 from lawcheck.judging import judge_file
-from lawcheck.score_files import SCHEMA, write_scores
-from lawcheck.scores import DIVERGED, FAULT, load_scores
+from lawcheck.scores import DIVERGED, FAULT, load_scores, sorting
+from lawcheck.scores.files import SCHEMA, write_scores
 from lawcheck.verdict_forms import verdict_json
 
 
 @pytest.fixture
 def small_parts(monkeypatch):
     """Many batches, dealt into many parts, so that no boundary falls where it would not matter."""
-    monkeypatch.setattr(score_streams, "BATCH", 997)
-    monkeypatch.setattr(score_streams, "PART", 1500)
+    monkeypatch.setattr(sorting, "BATCH", 997)
+    monkeypatch.setattr(sorting, "PART", 1500)
 
 
 def typed(rows):
@@ -124,7 +124,7 @@ def test_faults_get_the_same_line(change, tmp_path, small_parts):
     path = tmp_path / "scores.parquet"
     pa.parquet.write_table(typed(shuffled(rows)), path)
     lines = []
-    for limit in (score_streams.IN_MEMORY_ROWS, -1):
+    for limit in (sorting.IN_MEMORY_ROWS, -1):
         with pytest.raises(InputError) as caught:
             load_scores(path, in_memory_rows=limit)
         lines.append(str(caught.value))
@@ -135,7 +135,7 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path, monkeypatch):
     law = discovery.law("variability")
     path = tmp_path / "scores.parquet"
     pa.parquet.write_table(typed(score_world.columns({law.base: 0.4}, 1, 30)), path)
-    monkeypatch.setattr(score_streams.shutil, "disk_usage", lambda p: type("", (), {"free": 10}))
+    monkeypatch.setattr(sorting.shutil, "disk_usage", lambda p: type("", (), {"free": 10}))
     with pytest.raises(InputError, match=r"210 rows need .* set TMPDIR"):
         load_scores(path, in_memory_rows=0)
 

@@ -34,7 +34,7 @@ from lawcheck.render.figures import figure_1a, figure_1c
 from lawcheck.render.style import figure_bytes
 from lawcheck.render.tables import table_1
 from lawcheck.scale import load_scale
-from lawcheck.score_files import write_scores
+from lawcheck.scores.files import write_scores
 
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
 

@@ -15,7 +15,7 @@ from tiny_world import make_base, make_rows, make_run, make_scale
 from lawcheck.evaluation import evaluate_runs
 from lawcheck.evaluation.answers import faults
 from lawcheck.health import findings
-from lawcheck.score_files import read_rows
+from lawcheck.scores.files import read_rows
 from lawcheck.training import train_run
 from lawcheck.training.health import fingerprints, health
 from lawcheck.verdict import judge
@@ -255,7 +255,7 @@ def test_a_learning_rate_whose_model_gives_no_numbers_has_no_score(tmp_path):
     from types import SimpleNamespace
 
     from lawcheck.layout import Layout
-    from lawcheck.score_files import write_scores
+    from lawcheck.scores.files import write_scores
     from lawcheck.tuning import SEARCH_SEED, _accuracy
 
     layout, run = Layout(tmp_path, "tiny"), make_run("full")
@@ -378,7 +378,7 @@ def test_the_verdict_the_tables_and_the_page_name_what_was_found(tmp_path):
     from lawcheck.render.grid import Cell, Row
     from lawcheck.render.notes import notes
     from lawcheck.report import write_report
-    from lawcheck.score_files import write_scores
+    from lawcheck.scores.files import write_scores
 
     plan, share = planner(), discovery.law("optimize_then_scale")
     layout = study(tmp_path, [share])

@@ -23,8 +23,8 @@ from lawcheck.corpus.real import harness
 from lawcheck.errors import InputError
 from lawcheck.evidence import Evidence
 from lawcheck.plan import source_module
-from lawcheck.score_files import write_scores
 from lawcheck.scores import load_scores, task_places
+from lawcheck.scores.files import write_scores
 
 WORLD = local.WORLD
 CHEMBENCH_TASKS = tuple(f"chembench_{name.lower()}" for name in CHEMBENCH)

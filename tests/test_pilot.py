@@ -13,7 +13,7 @@ from lawcheck.__main__ import main
 from lawcheck.design import Arm, Cost, Hypothesis, Law, difference
 from lawcheck.laws.share_then_specialize import LAW as SHARE
 from lawcheck.pilot import pilot_text, seeds_plan
-from lawcheck.score_files import write_scores
+from lawcheck.scores.files import write_scores
 from lawcheck.verdict import judge
 
 BASE, A, B, C = (Arm(method=m) for m in ("base", "a", "b", "c"))

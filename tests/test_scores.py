@@ -12,8 +12,8 @@ from score_world import PLACES, columns, table
 
 from lawcheck.design import Arm, Discipline, EvalTask, Score, World
 from lawcheck.errors import InputError
-from lawcheck.score_files import SCHEMA
 from lawcheck.scores import concatenate, load_scores, task_places, write_scores
+from lawcheck.scores.files import SCHEMA
 
 A, B = Arm(method="a"), Arm(method="b")
 ROWS = columns({A: 0.6, B: 0.5}, n_seeds=2, n_items=8, tasks=("math", "biology"))

@@ -31,8 +31,6 @@ _WRONG_PATH = {
     errno.EEXIST,
     errno.ELOOP,
     errno.ENAMETOOLONG,
-    errno.EACCES,
-    errno.EPERM,
     errno.ENOTEMPTY,
 }
 

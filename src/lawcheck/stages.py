@@ -165,7 +165,7 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     The n-gram diversity of the training mixture joins as one more row of each run.
     """
     from lawcheck.provenance import write_provenance
-    from lawcheck.score_files import concatenate
+    from lawcheck.scores import concatenate
 
     runs = planner.law_runs(law)
     measured = mixture_scores(planner.scale, layout, runs.values())

@@ -9,8 +9,6 @@ again, by one process while the others wait, and moved into place whole.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import multiprocessing
 import os
@@ -35,10 +33,12 @@ from lawcheck.corpus.encoding import (
 from lawcheck.corpus.shards import Shards
 from lawcheck.design import digest
 from lawcheck.hashing import file_sha256
+from lawcheck.holding import held
 
 VERSION = 1  # of what is kept, not of any result
 FILES = ("tokens.bin", "sizes.npy", "answers.npy")
 MOST_WORKERS = 8  # of some 300 MB each
+WAIT_SECONDS = 6 * 3600.0  # many times what one machine takes for the paper's corpus
 
 
 class TokenStore:
@@ -46,7 +46,7 @@ class TokenStore:
 
     folder: of all stores. corpus: file -> its SHA-256. paths: the same files. workers: processes
     that encode (None: one per core, eight at most). Raises InputError as `encoding.encode` does,
-    and for a file that is no whole Arrow file.
+    for a file that is no whole Arrow file, and where another process makes it without end.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class TokenStore:
     ) -> None:
         key = store_key(tokenizer, [(p.name, corpus[p.name]) for p in paths])
         self.path = folder / key
-        with _alone(folder / f".{key}.lock"):
+        with held(folder / f".{key}.lock", "tokens of the corpus", WAIT_SECONDS):
             if not is_whole(self.path):
                 _build(self.path, tokenizer, paths, workers or min(_cores(), MOST_WORKERS))
         self._sizes: Numbers = np.load(self.path / "sizes.npy")
@@ -126,17 +126,6 @@ def is_whole(path: Path) -> bool:
         return all(file_sha256(path / name) == expected[name] for name in FILES)
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time; the lock ends with the process. Folders are replaced whole anyway,
-    so that where a file system knows no locks, processes do the same work and one copy stays."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as stream:
-        with contextlib.suppress(OSError):
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _cores() -> int:

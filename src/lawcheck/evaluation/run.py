@@ -31,8 +31,8 @@ from lawcheck.integrity import origin
 from lawcheck.integrity.sources import require_whole, score_kind
 from lawcheck.refusals import doing
 from lawcheck.scale import Scale
-from lawcheck.score_files import write_scores
 from lawcheck.scores import FAULT
+from lawcheck.scores.files import write_scores
 from lawcheck.training.record import ADAPTER, is_complete, read_record
 
 

@@ -13,8 +13,8 @@ from lawcheck.errors import InputError
 from lawcheck.importing.harness import Answers, HarnessRun, harness_runs
 from lawcheck.importing.placement import ImportMap, Placement, Placer, read_map
 from lawcheck.importing.tables import read_table
-from lawcheck.score_files import typed, write_scores
 from lawcheck.scores import TaskPlace, check, task_places
+from lawcheck.scores.files import typed, write_scores
 
 TABLES = (".csv", ".parquet")
 

@@ -14,8 +14,8 @@ import pyarrow.parquet
 
 from lawcheck.errors import InputError, nearest
 from lawcheck.importing.placement import ImportMap, Placement, Placer
-from lawcheck.score_files import COLUMNS, SCHEMA, typed
 from lawcheck.scores import TaskPlace
+from lawcheck.scores.files import COLUMNS, SCHEMA, typed
 
 MEAN = "mean"
 PER_RUN = "per-run means, no items: judged over seeds only"

@@ -26,8 +26,8 @@ from lawcheck.provenance import read_provenance
 from lawcheck.reading import read_object
 from lawcheck.records import Statistics, fitting
 from lawcheck.render import table_files
-from lawcheck.score_files import read_rows
 from lawcheck.scores import load_scores
+from lawcheck.scores.files import read_rows
 from lawcheck.verdict_forms import read_verdict, verdict_json
 
 # Measurements that stand beside the tasks.

@@ -43,7 +43,7 @@ def write_scores(
     rows: pa.Table | Mapping[str, Sequence[object]] | Iterable[Score], path: Path
 ) -> None:
     """Write rows as compact Parquet, in canonical order, all or nothing."""
-    table = typed(rows, str(path)) if isinstance(rows, pa.Table) else _table(rows, str(path))
+    table = typed(rows, str(path)) if isinstance(rows, pa.Table) else table_of(rows, str(path))
     names, codes = zip(*(coded(table.column(c)) for c in TEXT), strict=True)
     code = dict(zip(TEXT, codes, strict=True))
     seeds = table.column("seed").to_numpy()
@@ -64,24 +64,13 @@ def write_scores(
         pa.parquet.write_table(table, part, compression="zstd", use_dictionary=True)
 
 
-def _table(
+def table_of(
     rows: Mapping[str, Sequence[object]] | Iterable[Score], origin: str = "scores"
 ) -> pa.Table:
     if not isinstance(rows, Mapping):
         rows = list(rows)
         rows = {c: [getattr(r, c) for r in rows] for c in COLUMNS}
     return typed(pa.table({c: pa.array(v) for c, v in rows.items()}), origin)
-
-
-def concatenate(paths: Iterable[Path], target: Path, more: Sequence[Score] = ()) -> None:
-    """One score table from many files and further rows, checked as a whole before it is written."""
-    from lawcheck.scores import check
-
-    rows = read_rows(paths)
-    if more:
-        rows = pa.concat_tables([rows, _table(more)]).unify_dictionaries()
-    check(rows, str(target))
-    write_scores(rows, target)
 
 
 def _read(path: Path) -> pa.Table:

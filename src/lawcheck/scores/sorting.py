@@ -1,8 +1,8 @@
 """Score tables beyond memory: sorted on disk, checked a part at a time, then mapped.
 
-The result is the `ScoreTable` that `lawcheck.scores.check` makes of the same rows: equal order,
-codes, digests and refusals. Only its columns lie in a file that the system pages in as they are
-read. Memory holds one batch, one part, and every distinct name once.
+The result is the `ScoreTable` that `checks.check` makes of the same rows: equal order, codes,
+digests and refusals. Only its columns lie in a file that the system pages in as they are read.
+Memory holds one batch, one part, and every distinct name once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from lawcheck.errors import InputError
-from lawcheck.score_files import CSV_OPTIONS, TEXT, csv_fault, parquet_fault, require_file, typed
+from lawcheck.scores.files import CSV_OPTIONS, TEXT, csv_fault, parquet_fault, require_file, typed
+from lawcheck.scores.metrics import DIVERGED, FAULT, Faults, diverged_runs, faults_by_run
 
 # Measured in memory: about 200 bytes a row at the peak, so 2 GB; and bytes of a CSV file.
 IN_MEMORY_ROWS, IN_MEMORY_BYTES = 10_000_000, 400_000_000
@@ -31,8 +32,6 @@ MOST_PARTS = 512  # files open at once
 MOST_NAMES = 20_000_000  # distinct names of a column; each is a string in memory
 ROW = np.dtype([("unit", "<i4"), ("item", "<i4"), ("cluster", "<i4"), ("value", "<f8")])
 Unit = tuple[int, int, int, int]  # codes of task, metric and arm; seed
-# Of each run (arm, seed): task, item and value of the rows that say what is wrong with it.
-Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
 
 
 @dataclass
@@ -106,29 +105,18 @@ def is_large(paths: Sequence[Path], rows: int = IN_MEMORY_ROWS) -> bool:
     return total > rows
 
 
-def by_run(rows: Iterable[tuple[str, str, str, int, float]]) -> Faults:
-    """Rows of arm, task, item, seed and value, sorted."""
-    found: dict[tuple[str, int], list[tuple[str, str, float]]] = {}
-    for arm, task, item, seed, value in rows:
-        found.setdefault((arm, seed), []).append((task, item, value))
-    return {run: tuple(sorted(entries)) for run, entries in sorted(found.items())}
-
-
-def sort_rows(paths: Sequence[Path], diverged: str, fault: str, origin: str) -> Sorted:
+def sort_rows(paths: Sequence[Path], origin: str) -> Sorted:
     """Sort the rows of score files on disk.
-
-    diverged, fault: metrics of the rows that mark a lost run, and of those that say what is wrong
-    with a run's answers; neither is an item.
 
     Needs about 20 bytes a row of room for temporary files, in TMPDIR. Raises InputError as
     `read_rows` does, and where there is no such room.
     """
     with tempfile.TemporaryDirectory(prefix="lawcheck-scores-") as folder:
         # The files stay readable through their mappings when the folder is gone.
-        return _sorted(paths, Path(folder), diverged, fault, origin)
+        return _sorted(paths, Path(folder), origin)
 
 
-def _sorted(paths: Sequence[Path], folder: Path, diverged: str, fault: str, origin: str) -> Sorted:
+def _sorted(paths: Sequence[Path], folder: Path, origin: str) -> Sorted:
     names = {c: Names(c) for c in TEXT if c != "run_id"}
     units: dict[Unit, int] = {}
     counts: list[int] = []
@@ -146,12 +134,12 @@ def _sorted(paths: Sequence[Path], folder: Path, diverged: str, fault: str, orig
             n_rows += len(table)
             lowest = min(lowest, int(seeds.min()))
             keep = np.ones(len(table), dtype=bool)
-            if diverged in names["metric"].codes:
-                marks = codes["metric"] == names["metric"].codes[diverged]
+            if DIVERGED in names["metric"].codes:
+                marks = codes["metric"] == names["metric"].codes[DIVERGED]
                 lost.update(_picked(table, marks & (values > 0), _RUN))
                 keep &= ~marks
-            if fault in names["metric"].codes:
-                marks = codes["metric"] == names["metric"].codes[fault]
+            if FAULT in names["metric"].codes:
+                marks = codes["metric"] == names["metric"].codes[FAULT]
                 faulty += _picked(table, marks, _FAULT)
                 keep &= ~marks
             found = _units(codes, seeds, keep, units, counts)
@@ -173,9 +161,6 @@ def _sorted(paths: Sequence[Path], folder: Path, diverged: str, fault: str, orig
         folder, parts, start, sum(counts), ordered["item_id"][1], ordered["cluster"][1], metric_of
     )
     metrics = {k: n for n, k in names["metric"].codes.items()}
-    per_run: dict[tuple[str, int], int] = {}
-    for arm, seed, _ in sorted(lost):
-        per_run[arm, seed] = per_run.get((arm, seed), 0) + 1
     return Sorted(
         names={c: found for c, (found, _) in ordered.items()},
         units=[final[u] for u in order],
@@ -183,8 +168,8 @@ def _sorted(paths: Sequence[Path], folder: Path, diverged: str, fault: str, orig
         item=columns["item"],
         cluster=columns["cluster"],
         value=columns["value"],
-        diverged=per_run,
-        faults=by_run(faulty),
+        diverged=diverged_runs(lost),
+        faults=faults_by_run(faulty),
         lowest_seed=lowest,
         n_rows=n_rows,
         twice=twice,

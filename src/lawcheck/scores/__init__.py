@@ -1,0 +1,26 @@
+"""The score table: one row per (run, task, item), checked once, read by everything after."""
+
+from lawcheck.scores.checks import check
+from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
+from lawcheck.scores.loading import concatenate, load_scores
+from lawcheck.scores.metrics import DISTINCT, DIVERGED, FAULT, MEASUREMENTS, ROUTING
+from lawcheck.scores.places import TaskPlace, task_places
+from lawcheck.scores.table import ScoreTable
+
+__all__ = [
+    "COLUMNS",
+    "DISTINCT",
+    "DIVERGED",
+    "FAULT",
+    "MEASUREMENTS",
+    "ROUTING",
+    "SCHEMA",
+    "ScoreTable",
+    "TaskPlace",
+    "check",
+    "concatenate",
+    "load_scores",
+    "read_rows",
+    "task_places",
+    "write_scores",
+]

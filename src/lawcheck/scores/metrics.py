@@ -1,0 +1,27 @@
+"""Metrics that describe a run, among those that score items, and what they say of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+ROUTING, DIVERGED, DISTINCT = "routing_probability", "diverged", "distinct_ngrams"
+# What scoring found wrong with a run's answers; its rows exist only where something was found.
+FAULT = "fault"
+# Every other metric scores items.
+MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, FAULT})
+# Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
+Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
+
+
+def diverged_runs(rows: Iterable[tuple[str, int, str]]) -> dict[tuple[str, int], int]:
+    """How many runs of each arm and seed are named by rows of arm, seed and run id."""
+    return dict(Counter((arm, seed) for arm, seed, _ in sorted(set(rows))))
+
+
+def faults_by_run(rows: Iterable[tuple[str, str, str, int, float]]) -> Faults:
+    """Rows of arm, task, item, seed and value, sorted."""
+    found: dict[tuple[str, int], list[tuple[str, str, float]]] = {}
+    for arm, task, item, seed, value in rows:
+        found.setdefault((arm, seed), []).append((task, item, value))
+    return {run: tuple(sorted(entries)) for run, entries in sorted(found.items())}
