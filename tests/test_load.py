@@ -86,7 +86,7 @@ def test_the_verdict_is_the_same_to_the_byte(tmp_path, small_parts, monkeypatch)
     path = tmp_path / "scores.parquet"
     pa.parquet.write_table(typed(shuffled(rows)), path)
     in_memory = verdict_json(judge_file(law, [path]))
-    monkeypatch.setattr("lawcheck.scores.is_large", lambda files, rows: True)
+    monkeypatch.setattr("lawcheck.scores.loading.is_large", lambda files, rows: True)
     assert verdict_json(judge_file(law, [path])) == in_memory
 
 
