@@ -38,14 +38,15 @@ slices: $(READY)
 	@$(BIN)/lawcheck judge share_then_specialize --scale slices \
 	  --scores results/slices/laws/share_then_specialize.scores.parquet
 
-# Scores, verdicts and tables of the judged laws into results/reference/, under version control.
+# Scores, verdicts and tables of the judged laws into results/reference/, their figures into
+# paper_figures/reference/, both under version control.
 publish: $(READY)
 	$(BIN)/lawcheck publish --scale proxy
-	$(BIN)/lawcheck report --from results/reference/proxy
+	$(MAKE) report
 
 # Page, tables and figures of the published results, drawn anew from their scores and verdicts.
 report: $(READY)
-	$(BIN)/lawcheck render --scale proxy --results results/reference
+	$(BIN)/lawcheck render --scale proxy --results results/reference --figures paper_figures/reference
 	$(BIN)/lawcheck report --from results/reference/proxy
 
 lint: $(READY)

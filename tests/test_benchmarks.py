@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,34 @@ def test_comparing_clones_sees_one_bit_and_forgives_times(monkeypatch, tmp_path)
     assert found["training records, without times"] == ["2", "2", "0", "none"]
     assert found["figures"] == ["0", "0", "1", "none"]
     assert [line.split(":")[0] for line in odd if line] == ["- differs", "- only in one"]
+
+
+def test_comparing_with_the_published_scores_sees_one_answer(monkeypatch, tmp_path):
+    from lawcheck.scores import read_rows, write_scores
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import determinism_published
+
+    published, laws = FOLDER.parent / "results/reference/proxy", tmp_path / "laws"
+    laws.mkdir()
+    for kind in ("scores.parquet", "provenance.json"):
+        shutil.copy(published / "laws" / f"variability.{kind}", laws)
+
+    def line() -> list[str]:
+        (row,) = determinism_published.report(tmp_path, published).splitlines()[2:]
+        return [cell.strip() for cell in row.split("|")[1:-1]]
+
+    law, runs, weights, scored, equal, answers, *rest = line()
+    assert (law, runs, scored) == ("variability", weights, equal)
+    assert int(answers.replace(",", "")) > 0
+    assert rest == ["0", "0.000", "+0.0000", "0.0000"]
+
+    table = read_rows([laws / "variability.scores.parquet"]).to_pandas()
+    answer = table.index[table.metric == "acc"][5]
+    table.loc[answer, "value"] = 1 - table.loc[answer, "value"]
+    write_scores(
+        {c: table[c].astype(str) if c not in ("seed", "value") else table[c] for c in table},
+        laws / "variability.scores.parquet",
+    )
+    assert line()[6] == "1"
+    assert int(line()[4]) == int(equal) - 1
