@@ -27,6 +27,7 @@ from lawcheck.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
 from lawcheck.published import published
 from lawcheck.report import words, write_report
+from lawcheck.report.moves import moves
 from lawcheck.report.published import printed_estimate
 from lawcheck.verdict_forms import read_verdict
 from lawcheck.workflow import Study
@@ -186,6 +187,18 @@ def test_every_part_shows_what_the_verdict_says(document, results):
 def test_laws_that_were_not_run_are_named_with_the_command(document):
     for name in set(discovery.laws()) - {SHARE.name}:
         assert f"snakemake --profile local law_{name} --config scale=proxy" in document.shown
+
+
+def test_what_moves_between_machines_is_said_as_it_was_measured(document):
+    measured = (ROOT / "docs" / "determinism.md").read_text(encoding="utf-8")
+    assert any(m.weights == "equal bits" for m in moves())
+    for move in moves():
+        for cell in (move.changed, move.weights, move.answers, move.average):
+            assert cell in document.shown
+        for count in re.findall(r"\d[\d,]*", move.answers):
+            assert count in measured
+        for points in re.findall(r"0\.\d+", move.average):
+            assert points in measured
 
 
 def test_the_commands_are_understood(document):

@@ -18,6 +18,7 @@ from lawcheck.report import facts, words
 from lawcheck.report.figures import Image, image
 from lawcheck.report.gather import Absent, Entry
 from lawcheck.report.grids import Sheet, sheet
+from lawcheck.report.moves import moves
 from lawcheck.report.parts import Part, Settling, parts_of, settling
 from lawcheck.report.reproduce import Step, steps
 from lawcheck.verdict_forms import level
@@ -99,6 +100,7 @@ def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> s
         settings=facts.settings(planner.scale, entries),
         cost=facts.cost(entries),
         hardware=facts.hardware(entries),
+        moves=moves(),
     )
 
 
