@@ -11,6 +11,7 @@ list: `lawcheck list` with a folder of further laws. dag: Snakemake's dry run of
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import resource
@@ -105,12 +106,12 @@ def list_laws(folder: Path, count: int) -> None:
     for k in range(count):
         text = source.replace('name="variability"', f'name="more{k}"')
         (folder / f"more{k}.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "lawcheck", "list", "--names"]
+    command = [sys.executable, "-m", "lawcheck", "list", "--json"]
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Twice: the first run compiles the files, as it does only where they are new.
     for when in ("new", "seen before"):
         printed, row = timed(command, LAWCHECK_LAWS=str(folder))
-        print(f"| list {len(printed.split()):,} laws, files {when} | {row}")
+        print(f"| list {len(json.loads(printed)['laws']):,} laws, files {when} | {row}")
 
 
 def plan(folder: Path, scale: str, seeds: str) -> None:

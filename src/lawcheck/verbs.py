@@ -54,12 +54,14 @@ def _seed_of(run_id: str) -> int:
 
 
 def run_list(arguments: argparse.Namespace) -> None:
+    from lawcheck import discovery
     from lawcheck.listing import listing, listing_text
 
-    found = listing()
     if arguments.names:
-        print("\n".join(law["name"] for law in found["laws"]))
-    elif arguments.json:
+        print("\n".join(discovery.laws()))
+        return
+    found = listing()
+    if arguments.json:
         _print_json(found)
     else:
         print(listing_text(found))
