@@ -30,6 +30,7 @@ from lawcheck.corpus.shards import SCHEMA, Shards
 from lawcheck.corpus.sources.locking import read_lock
 from lawcheck.corpus.sources.reading import rows_of
 from lawcheck.errors import InputError, one_line
+from lawcheck.refusals import one_voice
 from lawcheck.stages import read_json
 from lawcheck.training.record import read_record
 from lawcheck.verdict_forms import read_verdict
@@ -97,7 +98,8 @@ def calling(read: Callable[[Path], Any]) -> Callable[[Path], int]:
 
     def run(path: Path) -> int:
         try:
-            read(path)
+            with one_voice():
+                read(path)
         except InputError as error:
             print(f"lawcheck: {one_line(str(error))}", file=sys.stderr)
             return 2

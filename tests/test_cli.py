@@ -1,6 +1,9 @@
 """The command line: what it prints, and one line with exit status 2 for bad input."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -119,3 +122,17 @@ def test_rows_are_split_on_newline_only(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": "x\u2028y\x85z"}\n', encoding="utf-8")
     assert read_rows(path) == [{"a": "x\u2028y\x85z"}]
+
+
+def test_python_does_not_warn_beside_our_line(tmp_path):
+    (tmp_path / "odd.py").write_text('LAW = 1.5(name="x")\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "lawcheck", "list"],
+        env={**os.environ, "LAWCHECK_LAWS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "odd.py: cannot be imported (TypeError: 'float' object is not callable)" in line

@@ -14,7 +14,7 @@ from typing import Any
 
 from lawcheck import interruption, verbs
 from lawcheck.errors import InputError, one_line, wrong_path
-from lawcheck.refusals import refusal
+from lawcheck.refusals import one_voice, refusal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.command = list(sys.argv[1:] if argv is None else argv)
     _set_environment()
     try:
-        with interruption.listening():
+        with one_voice(), interruption.listening():
             return int(arguments.verb(arguments) or 0)
     except InputError as error:
         print(f"lawcheck: {one_line(str(error))}", file=sys.stderr)

@@ -9,6 +9,8 @@ import contextlib
 import errno
 import os
 import re
+import sys
+import warnings
 from collections.abc import Iterator
 
 AGAIN = "the same command goes on from what is complete"
@@ -31,6 +33,20 @@ _SHORT_MEMORY = re.compile(
 _ASKED = re.compile(
     r"(?:tried to allocate|Tried to allocate|Unable to allocate) ([\d.]+ (?:bytes|[KMGT]iB))"
 )
+
+
+# Of what a file holds or a library is about to change; RuntimeWarning tells of numbers and stays.
+_ASIDE = (DeprecationWarning, FutureWarning, SyntaxWarning, UserWarning)
+
+
+@contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """Inside, libraries do not warn of what our own line names. `python -W` shows all of it."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            for kind in _ASIDE:
+                warnings.simplefilter("ignore", kind)
+        yield
 
 
 @contextlib.contextmanager
