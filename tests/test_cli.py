@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
+from lawcheck import discovery, stages
 from lawcheck.__main__ import main
 from lawcheck.corpus.build import check_corpus, read_rows
 from lawcheck.errors import InputError
+from lawcheck.plan import Planner
 from lawcheck.scale import load_scale
 
 
@@ -136,3 +138,20 @@ def test_python_does_not_warn_beside_our_line(tmp_path):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "odd.py: cannot be imported (TypeError: 'float' object is not callable)" in line
+
+
+def test_an_engine_that_clears_up_meanwhile_takes_neither_record(monkeypatch, tmp_path):
+    """As Snakemake does before a job, while one whose Snakemake was killed is still at work."""
+    record, scores = tmp_path / "train.json", tmp_path / "scores.json"
+
+    def scored(*_):
+        record.unlink(missing_ok=True)
+        return {"run": "digest"}
+
+    monkeypatch.setattr(stages, "train", lambda *_: {"run": {"trained": True}})
+    monkeypatch.setattr(stages, "evaluate", scored)
+    run = Planner(load_scale("smoke"), (0,)).law_runs(discovery.law("variability"))
+    words = ["--scale", "smoke", "--results", str(tmp_path), next(iter(run))]
+    assert main(["train", *words, "--record", str(record), "--scores", str(scores)]) == 0
+    assert json.loads(record.read_text()) == {"run": {"trained": True}}
+    assert json.loads(scores.read_text()) == {"run": "digest"}

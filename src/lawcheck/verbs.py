@@ -251,6 +251,10 @@ def run_train(arguments: argparse.Namespace) -> int:
         return launch.launch([sys.executable, "-m", "lawcheck", *arguments.command], hardware)
     launch.check_workers(hardware)
     record = stages.train(planner, layout, runs, arguments.wait)
+    scores = stages.evaluate(planner, layout, runs) if arguments.scores else None
+    # Together, at the end. Where an engine or a shell was killed and this job was not, the next
+    # engine may have removed what had been written; of one file alone it would miss the other only
+    # if something asked for it.
     if arguments.record and launch.rank() == 0:
         write_json(Path(arguments.record), record)
     if launch.is_worker():
@@ -258,7 +262,7 @@ def run_train(arguments: argparse.Namespace) -> int:
 
         sharding.leave()
     if arguments.scores:
-        write_json(Path(arguments.scores), stages.evaluate(planner, layout, runs))
+        write_json(Path(arguments.scores), scores)
     return 0
 
 
