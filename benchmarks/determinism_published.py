@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from measuring import table
 
-from lawcheck.scores import MEASUREMENTS, read_rows
+from lawcheck.scores import MEASUREMENTS, ROUTING, read_rows
 
 KEY = ["run_id", "arm", "seed", "task", "item_id", "metric"]
 
@@ -53,7 +53,7 @@ def _answers(ours: Path, theirs: Path) -> list[str]:
     of_runs = items.groupby(["arm", "seed"]).differs.sum()
     means = items.groupby(["arm", "seed", "task"])[["value_here", "value_there"]].mean()
     move = 100 * (means.value_here - means.value_there).groupby(["arm", "seed"]).mean()
-    routing = both[both.metric == "routing_probability"]
+    routing = both[both.metric == ROUTING]
     moved = (routing.value_here - routing.value_there).abs().max()
     return [
         str(len(of_runs)),

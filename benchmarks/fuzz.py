@@ -27,9 +27,10 @@ from pathlib import Path
 import fuzz_files
 import fuzz_study
 from fuzz_adapters import adapter_kinds
-from fuzz_files import Kind, forget
+from fuzz_files import Kind
 from fuzz_paths import path_kind
 
+from lawcheck import discovery
 from lawcheck.errors import LONGEST
 
 LIMIT = 20  # seconds of CPU time; sound files take a few hundredths
@@ -53,7 +54,7 @@ def workplace(home: Path) -> Iterator[None]:
     before = os.environ.get("LAWCHECK_LAWS")
     clock = signal.signal(signal.SIGVTALRM, alarm)
     os.environ["LAWCHECK_LAWS"] = str(laws)
-    forget()
+    discovery.forget()
     try:
         yield
     finally:
@@ -61,7 +62,7 @@ def workplace(home: Path) -> Iterator[None]:
         os.environ.pop("LAWCHECK_LAWS")
         if before is not None:
             os.environ["LAWCHECK_LAWS"] = before
-        forget()
+        discovery.forget()
 
 
 def kinds(home: Path, adapters: bool = True) -> list[Kind]:

@@ -122,20 +122,15 @@ def verb(*argv: str) -> Callable[[Path], int]:
     return run
 
 
-def forget() -> None:
-    for found in (discovery.laws, discovery._modules):
-        found.cache_clear()
-
-
 def _law_file(path: Path) -> int:
     before = os.environ["LAWCHECK_LAWS"]
     os.environ["LAWCHECK_LAWS"] = str(path.parent)
-    forget()
+    discovery.forget()
     try:
         return command_line(["list", "--json"])
     finally:
         os.environ["LAWCHECK_LAWS"] = before
-        forget()
+        discovery.forget()
 
 
 def strict(raw: bytes) -> bool:

@@ -32,12 +32,10 @@ def law(tmp_path_factory):
     (folder / "ours.py").write_text(LAW)
     patch = pytest.MonkeyPatch()
     patch.setenv("LAWCHECK_LAWS", str(folder))
-    discovery.laws.cache_clear()
-    discovery._modules.cache_clear()
+    discovery.forget()
     yield
     patch.undo()
-    discovery.laws.cache_clear()
-    discovery._modules.cache_clear()
+    discovery.forget()
 
 
 def judged(path: Path, capsys, *options: str) -> tuple[int, str, str]:

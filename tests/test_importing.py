@@ -316,7 +316,7 @@ def test_wide_means_are_judged_over_seeds_only(tmp_path, monkeypatch, capsys):
     (tmp_path / "laws").mkdir()
     (tmp_path / "laws" / "ours.py").write_text(LAW)
     monkeypatch.setenv("LAWCHECK_LAWS", str(tmp_path / "laws"))
-    discovery.laws.cache_clear(), discovery._modules.cache_clear()
+    discovery.forget()
     try:
         out = str(tmp_path / "scores.parquet")
         assert main(["judge", "ours_wins", "--scores", out, "--exit-code"]) == 0
@@ -327,7 +327,7 @@ def test_wide_means_are_judged_over_seeds_only(tmp_path, monkeypatch, capsys):
         assert main(["judge", "ours_wins", "--scores", out, "--exit-code"]) == 3
         assert "needs 3 seeds, found 1" in capsys.readouterr().out
     finally:
-        discovery.laws.cache_clear(), discovery._modules.cache_clear()
+        discovery.forget()
 
 
 def test_rows_without_a_place_and_run_ids(tmp_path):

@@ -131,9 +131,9 @@ def scale(tmp_path_factory):
     (folder / "verify.yaml").write_text(SCALE.replace("MIXTURE", json.dumps(mixture)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAWCHECK_LAWS", str(folder / "laws"))
-        discovery.laws.cache_clear(), discovery._modules.cache_clear()
+        discovery.forget()
         yield folder / "verify.yaml"
-    discovery.laws.cache_clear(), discovery._modules.cache_clear()
+    discovery.forget()
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,12 @@ def discipline_folder(name: str) -> Path:
     return Path(str(module.__file__)).resolve().parent
 
 
+def forget() -> None:
+    """Look anew: for a process whose folders of laws, methods or disciplines have changed."""
+    for found in (laws, disciplines, methods, _modules):
+        found.cache_clear()
+
+
 def law(name: str) -> Law:
     """A law by its name, with or without the prefix `law_`."""
     short = name.removeprefix("law_")

@@ -20,14 +20,10 @@ ROOT = Path("results") / SCALE.stem
 def _law_found() -> Iterator[None]:
     from lawcheck import discovery
 
-    def forget() -> None:
-        discovery.laws.cache_clear()
-        discovery._modules.cache_clear()
-
     with mock.patch.dict(os.environ, LAWS):
-        forget()
+        discovery.forget()
         yield
-    forget()
+    discovery.forget()
 
 
 def train_words(batch: str, runs: list[str]) -> list[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from lawcheck.errors import InputError
-from lawcheck.scores.files import coded
+from lawcheck.scores.files import coded, picked
 from lawcheck.scores.metrics import (
     DIVERGED,
     FAULT,
+    FAULTY_ITEM,
+    LOST_RUN,
     MEASUREMENTS,
     Faults,
     diverged_runs,
@@ -41,10 +41,9 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     values = table.column("value").to_numpy()
     _not_negative(int(seeds.min()), origin)
     is_diverged = np.array([m == DIVERGED for m in names["metric"]])[codes["metric"]]
-    rows_of = partial(_named, names, codes, seeds, values)
-    diverged = diverged_runs(rows_of(is_diverged & (values > 0), "arm", "seed", "run_id"))
+    diverged = diverged_runs(picked(table, is_diverged & (values > 0), LOST_RUN))
     is_fault = np.array([m == FAULT for m in names["metric"]])[codes["metric"]]
-    faults = faults_by_run(rows_of(is_fault, "arm", "task", "item_id", "seed", "value"))
+    faults = faults_by_run(picked(table, is_fault, FAULTY_ITEM))
     keep = np.flatnonzero(~is_diverged & ~is_fault)
     _not_empty(keep.size, origin)
     group = np.zeros(keep.size, dtype=np.int64)
@@ -182,22 +181,6 @@ def _no_score(value: float, row: str, origin: str) -> InputError:
         f"{origin}: value {value:g} of {row}; expected 0 to 1, or empty for unscored "
         f"(divide percentages by 100)"
     )
-
-
-def _named(
-    names: Mapping[str, list[str]],
-    codes: Mapping[str, NDArray[np.int32]],
-    seeds: NDArray[np.int64],
-    values: NDArray[np.float64],
-    where: NDArray[np.bool_],
-    *columns: str,
-) -> Iterator[tuple[Any, ...]]:
-    """The rows there, as the cells of these columns."""
-    numbers = {"seed": seeds, "value": values}
-    for k in np.flatnonzero(where):
-        yield tuple(
-            numbers[c][k].item() if c in numbers else names[c][codes[c][k]] for c in columns
-        )
 
 
 def _blocks(

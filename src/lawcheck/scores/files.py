@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -122,6 +123,14 @@ def coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
     translate = np.zeros(len(given), dtype=np.int32)
     translate[used] = [place[given[k]] for k in used]
     return names, translate[codes]
+
+
+def picked(
+    table: pa.Table, where: NDArray[np.bool_], columns: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows there, as the cells of these columns."""
+    mask = pa.array(where)
+    return zip(*(table.column(c).filter(mask).to_pylist() for c in columns), strict=True)
 
 
 def _line(error: Exception) -> str:

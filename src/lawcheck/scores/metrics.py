@@ -13,6 +13,10 @@ MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, FAULT})
 # Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
 Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
 
+# Columns of the rows of DIVERGED and of FAULT, as the functions below take them.
+LOST_RUN = ("arm", "seed", "run_id")
+FAULTY_ITEM = ("arm", "task", "item_id", "seed", "value")
+
 
 def diverged_runs(rows: Iterable[tuple[str, int, str]]) -> dict[tuple[str, int], int]:
     """How many runs of each arm and seed are named by rows of arm, seed and run id."""

@@ -22,8 +22,24 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from lawcheck.errors import InputError
-from lawcheck.scores.files import CSV_OPTIONS, TEXT, csv_fault, parquet_fault, require_file, typed
-from lawcheck.scores.metrics import DIVERGED, FAULT, Faults, diverged_runs, faults_by_run
+from lawcheck.scores.files import (
+    CSV_OPTIONS,
+    TEXT,
+    csv_fault,
+    parquet_fault,
+    picked,
+    require_file,
+    typed,
+)
+from lawcheck.scores.metrics import (
+    DIVERGED,
+    FAULT,
+    FAULTY_ITEM,
+    LOST_RUN,
+    Faults,
+    diverged_runs,
+    faults_by_run,
+)
 
 # Measured in memory: about 200 bytes a row at the peak, so 2 GB; and bytes of a CSV file.
 IN_MEMORY_ROWS, IN_MEMORY_BYTES = 10_000_000, 400_000_000
@@ -136,11 +152,11 @@ def _sorted(paths: Sequence[Path], folder: Path, origin: str) -> Sorted:
             keep = np.ones(len(table), dtype=bool)
             if DIVERGED in names["metric"].codes:
                 marks = codes["metric"] == names["metric"].codes[DIVERGED]
-                lost.update(_picked(table, marks & (values > 0), _RUN))
+                lost.update(picked(table, marks & (values > 0), LOST_RUN))
                 keep &= ~marks
             if FAULT in names["metric"].codes:
                 marks = codes["metric"] == names["metric"].codes[FAULT]
-                faulty += _picked(table, marks, _FAULT)
+                faulty += picked(table, marks, FAULTY_ITEM)
                 keep &= ~marks
             found = _units(codes, seeds, keep, units, counts)
             _deal(files, found, codes, values[keep], keep)
@@ -176,17 +192,6 @@ def _sorted(paths: Sequence[Path], folder: Path, origin: str) -> Sorted:
         wrong=wrong,
         valued=frozenset(metrics[k] for k in valued),
     )
-
-
-_RUN = ("arm", "seed", "run_id")
-_FAULT = ("arm", "task", "item_id", "seed", "value")
-
-
-def _picked(
-    table: pa.Table, where: NDArray[np.bool_], columns: Sequence[str]
-) -> Iterator[tuple[Any, ...]]:
-    mask = pa.array(where)
-    return zip(*(table.column(c).filter(mask).to_pylist() for c in columns), strict=True)
 
 
 def _room(paths: Sequence[Path], folder: Path, origin: str) -> int:
