@@ -13,12 +13,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from lawcheck.errors import InputError
 
 Role = Literal["discipline", "general", "out_of_domain"]
 Scalar = str | int | float | bool
+# Arms above one another, and characters of an arm's name, which names folders.
+DEPTH, LONGEST = 6, 120
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 ARM_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
@@ -27,6 +30,14 @@ def digest(value: Any, length: int = 12) -> str:
     """Hex SHA-256 prefix of the canonical JSON form of `value`."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def later(version: int, default: Any) -> Any:
+    """A field that joined a declaration in this version of the package.
+
+    At its default it stays out of digests (`plain`), so that nothing declared before it is renamed.
+    """
+    return field(default=default, metadata={"since": version})
 
 
 def require_name(kind: str, name: str) -> None:
@@ -54,18 +65,107 @@ class Upsampling:
     target: int
 
 
+START_WEIGHTS = ("uniform", "knowledge", "inverse", "reciprocal", "given")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """How the shares of domains in the training rows move.
+
+    A domain is a discipline, or `general`. start: `uniform`; `given` shares; the others follow
+    the shares that were detected in a base model. given: (domain, share), which sum to 1.
+    knowledge_of: the base whose detected shares are meant, if not the arm's own. update: the name
+    of the rule that moves the weights after a phase (lawcheck.training.mixing); `none` keeps them.
+    target: the domain that a rule favours. guard: whether the rule tests for forgetting first.
+    strength, step, threshold: the rule's sigma, delta and epsilon. phases: of equal step count.
+    rows: a pass over the mixture at paper size, before the recipe's fraction.
+    """
+
+    start: Literal["uniform", "knowledge", "inverse", "reciprocal", "given"] = "uniform"
+    given: tuple[tuple[str, float], ...] = ()
+    knowledge_of: str | None = None
+    update: str = "none"
+    target: str | None = None
+    guard: bool = True
+    strength: float = 1.0
+    step: float = 0.05
+    threshold: float = 1.0
+    phases: int = 8
+    rows: int = 60_000
+
+    def __post_init__(self) -> None:
+        if self.start not in START_WEIGHTS:
+            raise InputError(
+                f"mixture: start {self.start!r} is unknown; choose one of "
+                f"{', '.join(START_WEIGHTS)}"
+            )
+        require_name("mixture update", self.update)
+        if (self.start == "given") != bool(self.given):
+            raise InputError(
+                f"mixture: start {self.start!r} with {len(self.given)} given shares; shares go "
+                f"with 'given', and only there"
+            )
+        names = [name for name, _ in self.given]
+        total = sum(share for _, share in self.given)
+        if self.given and not (
+            abs(total - 1) <= 1e-9 and len(set(names)) == len(names) and min(self.shares) > 0
+        ):
+            raise InputError(
+                f"mixture: given shares of {', '.join(names)} sum to {total:g}, expected shares "
+                f"above 0 of distinct domains that sum to 1; correct them"
+            )
+        for what, low, high in (
+            ("strength", 0.0, math.inf),
+            ("step", 0.0, 1.0),
+            ("threshold", 0.0, math.inf),
+        ):
+            if not low <= getattr(self, what) < high:
+                raise InputError(
+                    f"mixture: {what} {getattr(self, what)} is outside [{low:g}, {high:g}); "
+                    f"correct it"
+                )
+        for what in ("phases", "rows"):
+            if type(getattr(self, what)) is not int or getattr(self, what) < 1:
+                raise InputError(
+                    f"mixture: {what} is {getattr(self, what)!r}, expected a count from 1; give one"
+                )
+        if self.target is not None and self.given and self.target not in names:
+            raise InputError(
+                f"mixture: target {self.target!r} is none of its domains {', '.join(names)}; "
+                f"name one of them"
+            )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        return tuple(share for _, share in self.given)
+
+    @property
+    def label(self) -> str:
+        return _label(self, "mix_" + self.start, skip=("start", "given"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What an arm is trained on, free of any scale.
 
     disciplines: None means every discipline the scale has. fraction: share of each discipline,
     nested (10 % lies inside 20 %). general_share: share of the scale's fixed general pool.
+    objective: the name of a module of lawcheck.training.objectives. beta: of objectives that have
+    one. epochs: None for the scale's. stop_after: epochs after which training ends, on the
+    schedule of all of them. replica: 2 and above see the same rows in another order, with the
+    same seed. mixture: shares that may move while training goes on.
     """
 
     disciplines: tuple[str, ...] | None = None
     fraction: float = 1.0
     upsampling: Upsampling | None = None
     general_share: float = 0.0
+    objective: str = later(2, "response")
+    beta: float | None = later(2, None)
+    epochs: int | None = later(2, None)
+    stop_after: int | None = later(2, None)
+    replica: int = later(2, 1)
+    mixture: Mixture | None = later(2, None)
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
@@ -73,6 +173,23 @@ class Recipe:
         if not 0 <= self.general_share <= 1:
             raise InputError(
                 f"recipe: general_share {self.general_share} is outside [0, 1]; give a share"
+            )
+        require_name("objective", self.objective)
+        if self.beta is not None and not 0 < self.beta < math.inf:
+            raise InputError(f"recipe: beta {self.beta} is not above 0; give a positive number")
+        for what in ("epochs", "stop_after", "replica"):
+            value = getattr(self, what)
+            if value is not None and (type(value) is not int or value < 1):
+                raise InputError(f"recipe: {what} is {value!r}, expected a count from 1; give one")
+        if self.stop_after is not None and self.stop_after > (self.epochs or math.inf):
+            raise InputError(
+                f"recipe: stop_after {self.stop_after} lies beyond its {self.epochs} epochs; "
+                f"stop earlier"
+            )
+        if self.mixture is not None and (self.upsampling is not None or self.general_share):
+            raise InputError(
+                "recipe: a mixture beside upsampling or general_share; the mixture's own shares "
+                "say what is trained on, leave the others"
             )
 
     @property
@@ -84,7 +201,30 @@ class Recipe:
             parts.append(f"{up.kind}{up.target // 1000}k_{'_'.join(up.disciplines)}")
         if self.general_share:
             parts.append(f"g{_percent(self.general_share)}")
+        if self.objective != "response":
+            parts.append(self.objective)
+        for short, value in (("b", self.beta), ("e", self.epochs), ("until", self.stop_after)):
+            if value is not None:
+                parts.append(f"{short}{value:g}".replace(".", "p"))
+        if self.replica != 1:
+            parts.append(f"r{self.replica}")
+        if self.mixture is not None:
+            parts.append(self.mixture.label)
         return ".".join(parts)
+
+
+def _label(value: Any, head: str, skip: tuple[str, ...]) -> str:
+    """The fields of a declaration that are not at their default, as part of an arm's name."""
+    parts = [head]
+    for f in dataclasses.fields(value):
+        found = getattr(value, f.name)
+        if f.name in skip or found == f.default:
+            continue
+        text = f"{found:g}".replace(".", "p") if isinstance(found, float) else str(found)
+        parts.append(f"{f.name}_{text}")
+    if any(f.name == "given" and getattr(value, f.name) for f in dataclasses.fields(value)):
+        parts.append(digest(plain(value.given), 6))
+    return ".".join(parts)
 
 
 def _percent(share: float) -> str:
@@ -97,9 +237,11 @@ class Arm:
 
     The name follows from the content, so that equal arms of different laws are the same arm.
     design: method-specific choices (variant, experts, rank_multiple), sorted by key.
-    recipe: None trains nothing (the base model as it is).
+    recipe: None trains on no rows (the base model as it is, or a merge of its parents).
     each_alone: one run per discipline, trained on that discipline only and evaluated on it.
     base: which of the scale's base models; `default` unless a law compares families.
+    parents: arms whose models this one starts from or is made of; its method says how many
+    (lawcheck.methods.base.Method.takes). Run for run of the same seed, and of the same part.
     """
 
     method: str
@@ -107,25 +249,60 @@ class Arm:
     recipe: Recipe | None = None
     each_alone: bool = False
     base: str = "default"
+    parents: tuple[Arm, ...] = later(2, ())
 
     def __post_init__(self) -> None:
         require_name("method", self.method)
         object.__setattr__(self, "design", tuple(sorted(self.design)))
+        self._check_parents()
         if not ARM_NAME.match(self.name):
             raise InputError(
                 f"arm {self.name!r}: expected letters, digits, '_', '.' and '-' only, since it "
                 f"names folders; correct its design or recipe"
             )
 
-    @property
+    def _check_parents(self) -> None:
+        for parent in self.parents:
+            if not isinstance(parent, Arm):
+                raise InputError(
+                    f"arm of method {self.method!r}: a parent is {type(parent).__name__}, "
+                    f"expected an Arm; name arms"
+                )
+            for what in ("base", "each_alone"):
+                mine, theirs = getattr(self, what), getattr(parent, what)
+                if mine != theirs:
+                    raise InputError(
+                        f"arm of method {self.method!r}: {what} is {mine!r} and that of its parent "
+                        f"{parent.name!r} is {theirs!r}; give both the same"
+                    )
+        if self.depth > DEPTH:
+            raise InputError(
+                f"arm of method {self.method!r}: {self.depth} arms lie above it, one on another, "
+                f"expected at most {DEPTH}; shorten the chain"
+            )
+
+    @cached_property
+    def depth(self) -> int:
+        """Longest path to an arm without parents."""
+        return max((p.depth + 1 for p in self.parents), default=0)
+
+    @cached_property
     def name(self) -> str:
+        """`parent--child`; several parents are joined by two underscores.
+
+        Above LONGEST characters: its own part and a digest of the whole arm.
+        """
         parts = ["discipline_" + self.method if self.each_alone else self.method]
         parts += [str(v) if k == "variant" else f"{k}{v}" for k, v in self.design]
         if self.recipe is not None:
             parts.append(self.recipe.label)
         if self.base != "default":
             parts.append(f"on_{self.base}")
-        return ".".join(parts)
+        own = ".".join(parts)
+        if not self.parents:
+            return own
+        whole = "__".join(p.name for p in self.parents) + f"--{own}"
+        return whole if len(whole) <= LONGEST else f"{own}-{digest(plain(self), 8)}"
 
     @property
     def choices(self) -> dict[str, Scalar]:
@@ -139,6 +316,7 @@ def arm(
     *,
     each_alone: bool = False,
     base: str = "default",
+    parents: Iterable[Arm] = (),
     **design: Scalar,
 ) -> Arm:
     """Shorthand for an `Arm` with its design as keywords."""
@@ -148,6 +326,7 @@ def arm(
         recipe=recipe,
         each_alone=each_alone,
         base=base,
+        parents=tuple(parents),
     )
 
 
@@ -455,6 +634,17 @@ class Law:
         if not any(h.role == "primary" for h in self.hypotheses):
             raise InputError(f"law {self.name!r}: no primary hypothesis; a verdict needs one")
 
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Scores are told apart by the names of arms."""
+        by_name: dict[str, Arm] = {}
+        for a in self.arms:
+            if by_name.setdefault(a.name, a) != a:
+                raise InputError(
+                    f"law {self.name!r}: two arms are called {a.name!r}; give one another design"
+                )
+
     @property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm the law needs, each once, in order of first mention."""
@@ -528,9 +718,16 @@ class Verdict:
 
 
 def plain(value: Any) -> Any:
-    """Declarations as JSON-ready data: dataclasses become dictionaries, tuples lists."""
+    """Declarations as JSON-ready data: dataclasses become dictionaries, tuples lists.
+
+    Fields that joined later (`later`) are left out while they stand at their default.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        data = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        data = {
+            f.name: plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if "since" not in f.metadata or getattr(value, f.name) != f.default
+        }
         return {"type": type(value).__name__, **data} if isinstance(value, Estimand) else data
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}

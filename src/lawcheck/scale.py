@@ -6,6 +6,7 @@ Everything but `title`, `seeds`, `plan` and `hardware` can touch a result and en
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -45,8 +46,33 @@ def _numbers(value: Any) -> Any:
     return value
 
 
+def later(version: int, default: Any, **limits: Any) -> Any:
+    """A setting that joined in this version of the package: as of lawcheck.design.later."""
+    return Field(default=default, json_schema_extra={"since": version}, **limits)
+
+
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def content(self, exclude: Iterable[str] = ()) -> dict[str, Any]:
+        """For digests: settings that joined later are left out while they stand at their default.
+
+        exclude: settings that cannot touch a result.
+        """
+        found = self.model_dump()
+        for name, field in type(self).model_fields.items():
+            value, extra = getattr(self, name), field.json_schema_extra
+            since = isinstance(extra, dict) and "since" in extra
+            if name in exclude or (since and value == field.default):
+                del found[name]
+            elif isinstance(value, Part):
+                found[name] = value.content()
+            elif isinstance(value, dict):
+                found[name] = {
+                    k: v.content() if isinstance(v, Part) else found[name][k]
+                    for k, v in value.items()
+                }
+        return found
 
     @field_validator("*", mode="before")
     @classmethod
@@ -205,17 +231,17 @@ class Scale(Part):
     hardware: Hardware
     plan: PlanSettings | None = None
 
-    def identity(self, method: str, base: str) -> dict[str, Any]:
+    def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""
-        settings = self.methods.get(method)
+        settings = self.methods.get(settings_key(method, objective))
         return {
             "world": self.world,
-            "corpus": self.corpus.model_dump(),
+            "corpus": self.corpus.content(),
             "base": self.base_recipe(base),
-            "adapter": self.adapter.model_dump(),
-            "method": settings.model_dump() if settings else None,
-            "training": self.training.model_dump(),
-            "evaluation": self.evaluation.model_dump(exclude={"tune_items"}),
+            "adapter": self.adapter.content(),
+            "method": settings.content() if settings else None,
+            "training": self.training.content(),
+            "evaluation": self.evaluation.content({"tune_items"}),
         }
 
     def base_recipe(self, base: str) -> dict[str, Any]:
@@ -224,7 +250,7 @@ class Scale(Part):
             raise InputError(
                 f"scale {self.name!r}: no base model {base!r}; {nearest(base, self.bases)}"
             )
-        recipe = self.bases[base].model_dump(exclude={"shipped"})
+        recipe = self.bases[base].content({"shipped"})
         if recipe["kind"] == "built":
             recipe["generator"] = self.corpus.frozen
         return recipe
@@ -237,13 +263,19 @@ class Scale(Part):
     def base_digest(self, base: str) -> str:
         return digest(self.base_recipe(base))
 
-    def settings_of(self, method: str) -> MethodSettings:
-        if method not in self.methods:
+    def settings_of(self, method: str, objective: str = "response") -> MethodSettings:
+        key = settings_key(method, objective)
+        if key not in self.methods:
             raise InputError(
-                f"scale {self.name!r}: no learning rate for method {method!r}; "
-                f"add it under 'methods' ({nearest(method, self.methods)})"
+                f"scale {self.name!r}: no learning rate for method {key!r}; "
+                f"add it under 'methods' ({nearest(key, self.methods)})"
             )
-        return self.methods[method]
+        return self.methods[key]
+
+
+def settings_key(method: str, objective: str) -> str:
+    """Where a scale holds the settings of a method under an objective: `full`, `full.dpo`."""
+    return method if objective == "response" else f"{method}.{objective}"
 
 
 def scale_folders() -> list[Path]:

@@ -75,7 +75,7 @@ def corpus_identity(scale: Scale) -> str:
     """Digest of what decides a corpus's rows: sizes, generator and disciplines' versions."""
     world = {d.name: d.version for d in discovery.disciplines().values() if scale.world in d.worlds}
     sizes = {"items": scale.evaluation.items, "tune_items": scale.evaluation.tune_items}
-    settings = scale.corpus.model_dump(exclude={"unique_below"})
+    settings = scale.corpus.content({"unique_below"})
     identity = {"world": scale.world, "corpus": settings, **sizes, "versions": world}
     pinned = pinned_sources(scale)
     return digest(identity if pinned is None else {**identity, "sources": pinned})

@@ -6,13 +6,35 @@ Standard library only: `lawcheck plan` and the tables count parameters without t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal
 
-from lawcheck.design import Scalar, require_name
+from lawcheck.design import Arm, Recipe, Scalar, require_name
 from lawcheck.errors import InputError, nearest
+
+# What a method takes -> the least and the largest number of parents.
+PARENTS: Mapping[str, tuple[int, int]] = {
+    "base": (0, 1),
+    "model": (1, 1),
+    "models": (2, 2),
+    "adapters": (2, 1000),
+}
+
+
+def discipline_expert(composition: Arm, discipline: str) -> Arm:
+    """The LoRA of one discipline that a composition routes over.
+
+    Same data fraction and base; the same upsampling where it touches the discipline. General data
+    train the gate only, never the experts.
+    """
+    recipe = composition.recipe
+    assert recipe is not None
+    up = recipe.upsampling
+    up = up if up is not None and discipline in up.disciplines else None
+    own = Recipe(fraction=recipe.fraction, upsampling=up)
+    return Arm(method="lora", recipe=own, each_alone=True, base=composition.base)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +42,15 @@ class Method:
     """One way of training an arm.
 
     trains: what moves, in words. design: the choices an arm may make, with their defaults.
-    choices: the values allowed for the design keys that hold words. needs_experts: `build`
-    takes the adapter folders of trained experts. routes: the model has gates whose routing
-    probabilities can be recorded.
+    choices: the values allowed for the design keys that hold words. routes: the model has gates
+    whose routing probabilities can be recorded.
+
+    takes: what `build` starts from. `base`: the base model, or the whole model of one parent;
+    `model`: the whole model of one parent; `models`: the folders of two parents' whole models;
+    `adapters`: the folders of its parents' adapters. trains_rows: whether rows are learned; where
+    not, the result of `build` is saved as it is. implied: (arm, discipline) -> the arm whose run
+    on that discipline alone is a parent, for arms that name none. needs_experts: the short form of
+    `adapters` over one plain LoRA a discipline.
     """
 
     name: str
@@ -34,9 +62,31 @@ class Method:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs_experts: bool = False
     routes: bool = False
+    takes: Literal["base", "model", "models", "adapters"] = "base"
+    trains_rows: bool = True
+    implied: Callable[[Arm, str], Arm] | None = None
 
     def __post_init__(self) -> None:
         require_name("method", self.name)
+        if self.needs_experts:
+            object.__setattr__(self, "takes", "adapters")
+            object.__setattr__(self, "implied", self.implied or discipline_expert)
+        if self.takes not in PARENTS:
+            raise InputError(
+                f"method {self.name!r}: takes {self.takes!r}, expected {', '.join(PARENTS)}; "
+                f"choose one"
+            )
+
+    def check_parents(self, arm: Arm) -> None:
+        """Raises InputError for an arm with more or fewer parents than the method takes."""
+        low, high = PARENTS[self.takes]
+        low = 0 if self.implied else low
+        if not low <= len(arm.parents) <= high:
+            wanted = str(low) if low == high else f"{low} to {high}"
+            raise InputError(
+                f"arm {arm.name!r}: {len(arm.parents)} parents, method {self.name!r} takes "
+                f"{wanted}; name them under parents"
+            )
 
     def validate(self, design: Mapping[str, Scalar]) -> dict[str, Any]:
         """The full design: `design` over the defaults.
