@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from snakemake.exceptions import WorkflowError
 
 from lawcheck.errors import InputError
-from lawcheck.file_times import settle
-from lawcheck.holding import held
-from lawcheck.refusals import refusal
-from lawcheck.workflow import Study, signed
+from lawcheck.files.times import settle
+from lawcheck.files.holding import held
+from lawcheck.files.refusals import refusal
+from lawcheck.pipeline.workflow import Study, signed
 
 STUDY = Study(config)
 try:

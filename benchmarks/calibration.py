@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from lawcheck import discovery
-from lawcheck.atomic import write_text
-from lawcheck.design import Contrast, Hypothesis, Law
-from lawcheck.stats import two_way_batch
-from lawcheck.stats.simulation import Cell, contrast, simulate
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Contrast, Hypothesis, Law
+from lawcheck.files.atomic import write_text
+from lawcheck.judging.stats import two_way_batch
+from lawcheck.judging.stats.simulation import Cell, contrast, simulate
 
 Floats = NDArray[np.float64]
 ALPHA = 0.05

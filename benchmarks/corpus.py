@@ -30,19 +30,19 @@ from pathlib import Path
 import numpy as np
 from measuring import Peak
 
-from lawcheck import discovery
-from lawcheck.arms import upsampled
-from lawcheck.base.tokenizer import train_bpe
 from lawcheck.corpus.contamination import Asked, EvaluationIndex, Item
 from lawcheck.corpus.placed import Placed
 from lawcheck.corpus.recipe import mix
 from lawcheck.corpus.shards import Shards, ShardWriter, shard_files
 from lawcheck.corpus.statistics import statistics
 from lawcheck.corpus.token_store import TokenStore
-from lawcheck.design import Recipe
-from lawcheck.hashing import file_sha256
-from lawcheck.scale import load_scale
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Recipe
+from lawcheck.declare.scale import load_scale
+from lawcheck.files.hashing import file_sha256
+from lawcheck.studies.discipline_laws.arms import upsampled
 from lawcheck.training import data
+from lawcheck.training.base.tokenizer import train_bpe
 
 VOCABULARY, ITEMS, CHUNK = 200_000, 20_000, 4096
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "paper")}

@@ -66,7 +66,7 @@ def train(case: str, folder: Path, out: Path, chosen: Any, seconds: float = 1e9)
     """One run of CASES; five adapters in `folder`/experts serve the composition."""
     from tiny_world import make_rows, make_run
 
-    from lawcheck.training import train_run
+    from lawcheck.training.run import train_run
 
     method, design = CASES[case]
     experts = {p.name: p / "adapter" for p in sorted((folder / "experts").glob("*"))}
@@ -85,7 +85,7 @@ def prepare(folder: Path) -> None:
     """The base model, five expert adapters, and the runs of one process."""
     from tiny_world import make_base, make_rows, make_run, make_scale
 
-    from lawcheck.training import train_run
+    from lawcheck.training.run import train_run
 
     make_base(folder / "base")
     for k in range(5):
@@ -107,8 +107,8 @@ def noted_logits(path: Path) -> Iterator[None]:
     """Inside, a run's logits are written before it is saved, by the model that trained."""
     import torch
 
-    from lawcheck.launch import rank
     from lawcheck.training import sharding
+    from lawcheck.training.launch import rank
 
     whole = sharding.whole
 
@@ -127,8 +127,8 @@ def noted_logits(path: Path) -> Iterator[None]:
 
 def work(folder: Path, jobs: list[dict[str, Any]]) -> None:
     """What each process does. A job with `kill` ends both processes, one of them the hard way."""
-    from lawcheck.launch import rank, world_size
     from lawcheck.training import sharding
+    from lawcheck.training.launch import rank, world_size
     from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints
 
     TimedCheckpoints.AGREE_EVERY = CHECKPOINT
@@ -171,7 +171,8 @@ def launched(folder: Path, processes: int, jobs: list[dict[str, Any]]) -> int:
     """Exit status of the jobs, done in turn by `processes` processes."""
     (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
     code = (
-        "import sys; from lawcheck.launch import launch; from lawcheck.scale import Hardware; "
+        "import sys; from lawcheck.training.launch import launch; "
+        "from lawcheck.declare.scale import Hardware; "
         f"sys.exit(launch([sys.executable, {__file__!r}, '--worker', {str(folder)!r}], "
         f"Hardware(micro_batch=1, gpus_per_node={processes})))"
     )
@@ -252,7 +253,7 @@ def logits_apart(folder: Path, case: str, out: Path) -> float:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from lawcheck import discovery
+    from lawcheck.declare import discovery
 
     base = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.float32)
     loaded = discovery.method_module(CASES[case][0]).load(base, out / "adapter")
@@ -337,7 +338,7 @@ def main() -> None:
         text = table(measure(Path(name)), time.monotonic() - began)
     print(text)
     if arguments.write:
-        from lawcheck.atomic import write_text
+        from lawcheck.files.atomic import write_text
 
         page = PAGE.read_text(encoding="utf-8")
         before, after = page.split(MARKS[0])[0], page.split(MARKS[1])[1]

@@ -103,11 +103,12 @@ def work(place: Path, law: str, scale: str, arms: Sequence[str], change: Change)
 
 def worker(place: Path, law: str, scale: str, arms: list[str], hardware: dict[str, Any]) -> None:
     """What `lawcheck train` and `lawcheck evaluate` do, keeping every option's log-likelihood."""
-    from lawcheck import discovery, stages
+    from lawcheck.declare import discovery
+    from lawcheck.declare.layout import Layout
+    from lawcheck.declare.scale import load_scale
     from lawcheck.evaluation.model import PrefixSharingLM
-    from lawcheck.layout import Layout
-    from lawcheck.plan import Planner
-    from lawcheck.scale import load_scale
+    from lawcheck.pipeline import stages
+    from lawcheck.planning.plan import Planner
 
     found = load_scale(scale)
     changed = {
@@ -187,7 +188,7 @@ def compare(a: Path, b: Path, scored: bool) -> list[str]:
 
 def discipline_mean(values: Any) -> float:
     """Mean over the tasks of the average, of values indexed by task and item."""
-    from lawcheck import discovery
+    from lawcheck.declare import discovery
     from lawcheck.scores import task_places
 
     places = task_places(discovery.disciplines().values())

@@ -30,7 +30,7 @@ from fuzz_adapters import adapter_kinds
 from fuzz_files import Kind
 from fuzz_paths import path_kind
 
-from lawcheck import discovery
+from lawcheck.declare import discovery
 from lawcheck.errors import LONGEST
 
 LIMIT = 20  # seconds of CPU time; sound files take a few hundredths

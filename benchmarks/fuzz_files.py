@@ -20,25 +20,25 @@ import pyarrow as pa
 import pyarrow.parquet
 from fuzz_damage import columns, damaged, structured
 
-from lawcheck import discovery
 from lawcheck.__main__ import main as command_line
-from lawcheck.accelerators import load_accelerator
-from lawcheck.base.shipped import read_record as read_base
 from lawcheck.corpus.build import read_rows
 from lawcheck.corpus.real.files import read_csv, read_jsonl
 from lawcheck.corpus.shards import SCHEMA, Shards
 from lawcheck.corpus.sources.locking import read_lock
 from lawcheck.corpus.sources.reading import rows_of
+from lawcheck.declare import discovery
 from lawcheck.errors import InputError, one_line
-from lawcheck.refusals import one_voice
-from lawcheck.stages import read_json
+from lawcheck.files.refusals import one_voice
+from lawcheck.judging.verdict_forms import read_verdict
+from lawcheck.pipeline.stages import read_json
+from lawcheck.planning.accelerators import load_accelerator
+from lawcheck.planning.shipped import read_record as read_base
 from lawcheck.training.record import read_record
-from lawcheck.verdict_forms import read_verdict
 
 REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference" / "proxy"
 
 LAW = """
-from lawcheck.design import Arm, Hypothesis, Law, difference
+from lawcheck.declare.design import Arm, Hypothesis, Law, difference
 OURS, THEIRS = Arm(method="ours"), Arm(method="theirs")
 LAW = Law(name="ours_wins", title="T", claim="ours wins", source="our question",
           base=Arm(method="untrained"), hypotheses=(Hypothesis(name="gain", role="primary",

@@ -15,29 +15,32 @@ from unittest import mock
 from fuzz_damage import damaged, structured
 from fuzz_files import Kind, calling, strict
 
-from lawcheck import discovery, preregistration, published, stages
+from lawcheck import published
 from lawcheck.__main__ import main as command_line
-from lawcheck.atomic import write_json
 from lawcheck.corpus.build import build_corpus, check_corpus
 from lawcheck.corpus.statistics import diversity, read_mixtures, recipes_of, write_mixtures
-from lawcheck.design import Law, digest
-from lawcheck.doctor import machine
-from lawcheck.integrity import checkpoints, origin, sources
-from lawcheck.integrity.published import Published
-from lawcheck.judging import judge_file, render_context
-from lawcheck.layout import Layout
-from lawcheck.plan import Planner
-from lawcheck.render.tables import table_1
-from lawcheck.report import facts
-from lawcheck.report.gather import read_entry
-from lawcheck.scale import load_scale
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Law, digest
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import load_scale
+from lawcheck.files.atomic import write_json
+from lawcheck.judging import preregistration
+from lawcheck.judging.judged import judge_file, render_context
+from lawcheck.pipeline import stages
+from lawcheck.pipeline.doctor import machine
+from lawcheck.pipeline.verify import checkpoints, origin, sources
+from lawcheck.pipeline.verify.published import Published
+from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import write_scores
+from lawcheck.show.page import facts
+from lawcheck.show.page.gather import read_entry
+from lawcheck.show.tables import table_1
 from lawcheck.training import record
 
 NAME = "lora_learns"
 LAW = f"""
-from lawcheck.arms import BASE, lora
-from lawcheck.design import Hypothesis, Law, difference
+from lawcheck.studies.discipline_laws.arms import BASE, lora
+from lawcheck.declare.design import Hypothesis, Law, difference
 LAW = Law(name="{NAME}", title="T", claim="LoRA learns", source="our question",
           hypotheses=(Hypothesis(name="gain", role="primary", claim="more", alternative="greater",
           estimand=difference([lora()], [BASE]), sesoi=1.0),))

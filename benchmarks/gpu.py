@@ -29,13 +29,13 @@ import torch
 from measuring import clock, machine
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from lawcheck import discovery
-from lawcheck.accelerators import load_accelerator
-from lawcheck.arms import full, lora, lora_moe
-from lawcheck.cost import adapter_settings, multiplied_parameters, planned_tokens
-from lawcheck.design import Arm
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Arm
+from lawcheck.declare.scale import load_scale
 from lawcheck.methods.base import ModelShapes
-from lawcheck.scale import load_scale
+from lawcheck.planning.accelerators import load_accelerator
+from lawcheck.planning.cost import adapter_settings, multiplied_parameters, planned_tokens
+from lawcheck.studies.discipline_laws.arms import full, lora, lora_moe
 
 TINY = {
     "hidden_size": 64,

@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from lawcheck import discovery
+from lawcheck.declare import discovery
+from lawcheck.judging.verdict import judge
 from lawcheck.scores import SCHEMA, load_scores, task_places
-from lawcheck.verdict import judge
 
 ARMS, SEEDS = 75, 10
 LAW = "share_then_specialize"

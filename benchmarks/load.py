@@ -25,8 +25,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from lawcheck import discovery
-from lawcheck.judging import judge_file
+from lawcheck.declare import discovery
+from lawcheck.judging.judged import judge_file
 from lawcheck.scores.files import SCHEMA
 from lawcheck.scores.sorting import is_large
 

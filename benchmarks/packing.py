@@ -24,8 +24,8 @@ from fractions import Fraction
 import numpy as np
 from measuring import table
 
-from lawcheck import discovery
-from lawcheck.scale import load_scale
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import load_scale
 from lawcheck.training import data
 
 

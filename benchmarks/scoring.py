@@ -26,13 +26,13 @@ from lm_eval.models.huggingface import HFLM
 from measuring import in_turn, machine, ratio, table
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from lawcheck import discovery
-from lawcheck.base.shipped import resolve_base
-from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.corpus.build import build_corpus
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import load_scale
 from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.evaluation.tasks import build_requests, load_tasks, quiet
-from lawcheck.scale import load_scale
+from lawcheck.planning.shipped import resolve_base
+from lawcheck.training.base.tokenizer import load_tokenizer
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ import torch
 from measuring import in_turn, machine, ratio, saved_bytes, table
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from lawcheck.cost import adapter_settings
+from lawcheck.declare.scale import load_scale
 from lawcheck.methods import lora, lora_moe
-from lawcheck.scale import load_scale
+from lawcheck.planning.cost import adapter_settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from modeling import naive, randomise

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from lawcheck.design import (
+from lawcheck.declare.design import (
     Arm,
     Discipline,
     EvalTask,
@@ -17,10 +17,10 @@ from lawcheck.design import (
     Verdict,
     World,
 )
-from lawcheck.laws.share_then_specialize import LAW
-from lawcheck.render import RenderContext
 from lawcheck.scores import DISTINCT, ROUTING, ScoreTable, check
 from lawcheck.scores.files import SCHEMA
+from lawcheck.show import RenderContext
+from lawcheck.studies.discipline_laws.laws.share_then_specialize import LAW
 
 SCIENCE = ("math", "chemistry", "biology", "medicine", "geography")
 EXPERTS = 5

@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 from render_world import rows
 
-from lawcheck import discovery
-from lawcheck.atomic import write_json
-from lawcheck.design import Law
-from lawcheck.judging import judge_file
-from lawcheck.layout import Layout
-from lawcheck.plan import Planner
-from lawcheck.scale import load_scale
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Law
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import load_scale
+from lawcheck.files.atomic import write_json
+from lawcheck.judging.judged import judge_file
+from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import SCHEMA, write_scores
 
 SEEDS = (0, 1, 2)

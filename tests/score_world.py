@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from lawcheck.design import Arm, Law
+from lawcheck.declare.design import Arm, Law
 from lawcheck.scores import ScoreTable, TaskPlace, check
 from lawcheck.scores.files import SCHEMA
 

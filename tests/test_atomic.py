@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from lawcheck.atomic import atomic_file, atomic_folder, write_json
 from lawcheck.errors import InputError
+from lawcheck.files.atomic import atomic_file, atomic_folder, write_json
 
 
 def _write_and_fail(target):

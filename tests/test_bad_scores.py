@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_pytest_plugin import LAW
 
-from lawcheck import discovery
 from lawcheck.__main__ import main
+from lawcheck.declare import discovery
 
 COLUMNS = ("arm", "seed", "task", "item_id", "value")
 _RNG = np.random.default_rng(7)

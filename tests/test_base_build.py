@@ -12,13 +12,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lawcheck.base import rows as data_rows
-from lawcheck.base import shipped
-from lawcheck.base.build import build_base, response_loss
 from lawcheck.corpus import frozen
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.hashing import file_sha256
-from lawcheck.scale import load_scale
+from lawcheck.files.hashing import file_sha256
+from lawcheck.training.base import rows as data_rows
+from lawcheck.training.base import shipped
+from lawcheck.training.base.build import build_base, response_loss
 
 TINY = {
     "corpus": {"frozen": None},
@@ -69,8 +69,8 @@ def package_data(tmp_path, monkeypatch):
 def test_two_fresh_processes_build_the_same_bits(scale, built, tmp_path):
     script = (
         "import sys, json; from pathlib import Path\n"
-        "from lawcheck.base.build import build_base\n"
-        "from lawcheck.scale import Scale\n"
+        "from lawcheck.training.base.build import build_base\n"
+        "from lawcheck.declare.scale import Scale\n"
         "scale = Scale.model_validate(json.loads(sys.argv[1]))\n"
         "build_base(scale, 'default', int(sys.argv[2]), Path(sys.argv[3]), progress=False)\n"
     )

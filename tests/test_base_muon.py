@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lawcheck.base.muon import Muon, orthogonalise
+from lawcheck.training.base.muon import Muon, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (48, 96), (256, 96), (96, 256)])

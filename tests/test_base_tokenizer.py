@@ -7,9 +7,10 @@ import importlib
 import pytest
 from transformers import AutoTokenizer, LlamaConfig
 
-from lawcheck import discovery, proxy_world
-from lawcheck.base import tokenizer as tokenizers
+from lawcheck import proxy_world
+from lawcheck.declare import discovery
 from lawcheck.errors import InputError
+from lawcheck.training.base import tokenizer as tokenizers
 
 TEXTS = [
     "How many grams of H2O are in 3.5 mol?",

@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
-from lawcheck import discovery, stages
 from lawcheck.__main__ import main
 from lawcheck.corpus.build import check_corpus, read_rows
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.plan import Planner
-from lawcheck.scale import load_scale
+from lawcheck.pipeline import stages
+from lawcheck.planning.plan import Planner
 
 
 def fails(capsys, *argv):
@@ -78,7 +79,7 @@ def test_real_data_folder_must_be_named_and_exist(capsys, monkeypatch, tmp_path)
 
 
 def load_scale_files():
-    from lawcheck.scale import scale_folders
+    from lawcheck.declare.scale import scale_folders
 
     return [p for folder in scale_folders() for p in folder.glob("*.yaml")]
 

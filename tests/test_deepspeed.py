@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tiny_world import make_base, make_rows, make_run, make_scale
 
-from lawcheck import launch
+from lawcheck.declare.scale import Hardware
 from lawcheck.errors import InputError
-from lawcheck.hardware import check_training
-from lawcheck.scale import Hardware
+from lawcheck.training import launch
+from lawcheck.training.hardware import check_training
 
 # A pair of processes on busy cores: minutes, most of it waiting for each other.
 pytestmark = pytest.mark.timeout(2400)
@@ -96,7 +96,7 @@ def test_one_process_needs_no_deepspeed(tmp_path):
         "u.find_spec = absent\n"
         "sys.modules['deepspeed'] = None\n"
         "from tiny_world import make_rows, make_run, make_scale\n"
-        "from lawcheck.training import train_run\n"
+        "from lawcheck.training.run import train_run\n"
         "out = Path(sys.argv[1])\n"
         "found = train_run(make_run(), make_scale(), make_rows(40), out / 'base', out / 'run')\n"
         "print(found['zero_stage'], found['world_size'])\n"

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawcheck import discovery
-from lawcheck.arms import TUNED, discipline_lora, experts_of, lora_comp, lora_moe
-from lawcheck.design import (
+from lawcheck.declare import discovery
+from lawcheck.declare.design import (
     Arm,
     Contrast,
     Hypothesis,
@@ -21,6 +20,13 @@ from lawcheck.design import (
     plain,
 )
 from lawcheck.errors import InputError
+from lawcheck.studies.discipline_laws.arms import (
+    TUNED,
+    discipline_lora,
+    experts_of,
+    lora_comp,
+    lora_moe,
+)
 
 
 def test_equal_content_is_the_same_arm_whatever_the_order_of_choices():
@@ -108,7 +114,8 @@ def test_every_law_is_plain_data_and_its_arms_are_valid(law):
 
 def test_declarations_import_nothing_heavy():
     code = (
-        "import sys; from lawcheck import discovery as d; d.laws(); d.methods(); d.disciplines();"
+        "import sys; from lawcheck.declare import discovery as d;"
+        "d.laws(); d.methods(); d.disciplines();"
         "heavy = {'torch', 'transformers', 'peft', 'pandas', 'scipy'} & set(sys.modules);"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

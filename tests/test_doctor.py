@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from lawcheck import discovery
 from lawcheck.__main__ import main
 from lawcheck.corpus.build import corpus_identity
-from lawcheck.doctor import Check, examine, hub, machine, slurm
+from lawcheck.declare import discovery
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import PretrainedBase, load_scale
 from lawcheck.errors import InputError
-from lawcheck.layout import Layout
-from lawcheck.plan import Planner
-from lawcheck.scale import PretrainedBase, load_scale
+from lawcheck.pipeline.doctor import Check, examine, hub, machine, slurm
+from lawcheck.planning.plan import Planner
 
 SECRET = "hf_ThisTokenMustNeverBePrinted0123"
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from score_world import PLACES, SCIENCE, columns, table
 
-from lawcheck import discovery
-from lawcheck.arms import discipline_lora, lora, lora_moe
-from lawcheck.design import Recipe
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Recipe
+from lawcheck.declare.estimands import RankCorrelation, RoughnessRatio, SeedSpread
 from lawcheck.errors import InputError
-from lawcheck.estimands import RankCorrelation, RoughnessRatio, SeedSpread
-from lawcheck.estimators import estimate
-from lawcheck.evidence import Evidence, MissingScoresError
+from lawcheck.judging.estimators import estimate
+from lawcheck.judging.evidence import Evidence, MissingScoresError
+from lawcheck.judging.stats import paired_t, roughness
+from lawcheck.judging.verdict import judge
 from lawcheck.scores import DISTINCT
-from lawcheck.stats import paired_t, roughness
-from lawcheck.verdict import judge
+from lawcheck.studies.discipline_laws.arms import discipline_lora, lora, lora_moe
 
 FRACTIONS = (0.1, 0.2, 0.5, 0.7, 1.0)
 MIXED = tuple(lora(Recipe(fraction=f)) for f in FRACTIONS)

@@ -10,7 +10,7 @@ from lm_eval.models.huggingface import HFLM
 from tiny_world import WORDS, make_base, make_run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lawcheck import discovery
+from lawcheck.declare import discovery
 from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.methods.base import AdapterSettings
 

@@ -13,12 +13,12 @@ from lm_eval.models.huggingface import HFLM
 from tiny_world import make_base, make_run, make_scale
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lawcheck import discovery
+from lawcheck.declare import discovery
 from lawcheck.errors import InputError
-from lawcheck.evaluation import EvalJob, evaluate_runs
+from lawcheck.evaluation.run import EvalJob, evaluate_runs
 from lawcheck.evaluation.tasks import load_tasks
 from lawcheck.scores.files import read_rows
-from lawcheck.training import train_run
+from lawcheck.training.run import train_run
 
 NAMES = ("chemistry", "medicine", "math", "general")
 ITEMS = 12

@@ -14,20 +14,21 @@ from lm_eval.models.huggingface import HFLM
 from tiny_world import WORDS  # noqa: F401  (sets one thread)
 from transformers import AutoModelForCausalLM
 
-from lawcheck import discovery
-from lawcheck.base.build import build_base
-from lawcheck.base.rows import make_tokenizer, pretraining_rows
-from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.corpus.build import build_corpus
-from lawcheck.cost import adapter_settings
-from lawcheck.design import Recipe, Run, arm
-from lawcheck.evaluation import EvalJob, evaluate_runs
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Recipe, Run, arm
+from lawcheck.declare.scale import load_scale
 from lawcheck.evaluation.model import PrefixSharingLM
-from lawcheck.laws.base_model import FAMILIES
+from lawcheck.evaluation.run import EvalJob, evaluate_runs
 from lawcheck.methods.base import ModelShapes
-from lawcheck.scale import load_scale
+from lawcheck.planning.cost import adapter_settings
 from lawcheck.scores.files import read_rows
-from lawcheck.training import data, train_run
+from lawcheck.studies.discipline_laws.laws.base_model import FAMILIES
+from lawcheck.training import data
+from lawcheck.training.base.build import build_base
+from lawcheck.training.base.rows import make_tokenizer, pretraining_rows
+from lawcheck.training.base.tokenizer import load_tokenizer
+from lawcheck.training.run import train_run
 
 SIZES = {
     "hidden_size": 16,

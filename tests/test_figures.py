@@ -26,19 +26,28 @@ from matplotlib.text import Text
 from render_world import DAMAGES, SCIENCE, context, damaged, rows, table
 from scipy.stats import spearmanr
 
-from lawcheck import discovery
-from lawcheck.arms import BASE, TUNED, discipline_lora, full, lora, lora_comp, lora_moe, upsampled
-from lawcheck.cost import planned_cost
-from lawcheck.design import Arm, Hypothesis, Law, Recipe, difference
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Arm, Hypothesis, Law, Recipe, difference
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.judging import family_titles
+from lawcheck.judging.judged import family_titles
+from lawcheck.planning.cost import planned_cost
 from lawcheck.published import published
-from lawcheck.render import RenderContext, drawing, families
-from lawcheck.render.registry import renderer
-from lawcheck.render.style import RC, figure_bytes
-from lawcheck.render.summary import Measure
-from lawcheck.scale import load_scale
 from lawcheck.scores import DISTINCT
+from lawcheck.show import RenderContext, drawing, families
+from lawcheck.show.registry import renderer
+from lawcheck.show.style import RC, figure_bytes
+from lawcheck.show.summary import Measure
+from lawcheck.studies.discipline_laws.arms import (
+    BASE,
+    TUNED,
+    discipline_lora,
+    full,
+    lora,
+    lora_comp,
+    lora_moe,
+    upsampled,
+)
 
 # Figure -> its law and an arm that it shows.
 FIGURES = {

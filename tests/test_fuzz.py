@@ -12,16 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lawcheck import published, records
+from lawcheck import published
 from lawcheck.__main__ import main
-from lawcheck.accelerators import load_accelerator
-from lawcheck.atomic import write_json
 from lawcheck.corpus.shards import COLUMNS, Shards
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import LONGEST, InputError, one_line, wrong_path
+from lawcheck.files import records
+from lawcheck.files.atomic import write_json
+from lawcheck.files.reading import parse_json, parse_yaml, read_json
 from lawcheck.methods import adapters
-from lawcheck.provenance import read_provenance
-from lawcheck.reading import parse_json, parse_yaml, read_json
-from lawcheck.scale import load_scale
+from lawcheck.pipeline.provenance import read_provenance
+from lawcheck.planning.accelerators import load_accelerator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import fuzz

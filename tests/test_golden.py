@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from lawcheck import discovery
-from lawcheck.base.shipped import shipped_hash
 from lawcheck.corpus.build import corpus_identity
-from lawcheck.design import digest
+from lawcheck.declare import discovery
+from lawcheck.declare.design import digest
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.plan import Planner, batches, realisable
-from lawcheck.preregistration import scale_digest
-from lawcheck.render import outputs
-from lawcheck.scale import load_scale
-from lawcheck.verdict import design_digest
+from lawcheck.judging.preregistration import scale_digest
+from lawcheck.judging.verdict import design_digest
+from lawcheck.planning.plan import Planner, batches, realisable
+from lawcheck.planning.shipped import shipped_hash
+from lawcheck.show import outputs
 
 FILE = Path(__file__).parent / "golden" / "identity.json"
 SCALES = (

@@ -12,19 +12,21 @@ import torch
 from safetensors import safe_open
 from tiny_world import WORDS  # noqa: F401  (sets one thread)
 
-from lawcheck import arms, discovery, stages
-from lawcheck.base.muon import Muon, orthogonalise
-from lawcheck.base.score import score_base
 from lawcheck.corpus import frozen
 from lawcheck.corpus.build import build_corpus
 from lawcheck.corpus.holders import with_unique_words
 from lawcheck.corpus.recipe import planned_rows
+from lawcheck.declare import discovery
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.layout import Layout
 from lawcheck.methods.base import ModelShapes
-from lawcheck.plan import Planner, science, source_module
-from lawcheck.scale import load_scale
+from lawcheck.pipeline import stages
+from lawcheck.planning.plan import Planner, science, source_module
 from lawcheck.scores.files import read_rows
+from lawcheck.studies.discipline_laws import arms
+from lawcheck.training.base.muon import Muon, orthogonalise
+from lawcheck.training.base.score import score_base
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(
     not torch.cuda.is_available(), reason="no accelerator here; the walk on the CPU is the test"

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lawcheck import discovery
 from lawcheck.__main__ import main
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.importing import ImportMap, import_scores, read_map
-from lawcheck.importing.placement import Placement, Placer
-from lawcheck.plan import Planner
-from lawcheck.scale import load_scale
+from lawcheck.judging.importing import ImportMap, import_scores, read_map
+from lawcheck.judging.importing.placement import Placement, Placer
+from lawcheck.planning.plan import Planner
 from lawcheck.scores import load_scores
 
 CHOICE = """

@@ -7,8 +7,8 @@ import sys
 import pytest
 from test_slurm import cluster, on_path
 
-from lawcheck.cluster import launcher
-from lawcheck.scale import Hardware, load_scale
+from lawcheck.declare.scale import Hardware, load_scale
+from lawcheck.planning.cluster import launcher
 
 __all__ = ["cluster"]
 
@@ -27,7 +27,8 @@ torch.distributed.destroy_process_group()
 sys.exit(int(sys.argv[1]) if rank == 3 else 0)
 """
 LAUNCH = (
-    "import sys; from lawcheck.launch import launch; from lawcheck.scale import Hardware; "
+    "import sys; from lawcheck.training.launch import launch; "
+    "from lawcheck.declare.scale import Hardware; "
     "sys.exit(launch([sys.executable, '-c', *sys.argv[1:]], "
     "Hardware(micro_batch=1, nodes=2, gpus_per_node=2)))"
 )

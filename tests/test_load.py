@@ -9,12 +9,12 @@ import pyarrow.parquet
 import pytest
 import score_world
 
-from lawcheck import discovery
+from lawcheck.declare import discovery
 from lawcheck.errors import InputError
-from lawcheck.judging import judge_file
+from lawcheck.judging.judged import judge_file
+from lawcheck.judging.verdict_forms import verdict_json
 from lawcheck.scores import DIVERGED, FAULT, load_scores, sorting
 from lawcheck.scores.files import SCHEMA, write_scores
-from lawcheck.verdict_forms import verdict_json
 
 
 @pytest.fixture

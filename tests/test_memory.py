@@ -13,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lawcheck import discovery
 from lawcheck.__main__ import main
-from lawcheck.accelerators import load_accelerator
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import Hardware, load_scale
 from lawcheck.errors import InputError
-from lawcheck.memory import memory
 from lawcheck.methods.base import AdapterSettings, ModelShapes
-from lawcheck.output_head import logits_at
-from lawcheck.scale import Hardware, load_scale
+from lawcheck.planning.accelerators import load_accelerator
+from lawcheck.planning.memory import memory
+from lawcheck.training.output_head import logits_at
 
 SETTINGS = AdapterSettings(rank=4, alpha=8)
 ROWS, WIDTH = 2, 96
@@ -318,8 +318,8 @@ def test_the_proxys_planned_minutes_are_those_of_the_published_run():
     if not path.is_file():
         pytest.skip("no published run of the proxy scale")
     record = json.loads(path.read_text(encoding="utf-8"))
-    from lawcheck.plan import Planner
-    from lawcheck.planning import plan_law
+    from lawcheck.planning.forecast import plan_law
+    from lawcheck.planning.plan import Planner
 
     planner = Planner(load_scale("proxy"), tuple(record["seeds"]))
     planned_hours = plan_law(planner, discovery.law("share_then_specialize"))["device_hours"]

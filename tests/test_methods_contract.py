@@ -9,7 +9,7 @@ import pytest
 import torch
 from modeling import randomise, tiny, tokens
 
-from lawcheck import discovery
+from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 from lawcheck.methods.base import (
     QWEN2_5_7B,
@@ -50,7 +50,7 @@ def build(name, design, experts, seed=0, model=None, settings=SETTINGS):
 
 def test_declarations_need_the_standard_library_only():
     code = (
-        "import sys; from lawcheck import discovery; discovery.methods();"
+        "import sys; from lawcheck.declare import discovery; discovery.methods();"
         "[discovery.method_module(n).trainable_parameters(s, {}, a) for n in discovery.methods()"
         " for s in [__import__('lawcheck.methods.base').methods.base.QWEN2_5_7B]"
         " for a in [__import__('lawcheck.methods.base').methods.base.AdapterSettings("

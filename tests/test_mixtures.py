@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lawcheck import discovery, stages
 from lawcheck.__main__ import main
-from lawcheck.arms import BASE, discipline_lora, lora, upsampled
 from lawcheck.corpus.build import build_corpus
 from lawcheck.corpus.fingerprints import hash_words
 from lawcheck.corpus.holders import Holders, blocks, with_unique_words
@@ -23,18 +21,22 @@ from lawcheck.corpus.placed import Placed
 from lawcheck.corpus.recipe import in_order, mix
 from lawcheck.corpus.shards import COLUMNS, Shards, ShardWriter, shard_files
 from lawcheck.corpus.statistics import N, read_mixtures, recipes_of, statistics, write_mixtures
-from lawcheck.design import Hypothesis, Law, Recipe, Score, difference
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Hypothesis, Law, Recipe, Score, difference
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.integrity import origin, sources
-from lawcheck.layout import Layout
-from lawcheck.plan import Planner
-from lawcheck.publish import publish
-from lawcheck.render.context import RenderContext
-from lawcheck.render.figures import figure_1a, figure_1c
-from lawcheck.render.style import figure_bytes
-from lawcheck.render.tables import table_1
-from lawcheck.scale import load_scale
+from lawcheck.files import origin
+from lawcheck.pipeline import stages
+from lawcheck.pipeline.publish import publish
+from lawcheck.planning import sources
+from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import write_scores
+from lawcheck.show.context import RenderContext
+from lawcheck.show.figures import figure_1a, figure_1c
+from lawcheck.show.style import figure_bytes
+from lawcheck.show.tables import table_1
+from lawcheck.studies.discipline_laws.arms import BASE, discipline_lora, lora, upsampled
 
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
 
@@ -200,7 +202,7 @@ def test_every_recipe_of_the_laws_is_there_and_equals_a_naive_count(study):
 @pytest.fixture(scope="module")
 def proxy_shares(tmp_path_factory):
     from lawcheck.corpus.recipe import planned_rows
-    from lawcheck.plan import source_module
+    from lawcheck.planning.plan import source_module
 
     scale = load_scale("proxy")
     rows = {

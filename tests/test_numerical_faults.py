@@ -12,13 +12,13 @@ from test_evaluation_run import job, world  # noqa: F401
 from test_verdict import BASE, A, B, law, part
 from tiny_world import make_base, make_rows, make_run, make_scale
 
-from lawcheck.evaluation import evaluate_runs
 from lawcheck.evaluation.answers import faults
-from lawcheck.health import findings
+from lawcheck.evaluation.run import evaluate_runs
+from lawcheck.judging.verdict import judge
 from lawcheck.scores.files import read_rows
-from lawcheck.training import train_run
+from lawcheck.scores.health import findings
 from lawcheck.training.health import fingerprints, health
-from lawcheck.verdict import judge
+from lawcheck.training.run import train_run
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def base(tmp_path_factory):
 def built(base, method="lora_moe"):
     from transformers import AutoModelForCausalLM
 
-    from lawcheck import discovery
-    from lawcheck.cost import adapter_settings
+    from lawcheck.declare import discovery
+    from lawcheck.planning.cost import adapter_settings
 
     run = make_run(method)
     model = AutoModelForCausalLM.from_pretrained(base)
@@ -182,7 +182,7 @@ def test_a_spike_and_a_loss_above_guessing_are_named(base):
 
 def scored(world, out, spoil, monkeypatch):  # noqa: F811
     """Rows of the full run whose model was spoilt after loading, by task."""
-    from lawcheck import discovery
+    from lawcheck.declare import discovery
 
     module = discovery.method_module("full")
     honest = module.load
@@ -254,9 +254,9 @@ def test_answers_that_are_all_alike_empty_or_endless_are_named():
 def test_a_learning_rate_whose_model_gives_no_numbers_has_no_score(tmp_path):
     from types import SimpleNamespace
 
-    from lawcheck.layout import Layout
+    from lawcheck.declare.layout import Layout
+    from lawcheck.pipeline.tuning import SEARCH_SEED, _accuracy
     from lawcheck.scores.files import write_scores
-    from lawcheck.tuning import SEARCH_SEED, _accuracy
 
     layout, run = Layout(tmp_path, "tiny"), make_run("full")
     path = layout.run_scores(run.id, "tune")
@@ -373,12 +373,12 @@ def test_fault_rows_enter_the_digest_and_only_where_they_are():
 def test_the_verdict_the_tables_and_the_page_name_what_was_found(tmp_path):
     from report_world import planner, study
 
-    from lawcheck import discovery
-    from lawcheck.judging import judge_file, render_context
-    from lawcheck.render.grid import Cell, Row
-    from lawcheck.render.notes import notes
-    from lawcheck.report import write_report
+    from lawcheck.declare import discovery
+    from lawcheck.judging.judged import judge_file, render_context
     from lawcheck.scores.files import write_scores
+    from lawcheck.show.grid import Cell, Row
+    from lawcheck.show.notes import notes
+    from lawcheck.show.page import write_report
 
     plan, share = planner(), discovery.law("optimize_then_scale")
     layout = study(tmp_path, [share])

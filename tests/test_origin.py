@@ -9,12 +9,12 @@ import os
 import pytest
 from tiny_world import make_base, make_rows, make_run, make_scale
 
-from lawcheck import atomic
-from lawcheck.design import digest
+from lawcheck.declare.design import digest
 from lawcheck.errors import InputError
-from lawcheck.integrity import origin
-from lawcheck.integrity.checkpoints import require_checkpoint
-from lawcheck.training import record, train_run
+from lawcheck.files import atomic, origin
+from lawcheck.training import record
+from lawcheck.training.checkpoints import require_checkpoint
+from lawcheck.training.run import train_run
 from lawcheck.training.trainer import TimedCheckpoints
 
 

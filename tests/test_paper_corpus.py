@@ -20,9 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_token_store import same_samples
 
-from lawcheck import discovery
 from lawcheck.__main__ import main
-from lawcheck.base.tokenizer import train_bpe
 from lawcheck.corpus import contamination, decontaminate
 from lawcheck.corpus.build import build_corpus, check_corpus, training_rows
 from lawcheck.corpus.contamination import Asked, EvaluationIndex, Item
@@ -38,10 +36,12 @@ from lawcheck.corpus.sources.mapping import Choices, Pairs, clean
 from lawcheck.corpus.sources.reading import rows_of
 from lawcheck.corpus.sources.staging import write_pins
 from lawcheck.corpus.streamed import sources_of
-from lawcheck.design import Recipe, Run, Upsampling, arm
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Recipe, Run, Upsampling, arm
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.scale import load_scale
 from lawcheck.training import mixture
+from lawcheck.training.base.tokenizer import train_bpe
 
 SCALE = load_scale("paper", {"corpus": {"general_pool": 40}})
 SETS = [s for source in sources_of(SCALE).values() for s in source.sets]
@@ -66,8 +66,8 @@ def test_declarations_add_up_to_the_published_corpus() -> None:
 
 def test_listing_and_planning_import_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom lawcheck.scale import load_scale\n"
-        "from lawcheck.plan import Planner\n"
+        "import sys\nfrom lawcheck.declare.scale import load_scale\n"
+        "from lawcheck.planning.plan import Planner\n"
         "Planner(load_scale('paper'), (0,)).data_digest\n"
         "print([m for m in ('torch','pyarrow','numpy','datasets','lm_eval') if m in sys.modules])"
     )
@@ -275,7 +275,7 @@ def test_a_missing_set_is_named_with_what_to_do(release: Path, tmp_path: Path) -
 
 
 def test_run_ids_follow_the_pins(release: Path) -> None:
-    from lawcheck.plan import Planner
+    from lawcheck.planning.plan import Planner
 
     def digest() -> str | None:
         return Planner(SCALE, (0,)).data_digest

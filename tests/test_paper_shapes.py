@@ -6,11 +6,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
-from lawcheck import discovery
-from lawcheck.cost import adapter_settings
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import load_scale
 from lawcheck.methods.base import ModelShapes
 from lawcheck.methods.lora_moe import VARIANTS
-from lawcheck.scale import load_scale
+from lawcheck.planning.cost import adapter_settings
 
 CASES = [
     ("full", {}),

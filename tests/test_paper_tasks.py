@@ -16,13 +16,13 @@ import pytest
 from released import BIOTEXT, CHEMBENCH, write_released
 from tiny_world import make_scale
 
-from lawcheck import discovery
-from lawcheck.benchmarks import ifeval, local
-from lawcheck.benchmarks.means import means_text, task_means
 from lawcheck.corpus.real import harness
+from lawcheck.declare import discovery
 from lawcheck.errors import InputError
-from lawcheck.evidence import Evidence
-from lawcheck.plan import source_module
+from lawcheck.evaluation.benchmarks import ifeval, local
+from lawcheck.evaluation.benchmarks.means import means_text, task_means
+from lawcheck.judging.evidence import Evidence
+from lawcheck.planning.plan import source_module
 from lawcheck.scores import load_scores, task_places
 from lawcheck.scores.files import write_scores
 
@@ -176,8 +176,8 @@ def scored(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from lawcheck.base.tokenizer import train_bpe
-    from lawcheck.evaluation import EvalJob, evaluate_runs
+    from lawcheck.evaluation.run import EvalJob, evaluate_runs
+    from lawcheck.training.base.tokenizer import train_bpe
 
     folder = tmp_path_factory.mktemp("scored")
     tokenizer = train_bpe([p.read_text() for p in corpus.iterdir()], 600)
@@ -245,7 +245,7 @@ def test_disciplines_weigh_equally_and_so_do_tasks_inside(scored: Path) -> None:
 
 
 def test_macro_and_micro_mean(tmp_path: Path) -> None:
-    from lawcheck.design import Score
+    from lawcheck.declare.design import Score
 
     # Task k has k + 1 items, of which k are right; one further item of the first is unscored.
     def row(task: str, item: int, value: float) -> Score:
@@ -362,7 +362,7 @@ def test_published_geobench_copies() -> None:
 def test_first_release_of_mol_instructions_is_refused() -> None:
     import datasets
 
-    from lawcheck.benchmarks.documents import mol_instructions
+    from lawcheck.evaluation.benchmarks.documents import mol_instructions
 
     row = {"instruction": "?", "input": "", "output": "(A)", "metadata": "{'task': 'x'}"}
     with pytest.raises(InputError, match="metadata names no 'split'") as error:

@@ -10,11 +10,11 @@ import pytest
 from score_world import PLACES, SCIENCE, columns, table
 
 from lawcheck.__main__ import main
-from lawcheck.design import Arm, Cost, Hypothesis, Law, difference
-from lawcheck.laws.share_then_specialize import LAW as SHARE
-from lawcheck.pilot import pilot_text, seeds_plan
+from lawcheck.declare.design import Arm, Cost, Hypothesis, Law, difference
+from lawcheck.judging.pilot import pilot_text, seeds_plan
+from lawcheck.judging.verdict import judge
 from lawcheck.scores.files import write_scores
-from lawcheck.verdict import judge
+from lawcheck.studies.discipline_laws.laws.share_then_specialize import LAW as SHARE
 
 BASE, A, B, C = (Arm(method=m) for m in ("base", "a", "b", "c"))
 

@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from lawcheck import discovery, versions
-from lawcheck.arms import discipline_lora, lora_comp, lora_moe
-from lawcheck.design import Law, Recipe, difference
+from lawcheck.declare import discovery, versions
+from lawcheck.declare.design import Law, Recipe, difference
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.plan import Planner, batches, find_runs
-from lawcheck.scale import load_scale
-from lawcheck.workflow import Study
+from lawcheck.pipeline.workflow import Study
+from lawcheck.planning.plan import Planner, batches, find_runs
+from lawcheck.studies.discipline_laws.arms import discipline_lora, lora_comp, lora_moe
 
 
 @pytest.fixture

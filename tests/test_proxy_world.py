@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawcheck.design import Discipline
+from lawcheck.declare.design import Discipline
 from lawcheck.disciplines.general import constraints
 from lawcheck.disciplines.geography.proxy import direction, distance, gazetteer
 from lawcheck.disciplines.medicine.proxy import knowledge_base

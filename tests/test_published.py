@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lawcheck import arms
-from lawcheck.design import Arm, Recipe, arm
+from lawcheck.declare.design import Arm, Recipe, arm
 from lawcheck.errors import InputError
 from lawcheck.published import (
     DATA,
@@ -20,6 +19,7 @@ from lawcheck.published import (
     published_value,
     table_names,
 )
+from lawcheck.studies.discipline_laws import arms
 
 
 def test_every_table_names_its_paper_and_source():

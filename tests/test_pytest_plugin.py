@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lawcheck import discovery
-from lawcheck.pytest_plugin import LawAssertions
+from lawcheck.cli.pytest_plugin import LawAssertions
+from lawcheck.declare import discovery
 
 LAW = """
-from lawcheck.design import Arm, Hypothesis, Law, difference
+from lawcheck.declare.design import Arm, Hypothesis, Law, difference
 
 OURS, THEIRS = Arm(method="ours"), Arm(method="theirs")
 
@@ -163,10 +163,10 @@ def test_an_unknown_law_stops_collection_in_one_line(stranger):
 
 
 def test_the_plugin_is_installed_and_costs_nothing_at_start():
-    assert "lawcheck.pytest_plugin" in {e.value for e in entry_points(group="pytest11")}
+    assert "lawcheck.cli.pytest_plugin" in {e.value for e in entry_points(group="pytest11")}
     code = (
-        "import sys, pytest; before = set(sys.modules); import lawcheck.pytest_plugin; "
+        "import sys, pytest; before = set(sys.modules); import lawcheck.cli.pytest_plugin; "
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) <= {"lawcheck", "lawcheck.pytest_plugin"}
+    assert set(done.stdout.split()) <= {"lawcheck", "lawcheck.cli.pytest_plugin"}

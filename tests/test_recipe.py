@@ -6,8 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawcheck import discovery
-from lawcheck.arms import upsampled
 from lawcheck.corpus.holders import with_unique_words
 from lawcheck.corpus.recipe import (
     Prefix,
@@ -16,16 +14,18 @@ from lawcheck.corpus.recipe import (
     planned_mixture,
     planned_rows,
 )
-from lawcheck.design import Recipe
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Recipe
 from lawcheck.errors import InputError
+from lawcheck.studies.discipline_laws.arms import upsampled
 
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
 
 
 @pytest.fixture(scope="module")
 def corpus():
-    from lawcheck.plan import source_module
-    from lawcheck.scale import load_scale
+    from lawcheck.declare.scale import load_scale
+    from lawcheck.planning.plan import source_module
 
     scale = load_scale("proxy")
     return {

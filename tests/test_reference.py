@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lawcheck import discovery
-from lawcheck.judging import judge_file
-from lawcheck.scale import load_scale
-from lawcheck.verdict_forms import read_verdict
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import load_scale
+from lawcheck.judging.judged import judge_file
+from lawcheck.judging.verdict_forms import read_verdict
 
 REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference"
 VERDICTS = [p for p in sorted(REFERENCE.glob("*/laws/*.json")) if "provenance" not in p.name]

@@ -26,14 +26,15 @@ from render_world import (
     table,
 )
 
-from lawcheck import arms, discovery
-from lawcheck.design import Hypothesis, Law, difference
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
-from lawcheck.render import outputs, render, style
-from lawcheck.render.grid import Cell, Column, Grid, Row, Table
-from lawcheck.render.latex import escape, latex
-from lawcheck.render.registry import renderer, renderers
-from lawcheck.render.style import DPI, TWO_COLUMNS
+from lawcheck.show import outputs, render, style
+from lawcheck.show.grid import Cell, Column, Grid, Row, Table
+from lawcheck.show.latex import escape, latex
+from lawcheck.show.registry import renderer, renderers
+from lawcheck.show.style import DPI, TWO_COLUMNS
+from lawcheck.studies.discipline_laws import arms
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +310,7 @@ def test_unknown_renderer_names_the_nearest():
 
 def test_rendering_imports_no_torch():
     code = (
-        "import sys, lawcheck.render as r; from lawcheck.render.registry import renderers; "
+        "import sys, lawcheck.show as r; from lawcheck.show.registry import renderers; "
         "renderers('tables'); renderers('figures'); print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -21,16 +21,17 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 from report_world import planner, study
 
-from lawcheck import arms, discovery
 from lawcheck.__main__ import _parser, main
-from lawcheck.design import Hypothesis, Law, difference
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
+from lawcheck.judging.verdict_forms import read_verdict
+from lawcheck.pipeline.workflow import Study
 from lawcheck.published import published
-from lawcheck.report import words, write_report
-from lawcheck.report.moves import moves
-from lawcheck.report.published import printed_estimate
-from lawcheck.verdict_forms import read_verdict
-from lawcheck.workflow import Study
+from lawcheck.show.page import words, write_report
+from lawcheck.show.page.moves import moves
+from lawcheck.show.page.published import printed_estimate
+from lawcheck.studies.discipline_laws import arms
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "results" / "reference" / "proxy"
@@ -530,7 +531,7 @@ def test_every_text_has_contrast(browser, page, scheme):
 
 def test_tables_agree_with_the_written_ones(browser, page, results, tmp_path):
     """What the page shows of an arm is what the CSV holds."""
-    from lawcheck.judging import render_law
+    from lawcheck.judging.judged import render_law
 
     render_law(planner(), results, SHARE, tmp_path)
     csv = pd.read_csv(results.tables / f"arms_{SHARE.name}.csv")

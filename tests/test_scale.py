@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
+from lawcheck.declare.scale import load_scale, scale_names
 from lawcheck.errors import InputError
-from lawcheck.scale import load_scale, scale_names
 
 
 @pytest.mark.parametrize("name", scale_names())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_world import PLACES, columns, table
 
-from lawcheck.design import Arm, Discipline, EvalTask, Score, World
+from lawcheck.declare.design import Arm, Discipline, EvalTask, Score, World
 from lawcheck.errors import InputError
 from lawcheck.scores import concatenate, load_scores, task_places, write_scores
 from lawcheck.scores.files import SCHEMA

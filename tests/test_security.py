@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lawcheck.base.tokenizer import load_tokenizer
 from lawcheck.errors import InputError
-from lawcheck.foreign import check_adapter, check_model
-from lawcheck.workflow import Study
+from lawcheck.files.foreign import check_adapter, check_model
+from lawcheck.pipeline.workflow import Study
+from lawcheck.training.base.tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "lawcheck"
@@ -265,8 +265,8 @@ def test_the_audit_tells_found_from_not_asked(monkeypatch):
 def test_a_small_file_does_not_unpack_to_any_size(tmp_path, monkeypatch):
     import gzip
 
-    from lawcheck import reading
     from lawcheck.corpus.real import files
+    from lawcheck.files import reading
 
     monkeypatch.setattr(reading, "UNPACKED", 1 << 16)
     path = tmp_path / "rows.jsonl.gz"

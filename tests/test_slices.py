@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lawcheck.benchmarks.documents import repeated
 from lawcheck.corpus.decontaminate import exact, overlapping
 from lawcheck.corpus.real import (
     chebi20,
@@ -41,6 +40,7 @@ from lawcheck.corpus.real.rows import (
 )
 from lawcheck.disciplines.math import slices as math_slices
 from lawcheck.errors import InputError
+from lawcheck.evaluation.benchmarks.documents import repeated
 
 QA = {"question": str, "answer": str}
 

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from lawcheck import discovery
-from lawcheck.benchmarks.documents import repeated
 from lawcheck.corpus.decontaminate import report
 from lawcheck.corpus.real import (
     chebi20,
@@ -32,7 +30,9 @@ from lawcheck.corpus.real import (
 from lawcheck.corpus.real.files import read_jsonl
 from lawcheck.corpus.real.rows import Choice, choice_row, fold, identity
 from lawcheck.corpus.recipe import planned_rows
-from lawcheck.scale import BuiltBase, load_scale
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import BuiltBase, load_scale
+from lawcheck.evaluation.benchmarks.documents import repeated
 
 SPECIAL = re.compile(r"<\|\w+\|>")
 

@@ -105,7 +105,7 @@ def test_a_tiny_model_is_scored_on_every_task(loaded: dict[str, Any], tmp_path: 
     from lm_eval.models.huggingface import HFLM
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from lawcheck.base.tokenizer import train_bpe
+    from lawcheck.training.base.tokenizer import train_bpe
 
     torch.manual_seed(0)
     tokenizer = train_bpe([lettered(q) for q in QUESTIONS], 400)

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from lawcheck.cluster import asked
-from lawcheck.scale import load_scale
-from lawcheck.workflow import Study
+from lawcheck.declare.scale import load_scale
+from lawcheck.pipeline.workflow import Study
+from lawcheck.planning.cluster import asked
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "reproduce" / "slurm" / "one_machine.sh"

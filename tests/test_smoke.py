@@ -16,8 +16,8 @@ TARGET = "law_share_then_specialize"
 
 
 STRANGER = """
-from lawcheck.arms import lora, lora_moe
-from lawcheck.design import Hypothesis, Law, difference
+from lawcheck.studies.discipline_laws.arms import lora, lora_moe
+from lawcheck.declare.design import Hypothesis, Law, difference
 
 LAW = Law(
     name="moe_beats_lora",

@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from lawcheck.errors import InputError
-from lawcheck.stats import (
+from lawcheck.judging.stats import (
     Estimate,
     detectable_effect,
     holm,

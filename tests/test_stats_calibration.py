@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lawcheck.stats import two_way_batch
-from lawcheck.stats.simulation import Cell, contrast, simulate
+from lawcheck.judging.stats import two_way_batch
+from lawcheck.judging.stats.simulation import Cell, contrast, simulate
 
 CELLS = {
     "three seeds": Cell(seeds=3, items=200),

@@ -104,7 +104,7 @@ def test_everything_is_found_the_other_way_round_too(tmp_path):
     assert LAW in {x["name"] for x in found["laws"]}
     assert "norm_tuning" in {x["name"] for x in found["methods"]}
     assert "sums" in {x["name"] for x in found["disciplines"]}
-    code = "from lawcheck.render.registry import renderers as r; print(*r('tables'), *r('figures'))"
+    code = "from lawcheck.show.registry import renderers as r; print(*r('tables'), *r('figures'))"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert {"norms_table", "averages", "arms", "hypotheses"} <= set(done.stdout.split())

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from render_world import SCIENCE, context, damaged, rows, table
 
-from lawcheck import arms, discovery
-from lawcheck.cost import planned_cost
-from lawcheck.design import Recipe
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Recipe
+from lawcheck.planning.cost import planned_cost
 from lawcheck.published import printed, printed_share, published_value
 from lawcheck.published.notes import label_notes
-from lawcheck.render import grids
-from lawcheck.render.grid import caption
+from lawcheck.show import grids
+from lawcheck.show.grid import caption
+from lawcheck.studies.discipline_laws import arms
 
 PUBLISHED = {
     "table_2": "table2_if",

@@ -7,13 +7,13 @@ import os
 import numpy as np
 import pytest
 
-from lawcheck.base.tokenizer import train_bpe
 from lawcheck.corpus import token_store
 from lawcheck.corpus.encoding import encode
 from lawcheck.corpus.shards import COLUMNS, Shards, ShardWriter, shard_files
 from lawcheck.corpus.token_store import TokenStore
 from lawcheck.errors import InputError
-from lawcheck.hashing import file_sha256
+from lawcheck.files.hashing import file_sha256
+from lawcheck.training.base.tokenizer import train_bpe
 
 
 def same_samples(found, expected):

@@ -11,11 +11,11 @@ from tiny_world import make_base, make_rows
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
-from lawcheck.base.tokenizer import train_bpe
 from lawcheck.corpus import encoding
 from lawcheck.corpus.pieces import PATTERNS, cuts_at_spaces
 from lawcheck.errors import InputError
 from lawcheck.training import data
+from lawcheck.training.base.tokenizer import train_bpe
 from lawcheck.training.run import accumulation_steps
 
 

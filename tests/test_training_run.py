@@ -10,10 +10,12 @@ from safetensors.torch import load_file
 from tiny_world import make_base, make_rows, make_run, make_scale
 
 from lawcheck.errors import InputError
-from lawcheck.holding import held
-from lawcheck.integrity.checkpoints import kept_state
-from lawcheck.training import is_complete, record, train_run
+from lawcheck.files.holding import held
+from lawcheck.training import record
+from lawcheck.training.checkpoints import kept_state
 from lawcheck.training.divergence import DivergenceWatch
+from lawcheck.training.record import is_complete
+from lawcheck.training.run import train_run
 from lawcheck.training.trainer import TimedCheckpoints
 
 METHODS = ["lora", "full", "lora_moe"]
@@ -53,7 +55,7 @@ def test_same_seed_gives_the_same_bits_in_a_fresh_process(base, tmp_path):
         "import sys\n"
         "from pathlib import Path\n"
         "from tiny_world import make_rows, make_run, make_scale\n"
-        "from lawcheck.training import train_run\n"
+        "from lawcheck.training.run import train_run\n"
         "train_run(make_run('lora_moe'), make_scale(), make_rows(120), Path(sys.argv[1]),"
         " Path(sys.argv[2]))\n"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from score_world import PLACES, SCIENCE, columns, levels, table
 
-from lawcheck.design import (
+from lawcheck.declare.design import (
     Arm,
     Contrast,
     Cost,
@@ -23,13 +23,17 @@ from lawcheck.design import (
     pooled,
 )
 from lawcheck.errors import InputError
-from lawcheck.estimators import Finding, estimate
-from lawcheck.evidence import Evidence
-from lawcheck.laws.share_then_specialize import LAW as SHARE
-from lawcheck.laws.share_then_specialize import PLAIN, SHARED_A, SHARED_EXPERT
-from lawcheck.stats import Estimate
-from lawcheck.verdict import design_digest, judge
-from lawcheck.verdict_forms import exit_code, read_verdict, text, verdict_json
+from lawcheck.judging.estimators import Finding, estimate
+from lawcheck.judging.evidence import Evidence
+from lawcheck.judging.stats import Estimate
+from lawcheck.judging.verdict import design_digest, judge
+from lawcheck.judging.verdict_forms import exit_code, read_verdict, text, verdict_json
+from lawcheck.studies.discipline_laws.laws.share_then_specialize import LAW as SHARE
+from lawcheck.studies.discipline_laws.laws.share_then_specialize import (
+    PLAIN,
+    SHARED_A,
+    SHARED_EXPERT,
+)
 
 BASE, A, B, C = (Arm(method=m) for m in ("base", "a", "b", "c"))
 

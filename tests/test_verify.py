@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from tiny_world import WORDS  # noqa: F401  (sets one thread)
 
-from lawcheck import discovery
 from lawcheck.__main__ import main
-from lawcheck.layout import Layout
-from lawcheck.plan import Planner
-from lawcheck.scale import load_scale
+from lawcheck.declare import discovery
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import load_scale
+from lawcheck.planning.plan import Planner
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "composed_beats_lora"
 LAW = f"""
-from lawcheck.arms import lora, lora_comp
-from lawcheck.design import Hypothesis, Law, difference
+from lawcheck.studies.discipline_laws.arms import lora, lora_comp
+from lawcheck.declare.design import Hypothesis, Law, difference
 
 LAW = Law(
     name="{NAME}",

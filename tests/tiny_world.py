@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from lawcheck.base.tokenizer import build_words
-from lawcheck.design import Recipe, Run, arm
-from lawcheck.scale import Scale
+from lawcheck.declare.design import Recipe, Run, arm
+from lawcheck.declare.scale import Scale
+from lawcheck.training.base.tokenizer import build_words
 
 # A second thread makes models of this size slower, and bits differ with the number of threads.
 torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-from lawcheck.cluster import launcher
+from lawcheck.planning.cluster import launcher
 
 
 # One job carries several runs at small scale and scores them too (STUDY.joined), one run at paper

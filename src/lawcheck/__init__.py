@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lawcheck.files.moved import forward
+
+forward()
 __version__ = "0.1.0"
 __all__ = ["LoraMoeConfig", "__version__", "judge", "load_scores"]
 
 if TYPE_CHECKING:
+    from lawcheck.judging.verdict import judge
     from lawcheck.methods.lora_moe import LoraMoeConfig
     from lawcheck.scores import load_scores
-    from lawcheck.verdict import judge
 
 _HOMES = {
-    "judge": "lawcheck.verdict",
+    "judge": "lawcheck.judging.verdict",
     "load_scores": "lawcheck.scores",
     "LoraMoeConfig": "lawcheck.methods.lora_moe",
 }

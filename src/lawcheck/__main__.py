@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lawcheck import interruption, verbs
+from lawcheck.cli import verbs
 from lawcheck.errors import InputError, one_line, wrong_path
-from lawcheck.refusals import one_voice, refusal
+from lawcheck.files import interruption
+from lawcheck.files.refusals import one_voice, refusal
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@
 
 takes lm_eval's own arguments: plain `lm_eval` cannot load such an adapter, because nothing tells
 peft of the method before the folder is read. `--model lawcheck-hf` is faster than `hf`, and keeps
-the tokenizer of bases that were built here (see lawcheck.base.tokenizer).
+the tokenizer of bases that were built here (see lawcheck.training.base.tokenizer).
 """
 
 from __future__ import annotations

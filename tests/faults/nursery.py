@@ -105,9 +105,9 @@ def _serve() -> None:
     crash_points.patch()
     # Loaded once, before the forks; nothing is run here, so that no thread is lost in them.
     import lawcheck.evaluation
-    import lawcheck.judging
-    import lawcheck.report
-    import lawcheck.stages
+    import lawcheck.judging.judged
+    import lawcheck.pipeline.stages
+    import lawcheck.show.page
     import lawcheck.training.run  # noqa: F401
 
     # Python's own folder may be closed to the user that a child works as.

@@ -10,7 +10,7 @@ import pytest
 from studies import Study, busy, differences, digests, kill, leftovers, orphans
 from verbs_in_turn import LAW, ROOT, SCALE
 
-from lawcheck.holding import held
+from lawcheck.files.holding import held
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ ROOT = Path("results") / SCALE.stem
 
 @contextlib.contextmanager
 def _law_found() -> Iterator[None]:
-    from lawcheck import discovery
+    from lawcheck.declare import discovery
 
     with mock.patch.dict(os.environ, LAWS):
         discovery.forget()
@@ -34,7 +34,7 @@ def train_words(batch: str, runs: list[str]) -> list[str]:
 
 def stages() -> list[list[str]]:
     """The words of every verb, in the order and with the files of the workflow."""
-    from lawcheck.workflow import Study
+    from lawcheck.pipeline.workflow import Study
 
     with _law_found():
         study = Study({"scale": str(SCALE)})

@@ -7,18 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lawcheck import discovery
-from lawcheck.atomic import atomic_folder, write_json
 from lawcheck.corpus.frozen import require_frozen
 from lawcheck.corpus.recipe import Row, in_order, mix, one_pool, planned_rows
-from lawcheck.design import Discipline, Run, digest
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Discipline, Run, digest
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
-from lawcheck.hashing import file_sha256
-from lawcheck.integrity import origin
-from lawcheck.plan import data_folder, pinned_sources, science, source_module
-from lawcheck.reading import parse_json, read_object, read_text
-from lawcheck.records import Manifest, fitting
-from lawcheck.scale import Scale
+from lawcheck.files import origin
+from lawcheck.files.atomic import atomic_folder, write_json
+from lawcheck.files.hashing import file_sha256
+from lawcheck.files.reading import parse_json, read_object, read_text
+from lawcheck.files.records import Manifest, fitting
+from lawcheck.planning.plan import data_folder, pinned_sources, science, source_module
 
 NEXT = "run: lawcheck corpus --scale {scale}"
 REBUILD = "rebuild the corpus"

@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lawcheck import discovery
 from lawcheck.corpus.real.rows import Row, fold, words
+from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 
 WORLD = "slices"

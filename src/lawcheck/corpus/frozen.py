@@ -7,8 +7,8 @@ import hashlib
 import importlib
 from types import ModuleType
 
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
-from lawcheck.scale import Scale
 
 
 def generator(world: str) -> ModuleType:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from lawcheck.corpus.build import training_parts
 from lawcheck.corpus.recipe import Row, mix, one_pool
 from lawcheck.corpus.shards import Shards
-from lawcheck.design import Discipline, Recipe
-from lawcheck.plan import science
-from lawcheck.scale import Scale
+from lawcheck.declare.design import Discipline, Recipe
+from lawcheck.declare.scale import Scale
+from lawcheck.planning.plan import science
 
 Numbers = NDArray[np.int64]
 # Carried along by mixing, which gives duplicates new ids.

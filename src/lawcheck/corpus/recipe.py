@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from lawcheck.design import Discipline, Recipe, Upsampling
+from lawcheck.declare.design import Discipline, Recipe, Upsampling
 from lawcheck.errors import InputError, nearest
 
 Row = dict[str, Any]

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from lawcheck.corpus.recipe import Row, order_key
 from lawcheck.errors import InputError
-from lawcheck.reading import short
+from lawcheck.files.reading import short
 
 COLUMNS = ("id", "discipline", "set", "kind", "prompt", "response")
 SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])

@@ -15,22 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from lawcheck import versions
-from lawcheck.atomic import write_json
 from lawcheck.corpus.build import check_corpus
 from lawcheck.corpus.holders import Holders, blocks, merge, rows_with
 from lawcheck.corpus.ngrams import Distinct, Flags, Numbers, ngram_hashes
 from lawcheck.corpus.placed import Placed, placed
 from lawcheck.corpus.recipe import Row
-from lawcheck.design import Law, Recipe
+from lawcheck.declare import versions
+from lawcheck.declare.design import Law, Recipe
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
-from lawcheck.hashing import file_sha256
-from lawcheck.integrity import origin
-from lawcheck.layout import Layout
-from lawcheck.plan import realisable
-from lawcheck.reading import read_object
-from lawcheck.records import Statistics, fitting
-from lawcheck.scale import Scale
+from lawcheck.files import origin
+from lawcheck.files.atomic import write_json
+from lawcheck.files.hashing import file_sha256
+from lawcheck.files.reading import read_object
+from lawcheck.files.records import Statistics, fitting
+from lawcheck.planning.plan import realisable
 
 # Fixed before any law was judged on it; another n is another measure.
 N = 4

@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lawcheck import discovery
-from lawcheck.atomic import atomic_folder
 from lawcheck.corpus.build import write_manifest, write_rows
 from lawcheck.corpus.contamination import FRAME, RUN, SHORTEST, Asked, EvaluationIndex, Item
 from lawcheck.corpus.shards import ShardWriter
@@ -22,10 +20,12 @@ from lawcheck.corpus.sources.mapping import Sample
 from lawcheck.corpus.sources.serving import Source, first_of_each_task, samples_of
 from lawcheck.corpus.sources.staging import require_pinned, write_pins
 from lawcheck.corpus.sources.tables import count_faults, count_table, removal_table
+from lawcheck.declare import discovery
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError, nearest
-from lawcheck.hashing import file_sha256
-from lawcheck.plan import data_folder, source_module
-from lawcheck.scale import Scale
+from lawcheck.files.atomic import atomic_folder
+from lawcheck.files.hashing import file_sha256
+from lawcheck.planning.plan import data_folder, source_module
 
 CHUNK = 4096  # rows compared at a time
 

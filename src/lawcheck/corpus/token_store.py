@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.atomic import atomic_folder, write_json
 from lawcheck.corpus.encoding import (
     Encoded,
     Encoder,
@@ -31,9 +30,10 @@ from lawcheck.corpus.encoding import (
     within_limit,
 )
 from lawcheck.corpus.shards import Shards
-from lawcheck.design import digest
-from lawcheck.hashing import file_sha256
-from lawcheck.holding import held
+from lawcheck.declare.design import digest
+from lawcheck.files.atomic import atomic_folder, write_json
+from lawcheck.files.hashing import file_sha256
+from lawcheck.files.holding import held
 
 VERSION = 1  # of what is kept, not of any result
 FILES = ("tokens.bin", "sizes.npy", "answers.npy")

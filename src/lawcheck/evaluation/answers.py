@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from lawcheck.health import ALMOST_ALL, HALF, ITEMS
+from lawcheck.scores.health import ALMOST_ALL, HALF, ITEMS
 
 Sample = Mapping[str, Any]
 

@@ -26,8 +26,8 @@ from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from torch import Tensor
 
-from lawcheck.base.tokenizer import is_built, load_tokenizer
-from lawcheck.output_head import logits_at
+from lawcheck.training.base.tokenizer import is_built, load_tokenizer
+from lawcheck.training.output_head import logits_at
 
 Request = tuple[tuple[str, str], list[int], list[int]]
 

@@ -16,23 +16,23 @@ import lm_eval
 import torch
 from transformers import AutoModelForCausalLM, logging
 
-from lawcheck import discovery
-from lawcheck.base.tokenizer import load_tokenizer
-from lawcheck.design import Discipline, Score
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Discipline, Score
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
 from lawcheck.evaluation.answers import faults, unanswered
 from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet, undigested
-from lawcheck.foreign import check_model
-from lawcheck.hashing import file_sha256
-from lawcheck.heap import settled
-from lawcheck.integrity import origin
-from lawcheck.integrity.sources import require_whole, score_kind
-from lawcheck.refusals import doing
-from lawcheck.scale import Scale
+from lawcheck.files import origin
+from lawcheck.files.foreign import check_model
+from lawcheck.files.hashing import file_sha256
+from lawcheck.files.refusals import doing
+from lawcheck.planning.sources import require_whole, score_kind
 from lawcheck.scores import FAULT
 from lawcheck.scores.files import write_scores
+from lawcheck.training.base.tokenizer import load_tokenizer
+from lawcheck.training.heap import settled
 from lawcheck.training.record import ADAPTER, is_complete, read_record
 
 
@@ -41,7 +41,7 @@ class EvalJob:
     """One run to score. run_folder: holds train.json and adapter/; None scores the base model.
 
     base_folder: a folder, or a hub's name, with `revision`. disciplines: whose tasks are asked.
-    made_from: digests of corpus, base and weights (lawcheck.integrity.sources); None compares none.
+    made_from: digests of corpus, base and weights (lawcheck.planning.sources); None compares none.
     """
 
     run_id: str

@@ -21,12 +21,12 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from lawcheck import discovery
 from lawcheck.corpus.build import read_rows
 from lawcheck.corpus.real.harness import harness_task
-from lawcheck.design import Discipline, EvalTask
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Discipline, EvalTask
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
-from lawcheck.scale import Scale
 
 # Compiled once, not for every question: wording 7,000 questions 5.2 -> 1.1 CPU s, once a base.
 lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_string)

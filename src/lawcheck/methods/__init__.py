@@ -1,4 +1,4 @@
-"""How an arm is trained: one module per method, found by lawcheck.discovery.
+"""How an arm is trained: one module per method, found by lawcheck.declare.discovery.
 
 A method module declares METHOD (lawcheck.methods.base.Method) and offers
 

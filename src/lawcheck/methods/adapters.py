@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
-from lawcheck.foreign import check_adapter
-from lawcheck.reading import read_object, short
+from lawcheck.files.foreign import check_adapter
+from lawcheck.files.reading import read_object, short
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal
 
-from lawcheck.design import Arm, Recipe, Scalar, require_name
+from lawcheck.declare.design import Arm, Recipe, Scalar, require_name
 from lawcheck.errors import InputError, nearest
 
 # What a method takes -> the least and the largest number of parents.

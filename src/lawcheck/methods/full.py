@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck.design import Scalar
+from lawcheck.declare.design import Scalar
 from lawcheck.errors import InputError
-from lawcheck.foreign import check_model
+from lawcheck.files.foreign import check_model
 from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
 
 METHOD = Method(

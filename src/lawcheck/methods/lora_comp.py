@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck.design import Scalar
+from lawcheck.declare.design import Scalar
 from lawcheck.errors import InputError
 from lawcheck.methods import adapters, lora_moe
 from lawcheck.methods.base import AdapterSettings, Method, ModelShapes

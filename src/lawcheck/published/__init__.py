@@ -16,9 +16,9 @@ from importlib.resources import files
 
 import pandas as pd
 
-from lawcheck.arms import TUNED
-from lawcheck.design import Arm, Recipe
+from lawcheck.declare.design import Arm, Recipe
 from lawcheck.errors import InputError, nearest
+from lawcheck.studies.discipline_laws.arms import TUNED
 
 DATA = files(__name__) / "data"
 SUMS = "SHA256SUMS"  # of every table, as `sha256sum *.csv` prints them

@@ -13,9 +13,9 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from lawcheck.atomic import atomic_file
-from lawcheck.design import Score
+from lawcheck.declare.design import Score
 from lawcheck.errors import InputError, nearest
+from lawcheck.files.atomic import atomic_file
 
 COLUMNS = ("run_id", "arm", "seed", "task", "item_id", "cluster", "metric", "value")
 OPTIONAL = {"run_id": "", "cluster": "", "metric": "score"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lawcheck.design import Score
+from lawcheck.declare.design import Score
 from lawcheck.scores.checks import check, check_sorted
 from lawcheck.scores.files import read_rows, table_of, write_scores
 from lawcheck.scores.sorting import IN_MEMORY_ROWS, is_large, sort_rows

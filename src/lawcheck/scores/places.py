@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lawcheck.design import Discipline
+from lawcheck.declare.design import Discipline
 from lawcheck.errors import InputError
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lawcheck.health import ALMOST_ALL, UNIFORM
+from lawcheck.scores.health import ALMOST_ALL, UNIFORM
 
 # A gradient is clipped, so that one spike does no harm; a hundred times the usual norm is one.
 SPIKE = 100.0

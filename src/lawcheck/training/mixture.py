@@ -12,9 +12,9 @@ from lawcheck.corpus.encoding import Encoded, Sample, encode
 from lawcheck.corpus.placed import placed
 from lawcheck.corpus.shards import shard_files
 from lawcheck.corpus.token_store import TokenStore
-from lawcheck.design import Run
-from lawcheck.plan import pinned_sources
-from lawcheck.scale import Scale
+from lawcheck.declare.design import Run
+from lawcheck.declare.scale import Scale
+from lawcheck.planning.plan import pinned_sources
 
 Rows = Iterable[dict[str, Any]]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
-from lawcheck.integrity import origin
-from lawcheck.reading import read_object
+from lawcheck.files import origin
+from lawcheck.files.reading import read_object
 
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
 

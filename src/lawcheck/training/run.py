@@ -20,27 +20,28 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, logging
 
-from lawcheck import discovery, interruption
-from lawcheck.atomic import atomic_folder, write_json
-from lawcheck.base.tokenizer import load_tokenizer
-from lawcheck.cost import adapter_settings
-from lawcheck.design import Run
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Run
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
-from lawcheck.foreign import check_model
-from lawcheck.hardware import accumulation_steps, check_attention
-from lawcheck.holding import held
-from lawcheck.integrity.checkpoints import (
+from lawcheck.files import interruption
+from lawcheck.files.atomic import atomic_folder, write_json
+from lawcheck.files.foreign import check_model
+from lawcheck.files.holding import held
+from lawcheck.planning.cost import adapter_settings
+from lawcheck.training import data, mixture, record, sharding
+from lawcheck.training.base.tokenizer import load_tokenizer
+from lawcheck.training.checkpoints import (
     checkpoint_processes,
     discard_damaged,
     discard_partial,
     kept_state,
     last_checkpoint,
 )
-from lawcheck.launch import rank, world_size
-from lawcheck.scale import Scale
-from lawcheck.training import data, mixture, record, sharding
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
+from lawcheck.training.hardware import accumulation_steps, check_attention
 from lawcheck.training.health import fingerprints, health
+from lawcheck.training.launch import rank, world_size
 from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints, arguments
 
 # Micro-batches that a router's record is read from.
@@ -70,7 +71,7 @@ def train_run(
     its last good state, with record["diverged"] true. Every process of a run calls this; where
     the scale's hardware names a zero_stage, through DeepSpeed. wait: seconds to wait for another
     live process that holds the folder. made_from: digests of corpus, base and experts
-    (lawcheck.integrity.sources); a run or checkpoint made from others is not gone on from. None
+    (lawcheck.planning.sources); a run or checkpoint made from others is not gone on from. None
     compares nothing.
 
     A process that is asked to end keeps a checkpoint and raises interruption.Interrupted.

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lawcheck.declare.scale import Hardware
 from lawcheck.errors import InputError
-from lawcheck.hardware import require_deepspeed
-from lawcheck.launch import free_port
-from lawcheck.scale import Hardware
+from lawcheck.training.hardware import require_deepspeed
+from lawcheck.training.launch import free_port
 
 
 def configuration(stage: int, hardware: Hardware, universal: bool = False) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from lawcheck import interruption
-from lawcheck.atomic import write_json
-from lawcheck.integrity.checkpoints import PROCESSES, by_step, discard, seal_checkpoint
-from lawcheck.output_head import logits_at
+from lawcheck.files import interruption
+from lawcheck.files.atomic import write_json
+from lawcheck.training.checkpoints import PROCESSES, by_step, discard, seal_checkpoint
 from lawcheck.training.data import IGNORED
 from lawcheck.training.divergence import DivergenceWatch
+from lawcheck.training.output_head import logits_at
 
 
 class CompletionTrainer(Trainer):
@@ -198,7 +198,7 @@ def arguments(
     progress: bool,
     deepspeed: dict[str, Any] | None = None,
 ) -> TrainingArguments:
-    """settings, training, hardware: parts of a lawcheck.scale.Scale. steps: of one epoch.
+    """settings, training, hardware: parts of a lawcheck.declare.scale.Scale. steps: of one epoch.
 
     deepspeed: its configuration; models that are loaded while the result lives follow it.
     """

@@ -1,7 +1,7 @@
 """Three small runs of their own in one job, to be interrupted."""
 
-from lawcheck.arms import full, lora, lora_moe
-from lawcheck.design import Hypothesis, Law, Recipe, difference
+from lawcheck.declare.design import Hypothesis, Law, Recipe, difference
+from lawcheck.studies.discipline_laws.arms import full, lora, lora_moe
 
 # A share of its own, so that no other law wants these runs.
 SHARE = Recipe(fraction=0.35)

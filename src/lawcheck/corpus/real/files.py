@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck import reading
 from lawcheck.errors import InputError
-from lawcheck.reading import short
+from lawcheck.files import reading
+from lawcheck.files.reading import short
 
 Row = dict[str, Any]
 Columns = Mapping[str, type | tuple[type, ...]]
@@ -42,7 +42,7 @@ def read_text(path: Path) -> str:
 
 
 def parse_json(text: str, where: str) -> Any:
-    """Strict JSON (lawcheck.reading). Raises InputError that begins with `where`."""
+    """Strict JSON (lawcheck.files.reading). Raises InputError that begins with `where`."""
     return reading.parse_json(text, where, AGAIN)
 
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import yaml
 
-from lawcheck.atomic import atomic_file, write_text
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.errors import InputError
-from lawcheck.hashing import file_sha256
-from lawcheck.reading import read_yaml
+from lawcheck.files.atomic import atomic_file, write_text
+from lawcheck.files.hashing import file_sha256
+from lawcheck.files.reading import read_yaml
 
 NAME = "sources.lock.yaml"
 COMMAND = "lawcheck corpus --scale paper --lock"

@@ -24,7 +24,7 @@ from lawcheck.corpus.real.files import (
 )
 from lawcheck.corpus.real.rows import tidy
 from lawcheck.errors import InputError
-from lawcheck.reading import DECODER, refuse_surrogates, short
+from lawcheck.files.reading import DECODER, refuse_surrogates, short
 
 # rows: a table or a list of rows. by_id: an object of rows, key kept as `id`. exams: HeadQA's
 # nesting. task: one Natural-Instructions task. blocks: an object of parallel lists (GeoBench).

@@ -1,6 +1,6 @@
 """Chemistry."""
 
-from lawcheck.design import Discipline, EvalTask, World
+from lawcheck.declare.design import Discipline, EvalTask, World
 
 CHEMBENCH = (
     "name_conversion",

@@ -1,6 +1,6 @@
 """Mathematics."""
 
-from lawcheck.design import Discipline, EvalTask, World
+from lawcheck.declare.design import Discipline, EvalTask, World
 
 DISCIPLINE = Discipline(
     name="math",

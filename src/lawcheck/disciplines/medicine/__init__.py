@@ -1,6 +1,6 @@
 """Medicine."""
 
-from lawcheck.design import Discipline, EvalTask, World
+from lawcheck.declare.design import Discipline, EvalTask, World
 
 DISCIPLINE = Discipline(
     name="medicine",

@@ -1,6 +1,6 @@
 """Out of domain."""
 
-from lawcheck.design import Discipline, EvalTask, World
+from lawcheck.declare.design import Discipline, EvalTask, World
 
 DISCIPLINE = Discipline(
     name="out_of_domain",

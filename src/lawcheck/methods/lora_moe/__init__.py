@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lawcheck.design import Scalar
+from lawcheck.declare.design import Scalar
 from lawcheck.methods import adapters
 from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
 

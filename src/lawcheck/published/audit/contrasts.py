@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from lawcheck.judging.stats import holm
 from lawcheck.published.audit.claims import PROXIES, Claim, Pattern, RunProxy
 from lawcheck.published.audit.schema import (
     BENCHMARKS,
@@ -25,7 +26,6 @@ from lawcheck.published.audit.schema import (
     cells,
     rows,
 )
-from lawcheck.stats import holm
 
 ITEM_CORRELATION = 0.5
 ALPHA = 0.05

@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy import stats
 
-from lawcheck.atomic import atomic_file, write_json, write_text
+from lawcheck.files.atomic import atomic_file, write_json, write_text
 from lawcheck.published import printed
 from lawcheck.published.audit.contrasts import ITEM_CORRELATION, Contrast
 from lawcheck.published.audit.finding import Finding
 from lawcheck.published.audit.words import errors, says
-from lawcheck.render.style import BLACK, BLUE, GREY, RED, SKY, TWO_COLUMNS, figure_bytes
+from lawcheck.show.style import BLACK, BLUE, GREY, RED, SKY, TWO_COLUMNS, figure_bytes
 
 OUTCOMES = {"supported": BLUE, "reversed": RED, "within noise": GREY}
 ITEM_BAND, RUN_BAND = SKY, "#D9D9D9"

@@ -1,0 +1,1 @@
+"""The command line and the pytest plugin: thin faces over the rooms below."""

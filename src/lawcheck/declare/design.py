@@ -1,0 +1,736 @@
+"""What a study is made of: arms, runs, hypotheses, laws, verdicts and scores.
+
+Declarations are data. Importing this module, a law, a method or a discipline touches no
+accelerator, network, clock or environment; it uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+from lawcheck.errors import InputError
+
+Role = Literal["discipline", "general", "out_of_domain"]
+Scalar = str | int | float | bool
+# Arms above one another, and characters of an arm's name, which names folders.
+DEPTH, LONGEST = 6, 120
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+ARM_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
+
+
+def digest(value: Any, length: int = 12) -> str:
+    """Hex SHA-256 prefix of the canonical JSON form of `value`."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def later(version: int, default: Any) -> Any:
+    """A field that joined a declaration in this version of the package.
+
+    At its default it stays out of digests (`plain`), so that nothing declared before it is renamed.
+    """
+    return field(default=default, metadata={"since": version})
+
+
+def require_name(kind: str, name: str) -> None:
+    if not isinstance(name, str) or not NAME.match(name):
+        raise InputError(
+            f"{kind} {name!r}: expected a name of lower-case letters, digits and underscores "
+            f"that starts with a letter; rename it"
+        )
+
+
+# --------------------------------------------------------------------------- what is trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsampling:
+    """Duplicate scarce disciplines up to a target size.
+
+    kind: `diverse` duplicates samples drawn at random, `unique` only samples that hold a
+    discipline-specific token. target: samples per discipline at paper size; other scales keep
+    the ratio target / paper_samples of each discipline.
+    """
+
+    kind: Literal["diverse", "unique"]
+    disciplines: tuple[str, ...]
+    target: int
+
+
+START_WEIGHTS = ("uniform", "knowledge", "inverse", "reciprocal", "given")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """How the shares of domains in the training rows move.
+
+    A domain is a discipline, or `general`. start: `uniform`; `given` shares; the others follow
+    the shares that were detected in a base model. given: (domain, share), which sum to 1.
+    knowledge_of: the base whose detected shares are meant, if not the arm's own. update: the name
+    of the rule that moves the weights after a phase (lawcheck.training.mixing); `none` keeps them.
+    target: the domain that a rule favours. guard: whether the rule tests for forgetting first.
+    strength, step, threshold: the rule's sigma, delta and epsilon. phases: of equal step count.
+    rows: a pass over the mixture at paper size, before the recipe's fraction.
+    """
+
+    start: Literal["uniform", "knowledge", "inverse", "reciprocal", "given"] = "uniform"
+    given: tuple[tuple[str, float], ...] = ()
+    knowledge_of: str | None = None
+    update: str = "none"
+    target: str | None = None
+    guard: bool = True
+    strength: float = 1.0
+    step: float = 0.05
+    threshold: float = 1.0
+    phases: int = 8
+    rows: int = 60_000
+
+    def __post_init__(self) -> None:
+        if self.start not in START_WEIGHTS:
+            raise InputError(
+                f"mixture: start {self.start!r} is unknown; choose one of "
+                f"{', '.join(START_WEIGHTS)}"
+            )
+        require_name("mixture update", self.update)
+        if (self.start == "given") != bool(self.given):
+            raise InputError(
+                f"mixture: start {self.start!r} with {len(self.given)} given shares; shares go "
+                f"with 'given', and only there"
+            )
+        names = [name for name, _ in self.given]
+        total = sum(share for _, share in self.given)
+        if self.given and not (
+            abs(total - 1) <= 1e-9 and len(set(names)) == len(names) and min(self.shares) > 0
+        ):
+            raise InputError(
+                f"mixture: given shares of {', '.join(names)} sum to {total:g}, expected shares "
+                f"above 0 of distinct domains that sum to 1; correct them"
+            )
+        for what, low, high in (
+            ("strength", 0.0, math.inf),
+            ("step", 0.0, 1.0),
+            ("threshold", 0.0, math.inf),
+        ):
+            if not low <= getattr(self, what) < high:
+                raise InputError(
+                    f"mixture: {what} {getattr(self, what)} is outside [{low:g}, {high:g}); "
+                    f"correct it"
+                )
+        for what in ("phases", "rows"):
+            if type(getattr(self, what)) is not int or getattr(self, what) < 1:
+                raise InputError(
+                    f"mixture: {what} is {getattr(self, what)!r}, expected a count from 1; give one"
+                )
+        if self.target is not None and self.given and self.target not in names:
+            raise InputError(
+                f"mixture: target {self.target!r} is none of its domains {', '.join(names)}; "
+                f"name one of them"
+            )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        return tuple(share for _, share in self.given)
+
+    @property
+    def label(self) -> str:
+        return _label(self, "mix_" + self.start, skip=("start", "given"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What an arm is trained on, free of any scale.
+
+    disciplines: None means every discipline the scale has. fraction: share of each discipline,
+    nested (10 % lies inside 20 %). general_share: share of the scale's fixed general pool.
+    objective: the name of a module of lawcheck.training.objectives. beta: of objectives that have
+    one. epochs: None for the scale's. stop_after: epochs after which training ends, on the
+    schedule of all of them. replica: 2 and above see the same rows in another order, with the
+    same seed. mixture: shares that may move while training goes on.
+    """
+
+    disciplines: tuple[str, ...] | None = None
+    fraction: float = 1.0
+    upsampling: Upsampling | None = None
+    general_share: float = 0.0
+    objective: str = later(2, "response")
+    beta: float | None = later(2, None)
+    epochs: int | None = later(2, None)
+    stop_after: int | None = later(2, None)
+    replica: int = later(2, 1)
+    mixture: Mixture | None = later(2, None)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise InputError(f"recipe: fraction {self.fraction} is outside (0, 1]; give a share")
+        if not 0 <= self.general_share <= 1:
+            raise InputError(
+                f"recipe: general_share {self.general_share} is outside [0, 1]; give a share"
+            )
+        require_name("objective", self.objective)
+        if self.beta is not None and not 0 < self.beta < math.inf:
+            raise InputError(f"recipe: beta {self.beta} is not above 0; give a positive number")
+        for what in ("epochs", "stop_after", "replica"):
+            value = getattr(self, what)
+            if value is not None and (type(value) is not int or value < 1):
+                raise InputError(f"recipe: {what} is {value!r}, expected a count from 1; give one")
+        if self.stop_after is not None and self.stop_after > (self.epochs or math.inf):
+            raise InputError(
+                f"recipe: stop_after {self.stop_after} lies beyond its {self.epochs} epochs; "
+                f"stop earlier"
+            )
+        if self.mixture is not None and (self.upsampling is not None or self.general_share):
+            raise InputError(
+                "recipe: a mixture beside upsampling or general_share; the mixture's own shares "
+                "say what is trained on, leave the others"
+            )
+
+    @property
+    def label(self) -> str:
+        parts = ["_".join(self.disciplines)] if self.disciplines is not None else []
+        parts.append(f"d{_percent(self.fraction)}")
+        if self.upsampling:
+            up = self.upsampling
+            parts.append(f"{up.kind}{up.target // 1000}k_{'_'.join(up.disciplines)}")
+        if self.general_share:
+            parts.append(f"g{_percent(self.general_share)}")
+        if self.objective != "response":
+            parts.append(self.objective)
+        for short, value in (("b", self.beta), ("e", self.epochs), ("until", self.stop_after)):
+            if value is not None:
+                parts.append(f"{short}{value:g}".replace(".", "p"))
+        if self.replica != 1:
+            parts.append(f"r{self.replica}")
+        if self.mixture is not None:
+            parts.append(self.mixture.label)
+        return ".".join(parts)
+
+
+def _label(value: Any, head: str, skip: tuple[str, ...]) -> str:
+    """The fields of a declaration that are not at their default, as part of an arm's name."""
+    parts = [head]
+    for f in dataclasses.fields(value):
+        found = getattr(value, f.name)
+        if f.name in skip or found == f.default:
+            continue
+        text = f"{found:g}".replace(".", "p") if isinstance(found, float) else str(found)
+        parts.append(f"{f.name}_{text}")
+    if any(f.name == "given" and getattr(value, f.name) for f in dataclasses.fields(value)):
+        parts.append(digest(plain(value.given), 6))
+    return ".".join(parts)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g}".replace(".", "p")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One experimental condition: a method with its design, and a recipe. Scale-independent.
+
+    The name follows from the content, so that equal arms of different laws are the same arm.
+    design: method-specific choices (variant, experts, rank_multiple), sorted by key.
+    recipe: None trains on no rows (the base model as it is, or a merge of its parents).
+    each_alone: one run per discipline, trained on that discipline only and evaluated on it.
+    base: which of the scale's base models; `default` unless a law compares families.
+    parents: arms whose models this one starts from or is made of; its method says how many
+    (lawcheck.methods.base.Method.takes). Run for run of the same seed, and of the same part.
+    """
+
+    method: str
+    design: tuple[tuple[str, Scalar], ...] = ()
+    recipe: Recipe | None = None
+    each_alone: bool = False
+    base: str = "default"
+    parents: tuple[Arm, ...] = later(2, ())
+
+    def __post_init__(self) -> None:
+        require_name("method", self.method)
+        object.__setattr__(self, "design", tuple(sorted(self.design)))
+        self._check_parents()
+        if not ARM_NAME.match(self.name):
+            raise InputError(
+                f"arm {self.name!r}: expected letters, digits, '_', '.' and '-' only, since it "
+                f"names folders; correct its design or recipe"
+            )
+
+    def _check_parents(self) -> None:
+        for parent in self.parents:
+            if not isinstance(parent, Arm):
+                raise InputError(
+                    f"arm of method {self.method!r}: a parent is {type(parent).__name__}, "
+                    f"expected an Arm; name arms"
+                )
+            for what in ("base", "each_alone"):
+                mine, theirs = getattr(self, what), getattr(parent, what)
+                if mine != theirs:
+                    raise InputError(
+                        f"arm of method {self.method!r}: {what} is {mine!r} and that of its parent "
+                        f"{parent.name!r} is {theirs!r}; give both the same"
+                    )
+        if self.depth > DEPTH:
+            raise InputError(
+                f"arm of method {self.method!r}: {self.depth} arms lie above it, one on another, "
+                f"expected at most {DEPTH}; shorten the chain"
+            )
+
+    @cached_property
+    def depth(self) -> int:
+        """Longest path to an arm without parents."""
+        return max((p.depth + 1 for p in self.parents), default=0)
+
+    @cached_property
+    def name(self) -> str:
+        """`parent--child`; several parents are joined by two underscores.
+
+        Above LONGEST characters: its own part and a digest of the whole arm.
+        """
+        parts = ["discipline_" + self.method if self.each_alone else self.method]
+        parts += [str(v) if k == "variant" else f"{k}{v}" for k, v in self.design]
+        if self.recipe is not None:
+            parts.append(self.recipe.label)
+        if self.base != "default":
+            parts.append(f"on_{self.base}")
+        own = ".".join(parts)
+        if not self.parents:
+            return own
+        whole = "__".join(p.name for p in self.parents) + f"--{own}"
+        return whole if len(whole) <= LONGEST else f"{own}-{digest(plain(self), 8)}"
+
+    @property
+    def choices(self) -> dict[str, Scalar]:
+        """The design as a dictionary."""
+        return dict(self.design)
+
+
+def arm(
+    method: str,
+    recipe: Recipe | None = None,
+    *,
+    each_alone: bool = False,
+    base: str = "default",
+    parents: Iterable[Arm] = (),
+    **design: Scalar,
+) -> Arm:
+    """Shorthand for an `Arm` with its design as keywords."""
+    return Arm(
+        method=method,
+        design=tuple(design.items()),
+        recipe=recipe,
+        each_alone=each_alone,
+        base=base,
+        parents=tuple(parents),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training of one arm with one seed at one scale.
+
+    part: the discipline, for arms trained one discipline at a time; else None.
+    digest: covers everything that touches the result; equal id = interchangeable result.
+    """
+
+    arm: Arm
+    seed: int
+    scale: str
+    digest: str
+    part: str | None = None
+
+    @property
+    def id(self) -> str:
+        label = f"{self.arm.name}.{self.part}" if self.part else self.arm.name
+        return f"{label}-s{self.seed}-{self.digest}"
+
+
+# --------------------------------------------------------------------------- what is measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalTask:
+    """One lm-evaluation-harness task.
+
+    name: the harness's task name. metric: the harness metric read per item, in [0, 1].
+    chance: expected score of guessing. cluster: the document field that groups dependent items,
+    if any. output: how the model answers.
+    """
+
+    name: str
+    metric: str = "acc"
+    version: int = 1
+    chance: float = 0.0
+    cluster: str | None = None
+    output: Literal["multiple_choice", "generate"] = "multiple_choice"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """How a discipline exists at a kind of scale (`proxy`, `slices`, `paper`).
+
+    source: module that yields its samples (see docs/adding.md for the functions it offers).
+    tasks: evaluated with equal weight inside the discipline.
+    """
+
+    source: str
+    tasks: tuple[EvalTask, ...]
+    stand_in: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discipline:
+    """A scientific discipline, or one of the two companions (`general`, `out_of_domain`).
+
+    paper_samples: training samples in the paper's Table 1 (0: not part of the science corpus).
+    """
+
+    name: str
+    title: str
+    role: Role
+    paper_samples: int
+    version: int
+    worlds: Mapping[str, World]
+    order: int = 100
+
+    def __post_init__(self) -> None:
+        require_name("discipline", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One row of the score table. value is in [0, 1] for item metrics; NaN = unscored."""
+
+    run_id: str
+    arm: str
+    seed: int
+    task: str
+    item_id: str
+    cluster: str
+    metric: str
+    value: float
+
+
+# --------------------------------------------------------------------------- what is claimed
+
+Alternative = Literal["greater", "less", "equivalent", "no_gain", "below"]
+ALTERNATIVES = get_args(Alternative)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimand:
+    """What a hypothesis is about. Subclasses are data; lawcheck.judging computes them."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm whose scores the estimand needs."""
+        raise TypeError(f"{type(self).__name__} declares no arms")
+
+    @property
+    def averages(self) -> bool:
+        """Whether it speaks of the mean over disciplines, so that leaving one out changes it."""
+        return False
+
+
+Weights = tuple[tuple[Arm, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Estimand):
+    """Weighted sum of arms' scores, in points (100 x accuracy).
+
+    weights: sum to zero. target: `average` (equal weight over disciplines), a discipline's
+    name, `general` (instruction following) or `out_of_domain`.
+    """
+
+    weights: Weights
+    target: str = "average"
+
+    def __post_init__(self) -> None:
+        total = sum(w for _, w in self.weights)
+        # NaN compares false with everything.
+        if not abs(total) <= 1e-9:
+            raise InputError(f"contrast: weights sum to {total:g}, expected 0; balance them")
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(a for a, _ in self.weights)
+
+    @property
+    def averages(self) -> bool:
+        return self.target == "average"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouterInformation(Estimand):
+    """Contrast of normalised mutual information(discipline; expert), one value per run.
+
+    Unit: share of the maximum, in [0, 1]. Paired over seeds.
+    """
+
+    weights: Weights
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(a for a, _ in self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelativeGain(Estimand):
+    """delta-m: mean over disciplines of the relative change against a reference, in percent."""
+
+    arm: Arm
+    reference: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm, self.reference)
+
+    @property
+    def averages(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost(Estimand):
+    """Largest relative change in planned cost of `arm` against `reference`, in percent.
+
+    Deterministic: counted from shapes and corpus sizes at `scale`, never from scores.
+    """
+
+    arm: Arm
+    reference: Arm
+    quantities: tuple[Literal["trainable_share", "gpu_hours"], ...] = (
+        "trainable_share",
+        "gpu_hours",
+    )
+    scale: str = "paper"
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return ()
+
+
+def difference(
+    treatments: Iterable[Arm], controls: Iterable[Arm], target: str = "average"
+) -> Contrast:
+    """Mean of the treatments minus mean of the controls; equal weight inside each group."""
+    treatments, controls = tuple(treatments), tuple(controls)
+    return Contrast(weights=pooled(treatments, controls), target=target)
+
+
+def pooled(treatments: Iterable[Arm], controls: Iterable[Arm]) -> Weights:
+    """Weights of `difference`; arms that stand on both sides are merged."""
+    treatments, controls = tuple(treatments), tuple(controls)
+    weights: dict[Arm, float] = {}
+    for group, sign in ((treatments, 1.0), (controls, -1.0)):
+        for member in group:
+            weights[member] = weights.get(member, 0.0) + sign / len(group)
+    return tuple((a, w) for a, w in weights.items() if w != 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """One part of a law.
+
+    margin: bound of `equivalent` and `no_gain`, in the estimand's unit. sesoi: smallest effect
+    of interest, same unit. Parts with a margin count only if the mean of the estimand's arms
+    beats the law's base (assay sensitivity). needs_pretrained: judged only where the base models
+    were pretrained by others; elsewhere the estimate is descriptive.
+    """
+
+    name: str
+    role: Literal["primary", "secondary"]
+    estimand: Estimand
+    alternative: Alternative
+    claim: str
+    sesoi: float
+    margin: float | None = None
+    alpha: float = 0.05
+    min_seeds: int = 3
+    needs_pretrained: bool = False
+
+    def __post_init__(self) -> None:
+        require_name("hypothesis", self.name)
+        if (self.alternative in ("equivalent", "no_gain")) != (self.margin is not None):
+            raise InputError(
+                f"hypothesis {self.name!r}: alternative {self.alternative!r} with margin "
+                f"{self.margin}; a margin goes with 'equivalent' and 'no_gain', and only there"
+            )
+        if not isinstance(self.estimand, Estimand):
+            raise InputError(
+                f"hypothesis {self.name!r}: estimand is {type(self.estimand).__name__}, expected "
+                f"one of lawcheck.declare.design; declare one"
+            )
+        for what, allowed in (("role", ("primary", "secondary")), ("alternative", ALTERNATIVES)):
+            if getattr(self, what) not in allowed:
+                raise InputError(
+                    f"hypothesis {self.name!r}: {what} is {getattr(self, what)!r}, expected "
+                    f"{', '.join(allowed)}; choose one"
+                )
+        numbers: tuple[tuple[str, Any], ...] = (("sesoi", self.sesoi), ("margin", self.margin))
+        for what, value in numbers:
+            if value is None and what == "margin":  # only some alternatives have one
+                continue
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value < math.inf:
+                raise InputError(
+                    f"hypothesis {self.name!r}: {what} is {str(value)[:40]!r}, expected a finite "
+                    f"number from 0; give one"
+                )
+        if type(self.min_seeds) is not int or self.min_seeds < 1:
+            raise InputError(
+                f"hypothesis {self.name!r}: min_seeds is {self.min_seeds!r}, expected a count "
+                f"from 1; give one"
+            )
+        if not 0 < self.alpha < 0.5:
+            raise InputError(f"hypothesis {self.name!r}: alpha {self.alpha} is outside (0, 0.5)")
+
+    @property
+    def goal(self) -> float:
+        """What the data should be able to show: the margin, else the effect of interest."""
+        return self.sesoi if self.margin is None else self.margin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A claim, the arms that test it and the hypotheses that decide it.
+
+    base: the untrained arm that assay sensitivity compares with.
+    shown: further arms that the law's tables and figures show but no hypothesis needs.
+    tables, figures: names of renderers in lawcheck.show.
+    """
+
+    name: str
+    title: str
+    claim: str
+    source: str
+    hypotheses: tuple[Hypothesis, ...]
+    base: Arm = field(default_factory=lambda: Arm(method="base"))
+    shown: tuple[Arm, ...] = ()
+    tables: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_name("law", self.name)
+        odd = next((h for h in self.hypotheses if not isinstance(h, Hypothesis)), None)
+        if odd is not None or not isinstance(self.hypotheses, tuple):
+            raise InputError(
+                f"law {self.name!r}: hypotheses hold {type(odd or self.hypotheses).__name__}, "
+                f"expected a tuple of Hypothesis; correct it"
+            )
+        for what in ("title", "claim", "source"):
+            if not isinstance(getattr(self, what), str):
+                raise InputError(f"law {self.name!r}: {what} is no text; write it as one")
+        names = [h.name for h in self.hypotheses]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise InputError(f"law {self.name!r}: hypothesis {twice[0]!r} stands twice; rename one")
+        if not any(h.role == "primary" for h in self.hypotheses):
+            raise InputError(f"law {self.name!r}: no primary hypothesis; a verdict needs one")
+
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Scores are told apart by the names of arms."""
+        by_name: dict[str, Arm] = {}
+        for a in self.arms:
+            if by_name.setdefault(a.name, a) != a:
+                raise InputError(
+                    f"law {self.name!r}: two arms are called {a.name!r}; give one another design"
+                )
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm the law needs, each once, in order of first mention."""
+        named = [self.base, *self.shown]
+        for h in self.hypotheses:
+            named += h.estimand.arms
+        return tuple(dict.fromkeys(named))
+
+
+Outcome = Literal["HOLDS", "CONTRADICTED", "NOT SHOWN", "INCONCLUSIVE"]
+PartOutcome = Literal["shown", "reversed", "negligible", "open"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartVerdict:
+    """Judgement of one hypothesis. Estimate, interval, margin and mde in the estimand's unit.
+
+    df: of the t distribution; None where there is none, or where it is a normal.
+    low, high: two-sided (1 - 2 alpha) interval, the one the one-sided tests read.
+    mde: minimum detectable effect at 80 % power. p: of the declared alternative.
+    p_opposite: of the opposite claim, before Holm; holm_opposite: after.
+    notes: excluded items, diverged runs, missing assay sensitivity, in words.
+    """
+
+    name: str
+    role: str
+    outcome: PartOutcome
+    alternative: str
+    unit: str
+    estimate: float | None
+    se: float | None
+    df: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_opposite: float | None
+    holm: float | None
+    holm_opposite: float | None
+    margin: float | None
+    sesoi: float
+    alpha: float
+    n_seeds: int
+    n_items: int
+    n_unscored: int
+    n_diverged: int
+    mde: float | None
+    seeds_needed: int | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def goal(self) -> float:
+        """As of the hypothesis."""
+        return self.sesoi if self.margin is None else self.margin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Judgement of a law on one score table. Equal scores give equal bytes."""
+
+    law: str
+    outcome: Outcome
+    claim: str
+    scale: str
+    parts: tuple[PartVerdict, ...]
+    without_biology: tuple[PartVerdict, ...]
+    n_seeds: int
+    preregistered: bool
+    design_digest: str
+    scores_digest: str
+    notes: tuple[str, ...] = ()
+
+
+def plain(value: Any) -> Any:
+    """Declarations as JSON-ready data: dataclasses become dictionaries, tuples lists.
+
+    Fields that joined later (`later`) are left out while they stand at their default.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        data = {
+            f.name: plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if "since" not in f.metadata or getattr(value, f.name) != f.default
+        }
+        return {"type": type(value).__name__, **data} if isinstance(value, Estimand) else data
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(v) for v in value]
+    return value

@@ -1,0 +1,205 @@
+"""Laws, methods and disciplines are found, never listed by hand.
+
+A law is a module with a LAW in the folder `laws` of a study of lawcheck.studies, a method a module
+of lawcheck.methods with a METHOD, a discipline a package of lawcheck.disciplines with a DISCIPLINE.
+Others join through the entry-point groups `lawcheck.laws`, `lawcheck.methods` and so on, or as
+files in the folders named by LAWCHECK_LAWS, LAWCHECK_METHODS and so on (separated as in PATH).
+Such files are Python code and run with your rights. lawcheck.show.registry finds tables and
+figures alike.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import pkgutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lawcheck.declare.design import Arm, Discipline, Law
+from lawcheck.errors import InputError, nearest
+
+
+@functools.cache
+def laws() -> dict[str, Law]:
+    return {law.name: law for law in _declared("laws", "LAW").values()}
+
+
+@functools.cache
+def disciplines() -> dict[str, Discipline]:
+    """In the order of tables: by `order`, then name."""
+    found = _declared("disciplines", "DISCIPLINE").values()
+    return {d.name: d for d in sorted(found, key=lambda d: (d.order, d.name))}
+
+
+@functools.cache
+def methods() -> dict[str, Any]:
+    """Name -> lawcheck.methods.base.Method."""
+    return {m.name: m for m in _declared("methods", "METHOD").values()}
+
+
+def method_module(name: str) -> ModuleType:
+    """The module that implements a method (build, load, save, trainable_parameters)."""
+    method(name)
+    return _module_of("methods", "METHOD", name)
+
+
+def discipline_folder(name: str) -> Path:
+    """Where a discipline's module lies; its lm-eval task files are in tasks/ there."""
+    discipline(name)
+    module = _module_of("disciplines", "DISCIPLINE", name)
+    return Path(str(module.__file__)).resolve().parent
+
+
+def forget() -> None:
+    """Look anew: for a process whose folders of laws, methods or disciplines have changed."""
+    for found in (laws, disciplines, methods, _modules):
+        found.cache_clear()
+
+
+def law(name: str) -> Law:
+    """A law by its name, with or without the prefix `law_`."""
+    short = name.removeprefix("law_")
+    if short not in laws():
+        raise InputError(f"law {name!r}: unknown; {nearest(short, laws())}")
+    return laws()[short]
+
+
+def method(name: str) -> Any:
+    if name not in methods():
+        raise InputError(f"method {name!r}: unknown; {nearest(name, methods())}")
+    return methods()[name]
+
+
+def discipline(name: str) -> Discipline:
+    if name not in disciplines():
+        raise InputError(f"discipline {name!r}: unknown; {nearest(name, disciplines())}")
+    return disciplines()[name]
+
+
+def lineage(arms: Iterable[Arm]) -> tuple[Arm, ...]:
+    """The arms and all that they are made from, parents first, each once."""
+    found: dict[Arm, None] = {}
+
+    def add(arm: Arm) -> None:
+        if arm in found:
+            return
+        # A law on somebody's own scores may name methods that are not here.
+        declared = methods().get(arm.method)
+        implied = declared.implied if declared and not arm.parents else None
+        above = [implied(arm, d) for d in disciplines()] if implied and arm.recipe else arm.parents
+        for parent in dict.fromkeys(above):
+            add(parent)
+        found[arm] = None
+
+    for arm in arms:
+        add(arm)
+    return tuple(found)
+
+
+def of_role(role: str, world: str) -> list[Discipline]:
+    """Disciplines of a role that exist in a world, in table order."""
+    return [d for d in disciplines().values() if d.role == role and world in d.worlds]
+
+
+def _module_of(kind: str, attribute: str, name: str) -> ModuleType:
+    """The module of a declaration that is known to be there."""
+    found = (m for m, declared in _modules(kind, attribute).items() if declared.name == name)
+    return sys.modules[next(found)]
+
+
+def _declared(kind: str, attribute: str) -> dict[str, Any]:
+    by_name: dict[str, str] = {}
+    found = _modules(kind, attribute)
+    for module, value in found.items():
+        if not isinstance(value, _type_of(kind)):
+            file = sys.modules[module].__file__
+            raise InputError(
+                f"{file}: {attribute} is {type(value).__name__}, expected "
+                f"{_type_of(kind).__name__}; correct the file (docs/adding.md)"
+            )
+        if value.name in by_name:
+            raise InputError(
+                f"{kind[:-1]} {value.name!r}: declared twice, in {by_name[value.name]} and "
+                f"{module}; rename one"
+            )
+        by_name[value.name] = module
+    return found
+
+
+def _type_of(kind: str) -> Any:
+    if kind == "methods":
+        from lawcheck.methods.base import Method
+
+        return Method
+    return {"laws": Law, "disciplines": Discipline}[kind]
+
+
+@functools.cache
+def _modules(kind: str, attribute: str) -> dict[str, Any]:
+    """Module name -> declaration."""
+    loaded = [*map(importlib.import_module, own_modules(kind)), *strangers(kind)]
+    return {m.__name__: getattr(m, attribute) for m in loaded if hasattr(m, attribute)}
+
+
+def own_modules(kind: str) -> list[str]:
+    """Names of the package's own modules of a kind, in a fixed order; those of studies last."""
+    # What belongs to one paper lies in its study's folder.
+    homes = [f"lawcheck.studies.{m.name}.{kind}" for m in _below("lawcheck.studies")]
+    general = {"laws": [], "tables": ["lawcheck.show.tables"], "figures": ["lawcheck.show.figures"]}
+    homes = [*general[kind], *homes] if kind in general else [f"lawcheck.{kind}"]
+    return [f"{h}.{m.name}" for h in homes for m in _below(h)]
+
+
+def _below(package: str) -> list[pkgutil.ModuleInfo]:
+    """The modules of a package; none where there is no such package."""
+    if importlib.util.find_spec(package) is None:
+        return []
+    return list(pkgutil.iter_modules(importlib.import_module(package).__path__))
+
+
+def strangers(kind: str) -> list[ModuleType]:
+    """Modules from outside the package: entry points of `lawcheck.<kind>`, then files.
+
+    Files are those of the folders in LAWCHECK_<KIND>. Raises InputError for a folder that is not
+    there.
+    """
+    named = {e.module for e in importlib.metadata.entry_points(group=f"lawcheck.{kind}")}
+    found = [importlib.import_module(n) for n in sorted(named)]
+    return found + [_from_file(p, kind) for p in _files(f"LAWCHECK_{kind.upper()}")]
+
+
+def _files(variable: str) -> list[Path]:
+    paths = []
+    for entry in filter(None, os.environ.get(variable, "").split(os.pathsep)):
+        folder = Path(entry)
+        if not folder.is_dir():
+            raise InputError(f"{variable}: {entry!r} is not a folder; name one or unset it")
+        paths += [p for p in sorted(folder.glob("*.py")) if not p.name.startswith("_")]
+    return paths
+
+
+def _from_file(path: Path, kind: str) -> ModuleType:
+    name = f"lawcheck_external_{kind}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    # Somebody else's code: whatever it raises, even an exit, is that file's fault.
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{path}: cannot be imported ({said}); correct the file, or take it out of "
+            f"LAWCHECK_{kind.upper()}"
+        ) from error
+    return module

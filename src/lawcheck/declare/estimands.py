@@ -1,0 +1,99 @@
+"""Estimands over whole designs: data curves, seeds, mixtures. Declarations only, as in design.
+
+`lawcheck.judging.estimators` computes them; formulas and references: docs/statistics.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lawcheck.declare.design import Arm, Estimand
+from lawcheck.errors import InputError
+
+# Arms of one method along data fractions, in ascending order.
+Curve = tuple[Arm, ...]
+DIVERSITY = "diversity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoughnessRatio(Estimand):
+    """Log ratio of roughness over data fractions, treatments over controls, one value a seed.
+
+    Roughness: residual SD of accuracy around a line in log(data fraction). Residual variances are
+    averaged over the disciplines of a curve, logarithms over the curves of a side. disciplines,
+    control_disciplines: the disciplines of either side (None: all of the average).
+    Unit: natural logarithm of a ratio of SDs.
+    """
+
+    treatments: tuple[Curve, ...]
+    controls: tuple[Curve, ...]
+    disciplines: tuple[str, ...] | None = None
+    control_disciplines: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for curve in (*self.treatments, *self.controls):
+            fractions = [a.recipe.fraction for a in curve if a.recipe is not None]
+            if len(fractions) < len(curve) or len(set(fractions)) < 3:
+                raise InputError(
+                    f"roughness: curve of {len(curve)} arms with {len(set(fractions))} data "
+                    f"fractions; a line and its residual need 3 or more"
+                )
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        curves = (*self.treatments, *self.controls)
+        return tuple(dict.fromkeys(a for curve in curves for a in curve))
+
+    @property
+    def averages(self) -> bool:
+        return self.disciplines is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedSpread(Estimand):
+    """Log ratio of variances over seeds, treatments over controls, pooled over disciplines.
+
+    Logarithms are averaged over the arms of a side. Unit: natural logarithm of a ratio of
+    variances (twice that of SDs).
+    """
+
+    treatments: tuple[Arm, ...]
+    controls: tuple[Arm, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys((*self.treatments, *self.controls)))
+
+    @property
+    def averages(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankCorrelation(Estimand):
+    """Spearman's rank correlation over design points, mean over groups, in [-1, 1].
+
+    groups: one tuple of arms per method, the same design points in the same order. x: `diversity`
+    (share of distinct n-grams of an arm's training mixture) or a target as in `Contrast`. y: a
+    target. Scores are means over seeds; the labels of the points are permuted jointly in all
+    groups.
+    """
+
+    groups: tuple[tuple[Arm, ...], ...]
+    x: str = DIVERSITY
+    y: str = "average"
+
+    def __post_init__(self) -> None:
+        sizes = sorted({len(g) for g in self.groups})
+        if len(sizes) != 1 or sizes[0] < 3:
+            raise InputError(
+                f"rank correlation: groups of {sizes} arms, expected groups of one size, 3 or more"
+            )
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys(a for group in self.groups for a in group))
+
+    @property
+    def averages(self) -> bool:
+        return "average" in (self.x, self.y)

@@ -1,0 +1,347 @@
+"""Where an arm is realised: the typed form of reproduce/scales/*.yaml.
+
+Everything but `title`, `seeds`, `plan` and `hardware` can touch a result and enters the run ids.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from lawcheck.declare.design import digest
+from lawcheck.errors import InputError, nearest
+from lawcheck.files.reading import read_yaml
+
+
+def _fraction(value: Any) -> Any:
+    """Accept `1/300` beside plain numbers, so that a scale reads as it is meant."""
+    if not isinstance(value, str) or "/" not in value:
+        return value
+    try:
+        return float(Fraction(value))
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+
+
+Share = Annotated[float, BeforeValidator(_fraction), Field(gt=0)]
+
+
+def _numbers(value: Any) -> Any:
+    """Refuse `yes` and `no` (booleans in YAML) where pydantic would read 1 and 0."""
+    if any(isinstance(v, bool) for v in (value if isinstance(value, list | tuple) else (value,))):
+        raise ValueError("input should be a number, not yes or no")
+    return value
+
+
+def later(version: int, default: Any, **limits: Any) -> Any:
+    """A setting that joined in this version of the package: as of lawcheck.declare.design.later."""
+    return Field(default=default, json_schema_extra={"since": version}, **limits)
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def content(self, exclude: Iterable[str] = ()) -> dict[str, Any]:
+        """For digests: settings that joined later are left out while they stand at their default.
+
+        exclude: settings that cannot touch a result.
+        """
+        found = self.model_dump()
+        for name, field in type(self).model_fields.items():
+            value, extra = getattr(self, name), field.json_schema_extra
+            since = isinstance(extra, dict) and "since" in extra
+            if name in exclude or (since and value == field.default):
+                del found[name]
+            elif isinstance(value, Part):
+                found[name] = value.content()
+            elif isinstance(value, dict):
+                found[name] = {
+                    k: v.content() if isinstance(v, Part) else found[name][k]
+                    for k, v in value.items()
+                }
+        return found
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = str(cls.model_fields[str(info.field_name)].annotation)
+        return value if "bool" in kind or "Any" in kind else _numbers(value)
+
+
+class CorpusSettings(Part):
+    """size: share of the paper's 3,295,160 samples. general_pool: rows of general instructions.
+
+    unique_below: a word with fewer co-occurrences in other disciplines is discipline-specific.
+    frozen: SHA-256 over the generator's source files; a changed generator is refused.
+    """
+
+    size: Share
+    general_pool: int = Field(ge=0)
+    unique_below: int = 10
+    frozen: str | None = None
+
+
+class BuiltBase(Part):
+    """A base model trained from scratch on the world's pretraining mixture.
+
+    mixture: rows per discipline folder. architecture: transformers config fields.
+    tokens_per_batch: padded tokens of a length-bucketed batch. shipped: a folder of package
+    data with ready bases, used when recipe and hash agree.
+    """
+
+    kind: Literal["built"]
+    architecture: dict[str, Any]
+    tokenizer: Literal["words", "bpe"] = "words"
+    vocabulary: int | None = None
+    mixture: dict[str, int]
+    epochs: int = Field(default=1, ge=1)
+    tokens_per_batch: int = Field(gt=0)
+    muon: dict[str, float]
+    adamw: dict[str, float]
+    warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
+    shipped: str | None = None
+
+
+class PretrainedBase(Part):
+    """A model of a hub or a local folder; loaded, never trained here.
+
+    architecture: the config fields that parameter counts need, so that planning loads nothing.
+    """
+
+    kind: Literal["pretrained"]
+    model: str
+    revision: str | None = None
+    architecture: dict[str, Any]
+
+
+class MethodSettings(Part):
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    warmup_ratio: float = Field(ge=0, lt=1)
+
+
+class AdapterDefaults(Part):
+    """rank: the 1x rank of every expert. alpha = alpha_over_rank x rank."""
+
+    rank: int = Field(gt=0)
+    alpha_over_rank: float = 2.0
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: str | tuple[str, ...] = "all_linear"
+
+
+class TrainingSettings(Part):
+    """batch_size: samples per optimizer step. max_length: tokens; longer samples are cut."""
+
+    batch_size: int = Field(gt=0)
+    epochs: int = Field(default=1, ge=1)
+    max_length: int = Field(gt=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+
+
+class EvaluationSettings(Part):
+    """items: per task (None: all). tune_items: items of the split that learning rates see."""
+
+    items: int | None = Field(default=None, gt=0)
+    tune_items: int = Field(default=0, ge=0)
+    max_new_tokens: int = Field(default=64, gt=0)
+
+
+class Hardware(Part):
+    """Nothing here may change a result beyond rounding. micro_batch: samples per device step.
+
+    nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
+    process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.
+    zero_stage: how DeepSpeed shards, `auto` for ZeRO-2 under adapters and ZeRO-3 under full
+    fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
+    packing: `samples` packs each device's share of an optimizer batch, in rows of its longest
+    sample; `rows` puts the whole optimizer batch into equal rows of at most max_length tokens and
+    deals those to devices.
+    """
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    micro_batch: int = Field(gt=0)
+    evaluation_batch: int = Field(default=64, gt=0)
+    gradient_checkpointing: bool = False
+    nodes: int = Field(default=1, ge=1)
+    gpus_per_node: int = Field(default=0, ge=0)
+    cpus_per_node: int = Field(default=1, ge=1)
+    zero_stage: Literal["auto", 2, 3] | None = None
+    attention: Literal["sdpa", "flash"] = "sdpa"
+    packing: Literal["samples", "rows"] = "samples"
+    runs_per_job: int = Field(default=1, ge=1)
+    memory_mb: int = Field(default=4000, gt=0)
+    minutes_per_run: float = Field(default=1.0, gt=0)
+
+    @property
+    def processes_per_node(self) -> int:
+        """One per device; where no GPU is named, one."""
+        return max(self.gpus_per_node, 1)
+
+    @property
+    def processes(self) -> int:
+        """Of one training run, over all its nodes."""
+        return self.nodes * self.processes_per_node
+
+    def stage(self, group: str) -> int | None:
+        """The ZeRO stage of a method of this group (Method.group); None without DeepSpeed."""
+        if self.zero_stage == "auto":
+            return 3 if group == "full" else 2
+        return self.zero_stage
+
+
+class PlanSettings(Part):
+    """How long training takes, before any was measured.
+
+    words_per_sample: whitespace words per discipline, prompt and response together.
+    peak_tflops: of one device in the scale's precision. utilisation: share of it that is reached.
+    """
+
+    words_per_sample: dict[str, float]
+    tokens_per_word: float = Field(gt=0)
+    peak_tflops: float = Field(gt=0)
+    utilisation: float = Field(gt=0, le=1)
+
+
+class Scale(Part):
+    name: str
+    title: str
+    world: str
+    claims: bool
+    seeds: tuple[int, ...]
+    corpus: CorpusSettings
+    bases: dict[str, BuiltBase | PretrainedBase]
+    adapter: AdapterDefaults
+    methods: dict[str, MethodSettings]
+    training: TrainingSettings
+    evaluation: EvaluationSettings
+    hardware: Hardware
+    plan: PlanSettings | None = None
+
+    def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
+        """Every setting that can touch a run of `method` on `base`, as plain data."""
+        settings = self.methods.get(settings_key(method, objective))
+        return {
+            "world": self.world,
+            "corpus": self.corpus.content(),
+            "base": self.base_recipe(base),
+            "adapter": self.adapter.content(),
+            "method": settings.content() if settings else None,
+            "training": self.training.content(),
+            "evaluation": self.evaluation.content({"tune_items"}),
+        }
+
+    def base_recipe(self, base: str) -> dict[str, Any]:
+        """What a base is made of, without where a ready copy may lie."""
+        if base not in self.bases:
+            raise InputError(
+                f"scale {self.name!r}: no base model {base!r}; {nearest(base, self.bases)}"
+            )
+        recipe = self.bases[base].content({"shipped"})
+        if recipe["kind"] == "built":
+            recipe["generator"] = self.corpus.frozen
+        return recipe
+
+    def revision(self, base: str) -> str:
+        """Of a pretrained base on its hub; `main` where the scale names none."""
+        found = self.bases[base]
+        return (found.revision if isinstance(found, PretrainedBase) else None) or "main"
+
+    def base_digest(self, base: str) -> str:
+        return digest(self.base_recipe(base))
+
+    def settings_of(self, method: str, objective: str = "response") -> MethodSettings:
+        key = settings_key(method, objective)
+        if key not in self.methods:
+            raise InputError(
+                f"scale {self.name!r}: no learning rate for method {key!r}; "
+                f"add it under 'methods' ({nearest(key, self.methods)})"
+            )
+        return self.methods[key]
+
+
+def settings_key(method: str, objective: str) -> str:
+    """Where a scale holds the settings of a method under an objective: `full`, `full.dpo`."""
+    return method if objective == "response" else f"{method}.{objective}"
+
+
+def scale_folders() -> list[Path]:
+    """Where scales are looked up: the working directory, the source tree, the installed copy."""
+    package = Path(__file__).resolve().parents[1]
+    folders = [
+        Path.cwd() / "reproduce" / "scales",
+        package.parents[1] / "reproduce" / "scales",
+        package / "_scales",
+    ]
+    extra = os.environ.get("LAWCHECK_SCALES")
+    if extra:
+        folders.insert(0, Path(extra))
+    return [f for f in dict.fromkeys(folders) if f.is_dir()]
+
+
+def scale_names() -> list[str]:
+    return sorted({p.stem for f in scale_folders() for p in f.glob("*.yaml")})
+
+
+def load_scale(name: str, overrides: dict[str, Any] | None = None) -> Scale:
+    """Read a scale by name, or by the path of a YAML file.
+
+    `extends: NAME` in the file starts from another scale; nested keys are merged.
+    Raises InputError for an unknown name, broken YAML, unknown or ill-typed keys.
+    """
+    data = _merge(_read(name, ()), overrides or {})
+    try:
+        return Scale.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"])
+        raise InputError(
+            f"scale {name!r}: {where}: found {str(first.get('input'))[:40]!r}, "
+            f"{first['msg'].lower()}; "
+            f"correct the scale's YAML"
+        ) from None
+
+
+def _read(name: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    if name in seen:
+        raise InputError(f"scale {name!r}: extends itself through {' -> '.join(seen)}; break it")
+    path = _find(name)
+    data = read_yaml(path, "correct it", f"scale file {path.name}")
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        kind = type(data).__name__ if not isinstance(data, dict) else "keys that are no text"
+        raise InputError(f"scale file {path.name}: found {kind}, expected a mapping; correct it")
+    parent = data.pop("extends", None)
+    data.setdefault("name", path.stem)
+    return data if parent is None else _merge(_read(str(parent), (*seen, name)), data)
+
+
+def _find(name: str) -> Path:
+    if name.endswith(".yaml"):
+        if Path(name).is_file():
+            return Path(name)
+        raise InputError(f"scale file {name!r}: no such file; give a path or a scale's name")
+    for folder in scale_folders():
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    raise InputError(f"scale {name!r}: unknown; {nearest(name, scale_names())}")
+
+
+def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(lower)
+    for key, value in upper.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

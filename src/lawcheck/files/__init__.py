@@ -1,0 +1,1 @@
+"""Whole writes, strict readers, records, locks, interruption; knows no study."""

@@ -1,0 +1,1 @@
+"""From a score table to verdicts: estimates, tests, decisions, imports of others' results."""

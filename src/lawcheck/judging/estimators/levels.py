@@ -1,0 +1,113 @@
+"""Estimands over levels of arms: contrasts, routers, relative gains, planned costs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lawcheck.declare.design import Arm, Contrast, Cost, RelativeGain, RouterInformation
+from lawcheck.errors import InputError
+from lawcheck.judging.estimators.finding import Finding, estimate, over_seeds
+from lawcheck.judging.evidence import Evidence, MissingScoresError
+from lawcheck.judging.stats import Estimate, router_information
+from lawcheck.scores import ROUTING
+
+
+@estimate.register
+def _contrast(estimand: Contrast, evidence: Evidence) -> Finding:
+    value, notes = evidence.combination(estimand.weights, estimand.target)
+    return Finding(estimate=value, unit="points", notes=notes)
+
+
+@estimate.register
+def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
+    scores = evidence.scores
+    tasks = [s for s in evidence.strata("average") if (s.task, ROUTING) in scores.measured]
+    if not tasks:
+        raise MissingScoresError(
+            f"{evidence.what} needs routing probabilities (metric {ROUTING!r}), found none; "
+            f"{evidence.how}"
+        )
+    names = [s.task for s in tasks]
+    disciplines = sorted({s.discipline for s in tasks})
+    seeds, notes = evidence.common_seeds(estimand.arms, names, ROUTING)
+    per_seed = np.zeros(len(seeds))
+    for arm, weight in estimand.weights:
+        if len({tuple(scores.items(arm.name, t, ROUTING)) for t in names}) != 1:
+            raise InputError(
+                f"{evidence.what}: arm {arm.name!r} has different experts from task to task; "
+                f"evaluate it again"
+            )
+        by_task = {t: scores.cube(arm.name, t, seeds, ROUTING) for t in names}
+        # (disciplines, seeds, experts); tasks weigh equally inside a discipline.
+        routing = np.stack(
+            [
+                np.mean([by_task[s.task] for s in tasks if s.discipline == d], axis=0)
+                for d in disciplines
+            ]
+        )
+        per_seed += weight * np.array(
+            [router_information(routing[:, k]) for k in range(len(seeds))]
+        )
+    return over_seeds(per_seed, seeds, evidence, "share of maximum information", notes)
+
+
+@estimate.register
+def _relative_gain(estimand: RelativeGain, evidence: Evidence) -> Finding:
+    strata = evidence.strata("average")
+    arms = (estimand.arm, estimand.reference)
+    seeds, notes = evidence.common_seeds(arms, (s.task for s in strata))
+    level: dict[Arm, dict[str, list[np.ndarray]]] = {a: {} for a in arms}
+    n_items = n_unscored = 0
+    for s in strata:
+        mine, theirs = (evidence.scores.cube(a.name, s.task, seeds) for a in arms)
+        blank = np.isnan(mine) | np.isnan(theirs)
+        n_items += mine.shape[1]
+        n_unscored += int(blank.sum())
+        for a, cube in zip(arms, (mine, theirs), strict=True):
+            # Both arms on the same items: a gap in one is a gap in the other.
+            count = (~blank).sum(axis=1)
+            total = np.where(blank, 0.0, cube).sum(axis=1)
+            mean = np.divide(total, count, out=np.full(len(seeds), np.nan), where=count > 0)
+            level[a].setdefault(s.discipline, []).append(mean)
+    changes = []
+    for d in level[estimand.arm]:
+        mine, theirs = (np.mean(level[a][d], axis=0) for a in arms)
+        if (theirs == 0).any():
+            k = int(np.argmax(theirs == 0))
+            why = (
+                f"no estimate: reference {estimand.reference.name} scores 0 on {d} with seed "
+                f"{seeds[k]}, a relative change is undefined"
+            )
+            nothing = Estimate(value=math.nan, se=None, df=None, n_seeds=len(seeds))
+            return Finding(estimate=nothing, unit="percent", notes=(*notes, why))
+        changes.append(100 * (mine / theirs - 1))
+    per_seed = np.mean(changes, axis=0)
+    notes = (*evidence.gaps("average"), *notes)
+    return over_seeds(per_seed, seeds, evidence, "percent", notes, n_items, n_unscored)
+
+
+@estimate.register
+def _cost(estimand: Cost, evidence: Evidence) -> Finding:
+    if evidence.cost is None:
+        raise InputError(f"{evidence.what} needs planned costs, found none; judge with a scale")
+    changes = {}
+    for quantity in estimand.quantities:
+        mine, theirs = (
+            evidence.cost(a, quantity, estimand.scale) for a in (estimand.arm, estimand.reference)
+        )
+        if not theirs > 0:
+            raise InputError(
+                f"{evidence.what}: planned {quantity} of {estimand.reference.name!r} is "
+                f"{theirs:g}, expected above 0; check the scale {estimand.scale!r}"
+            )
+        changes[quantity] = 100 * (mine / theirs - 1)
+    binding = max(changes, key=lambda q: changes[q])
+    each = ", ".join(f"{q} {c:+.4g} %" for q, c in changes.items())
+    return Finding(
+        estimate=Estimate(value=changes[binding], se=None, df=None, n_seeds=0),
+        unit="percent",
+        notes=(f"planned at scale {estimand.scale}: {each}; {binding} binds",),
+        exact=True,
+    )

@@ -1,0 +1,235 @@
+"""What a hypothesis is judged on: scores, where tasks belong, which seeds may be compared."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lawcheck.declare.design import Arm, Weights
+from lawcheck.errors import InputError, nearest
+from lawcheck.judging.stats import Estimate, two_way
+from lawcheck.scores import ScoreTable, TaskPlace
+
+Floats = NDArray[np.float64]
+CostOf = Callable[[Arm, str, str], float]
+
+
+class MissingScoresError(InputError):
+    """The table lacks scores that the law needs; making them is the next step."""
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """A task of the target with its weight; the weights of a target sum to 1."""
+
+    task: str
+    discipline: str
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Read-only view of a score table for one law.
+
+    bases: seed -> base model; None where every seed is its own unit. cost: planned cost of
+    (arm, quantity, scale). without: disciplines left out of the average. seed: of `generator`.
+    pretrained: whether the base models were pretrained by others. law, hypothesis: for messages.
+    """
+
+    scores: ScoreTable
+    places: Mapping[str, TaskPlace]
+    law: str = "law"
+    hypothesis: str = ""
+    bases: Mapping[int, str] | None = None
+    cost: CostOf | None = None
+    without: frozenset[str] = frozenset()
+    pretrained: bool = True
+    seed: int = 0
+
+    def for_part(self, hypothesis: str) -> Evidence:
+        return dataclasses.replace(self, hypothesis=hypothesis)
+
+    def generator(self) -> np.random.Generator:
+        """A fresh generator; equal scores and seed give equal verdicts."""
+        return np.random.default_rng(self.seed)
+
+    @property
+    def what(self) -> str:
+        """Law and hypothesis, to start an error line with."""
+        return f"{self.law}: hypothesis {self.hypothesis!r}" if self.hypothesis else self.law
+
+    @property
+    def how(self) -> str:
+        return f"run: snakemake --profile local law_{self.law}"
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Errors from inside say which law and hypothesis they concern, and the next step."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{self.what}: {error}; {self.how}") from error
+
+    def strata(self, target: str) -> tuple[Stratum, ...]:
+        """Tasks of a target: `average`, a companion's role or a discipline's name.
+
+        Disciplines weigh equally, tasks equally inside theirs. Only tasks with scores count;
+        `gaps` names the disciplines that have none.
+        """
+        known = {d for p in self.places.values() for d in (p.role, p.discipline)}
+        if target not in known:
+            raise InputError(f"{self.what}: unknown target {target!r} ({nearest(target, known)})")
+        inside: dict[str, list[str]] = {}
+        for task in sorted(self.scores.item_metric):
+            place = self.places.get(task)
+            if place is not None and self._counts(place, target):
+                inside.setdefault(place.discipline, []).append(task)
+        if not inside:
+            raise MissingScoresError(
+                f"{self.what} needs scores of {target!r}, found none in any arm; {self.how}"
+            )
+        return tuple(
+            Stratum(task, d, 1 / len(inside) / len(tasks))
+            for d, tasks in sorted(inside.items())
+            for task in tasks
+        )
+
+    def gaps(self, target: str) -> tuple[str, ...]:
+        """Note on the disciplines of a target that no arm has scores for."""
+        declared = {p.discipline for p in self.places.values() if self._counts(p, target)}
+        found = {s.discipline for s in self.strata(target)}
+        if declared == found:
+            return ()
+        lost = ", ".join(sorted(declared - found))
+        return (f"mean of {len(found)} of {len(declared)} disciplines; no scores of {lost}",)
+
+    def _counts(self, place: TaskPlace, target: str) -> bool:
+        named = target in (place.role, place.discipline)
+        return named and not (target == "average" and place.discipline in self.without)
+
+    def common_seeds(
+        self, arms: Iterable[Arm], tasks: Iterable[str], metric: str | None = None
+    ) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Seeds for which every arm has every task, and a note on those left out.
+
+        Raises MissingScoresError where an arm has no complete seed, or no seed is common to all.
+        """
+        tasks = tuple(tasks)
+        have: dict[str, set[int]] = {}
+        for a in dict.fromkeys(arms):
+            per_task = {t: set(self.scores.seeds(a.name, t, metric)) for t in tasks}
+            have[a.name] = set.intersection(*per_task.values())
+            if not have[a.name]:
+                lost = [t for t, seeds in per_task.items() if not seeds] or tasks
+                raise MissingScoresError(
+                    f"{self.what} needs arm {a.name!r}, found no seed with scores of "
+                    f"{', '.join(lost)}; {self.how}"
+                )
+        common = set.intersection(*have.values())
+        everything = set.union(*have.values())
+        if not common:
+            first, other = (next(a for a in have if a != b) for b in list(have)[:2])
+            raise MissingScoresError(
+                f"{self.what} needs the same seeds in every arm, found {sorted(have[other])} in "
+                f"{other!r} and {sorted(have[first])} in {first!r}; {self.how}"
+            )
+        notes: tuple[str, ...] = ()
+        if everything != common:
+            out = sorted(everything - common)
+            gap = next((s, a) for s in out for a in have if s not in have[a])
+            notes = (
+                f"seeds {', '.join(map(str, out))} left out: not scored in every arm "
+                f"(arm {gap[1]!r} has no seed {gap[0]})",
+            )
+        return tuple(sorted(common)), notes
+
+    def by_base(self, values: Floats, seeds: Sequence[int]) -> tuple[Floats, tuple[str, ...]]:
+        """Mean over the seeds of each base model along axis 0, where bases are fewer than seeds.
+
+        One base for all seeds leaves seeds as they are: the result speaks of that base only.
+        """
+        if self.bases is None:
+            return values, ()
+        lost = [s for s in seeds if s not in self.bases]
+        if lost:
+            raise InputError(f"{self.what}: no base model is named for seed {lost[0]}; name it")
+        groups: dict[str, list[int]] = {}
+        for k, s in enumerate(seeds):
+            groups.setdefault(self.bases[s], []).append(k)
+        if len(groups) == len(seeds):
+            return values, ()
+        if len(groups) == 1:
+            return values, ("one base model for all seeds: the result speaks of that base only",)
+        means = [_mean_seen(values[ks]) for _, ks in sorted(groups.items())]
+        return np.stack(means), (f"{len(seeds)} seeds on {len(groups)} bases: clustered by base",)
+
+    def levels(
+        self, arms: Iterable[Arm], target: str = "average"
+    ) -> tuple[dict[Arm, Floats], tuple[str, ...], tuple[str, ...]]:
+        """Accuracy in points of every arm on the seeds common to all, and the disciplines.
+
+        Returns arm -> (n_seeds, n_disciplines), or base models in place of seeds where seeds
+        share them; the disciplines of the columns; notes. Unscored items are left out.
+        """
+        arms = tuple(dict.fromkeys(arms))
+        strata = self.strata(target)
+        seeds, notes = self.common_seeds(arms, (s.task for s in strata))
+        names = tuple(dict.fromkeys(s.discipline for s in strata))
+        found: dict[Arm, Floats] = {}
+        based: tuple[str, ...] = ()
+        for a in arms:
+            columns = []
+            for name in names:
+                tasks = [s.task for s in strata if s.discipline == name]
+                means = [_mean_seen(self.scores.cube(a.name, t, seeds).T) for t in tasks]
+                columns.append(100 * np.mean(means, axis=0))
+            found[a], based = self.by_base(np.stack(columns, axis=1), seeds)
+        return found, names, (*self.gaps(target), *notes, *based)
+
+    def combination(self, weights: Weights, target: str) -> tuple[Estimate, tuple[str, ...]]:
+        """Weighted sum of arms' accuracies on a target, in points, by the guarded two-way t.
+
+        The weights need not sum to 0: one arm with weight 1 gives its level.
+        """
+        strata = self.strata(target)
+        seeds, notes = self.common_seeds((a for a, _ in weights), (s.task for s in strata))
+        notes = (*self.gaps(target), *notes)
+        cubes = []
+        based: tuple[str, ...] = ()
+        for stratum in strata:
+            total = sum(w * self.scores.cube(a.name, stratum.task, seeds) for a, w in weights)
+            cube, based = self.by_base(np.asarray(total), seeds)
+            cubes.append(cube)
+        clusters = [self.scores.clusters(s.task) for s in strata]
+        with self.named():
+            estimate = two_way(cubes, [s.weight for s in strata], clusters)
+        return estimate, (*notes, *based, *sampling_notes(estimate))
+
+
+def sampling_notes(estimate: Estimate) -> tuple[str, ...]:
+    """What the sampling of an estimate leaves out, in words."""
+    notes = []
+    if estimate.n_dropped:
+        notes.append(f"{estimate.n_dropped} seeds left out: a discipline without a scored item")
+    if estimate.n_unscored:
+        notes.append(f"{estimate.n_unscored:,} unscored items left out")
+    if estimate.n_clusters < estimate.n_items:
+        notes.append(f"{estimate.n_items:,} items in {estimate.n_clusters:,} clusters")
+    if estimate.single_run and estimate.se is not None:
+        notes.append("single run: the interval covers items only, not a new training run")
+    if estimate.se == 0:
+        notes.append("no variation over seeds and items: nothing to test against")
+    return tuple(notes)
+
+
+def _mean_seen(values: Floats) -> Floats:
+    """Mean over axis 0 of what is not NaN; NaN where nothing is."""
+    seen = ~np.isnan(values)
+    count = seen.sum(axis=0)
+    total = np.where(seen, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,0 +1,160 @@
+"""A verdict as bytes, as an exit status and as lines for the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from lawcheck.declare.design import PartVerdict, Verdict, plain
+from lawcheck.errors import InputError
+from lawcheck.files.reading import read_json
+
+DIGITS = 10
+EXIT = {"HOLDS": 0, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
+CLAIM = {"greater": "> 0", "less": "< 0", "below": "< 0"}
+
+
+def verdict_json(verdict: Verdict) -> bytes:
+    """Sorted keys, numbers to 10 significant digits: equal scores give equal bytes."""
+    data = _rounded(plain(verdict))
+    text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def read_verdict(path: str | Path) -> Verdict:
+    """The verdict in a file that `verdict_json` filled. Raises InputError for anything else."""
+    data = read_json(Path(path), "judge again", f"verdict {path}")
+    verdict = _built(Verdict, data, str(path))
+    return dataclasses.replace(
+        verdict,
+        parts=tuple(_built(PartVerdict, p, str(path)) for p in verdict.parts),
+        without_biology=tuple(_built(PartVerdict, p, str(path)) for p in verdict.without_biology),
+    )
+
+
+def exit_code(verdict: Verdict) -> int:
+    """0 HOLDS, 3 NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED."""
+    return EXIT[verdict.outcome]
+
+
+def text(verdict: Verdict) -> str:
+    """Claim, outcome and one paragraph a part, for a terminal."""
+    scale = f" at {verdict.scale} scale" if verdict.scale else ""
+    kind = "preregistered" if verdict.preregistered else "exploratory"
+    lines = [f"{verdict.law}: {verdict.outcome}{scale} ({kind})", f"  {verdict.claim}"]
+    lines += [f"  note: {n}" for n in verdict.notes]
+    for role in ("primary", "secondary"):
+        lines += [line for p in verdict.parts if p.role == role for line in ("", *part_lines(p))]
+    if verdict.without_biology:
+        lines += ["", "  without biology:"]
+        lines += [f"    {p.name}: {p.outcome}, {estimate(p)}" for p in verdict.without_biology]
+    return "\n".join(lines) + "\n"
+
+
+def part_lines(p: PartVerdict) -> list[str]:
+    """Outcome, estimate, sampling, what would settle it, notes: one line each."""
+    lines = [f"  {p.role} {p.name}: {p.outcome}", f"    {estimate(p)}; claimed {claimed(p)}"]
+    if p.se is not None:
+        sampled = [f"{p.n_seeds} seeds"]
+        sampled += [f"{p.n_items:,} items"] if p.n_items else []
+        sampled += [f"p {p.p:.3g}"] if p.p is not None else []
+        sampled += [f"detects {number(p.mde)} at 80 % power"] if p.mde is not None else []
+        lines.append("    " + ", ".join(sampled))
+    settle = settles(p)
+    lines += [f"    would settle it: {settle}"] if settle else []
+    return lines + [f"    note: {n}" for n in p.notes]
+
+
+def estimate(p: PartVerdict) -> str:
+    """Estimate, unit and interval in words."""
+    if p.estimate is None:
+        return "no estimate"
+    value = f"{number(p.estimate, '+')} {p.unit}"
+    if p.low is None or p.high is None:
+        return value
+    return f"{value}, {level(p)} interval {number(p.low, '+')} to {number(p.high, '+')}"
+
+
+def level(p: PartVerdict) -> str:
+    """Level of the two-sided interval that the one-sided tests read."""
+    return f"{100 * (1 - 2 * p.alpha):g} %"
+
+
+def claimed(p: PartVerdict) -> str:
+    """The region that the declared alternative speaks of."""
+    if p.alternative == "no_gain":
+        return f"< {p.margin:g} {p.unit}"
+    if p.alternative == "equivalent":
+        return f"within {p.margin:g} {p.unit}"
+    return CLAIM[p.alternative]
+
+
+def settles(p: PartVerdict) -> str:
+    """What more data would decide an open part at its effect of interest, if any would."""
+    if p.outcome != "open":
+        return ""
+    if p.seeds_needed is None:
+        return ""
+    power = f"80 % power for {sized(p.goal, p.unit)}"
+    if p.seeds_needed > p.n_seeds:
+        return f"{p.seeds_needed} seeds ({power})"
+    return f"nothing more of the same size: {p.n_seeds} seeds have {power}"
+
+
+def sized(size: float, unit: str) -> str:
+    """`1 point`, `1.5 points`."""
+    return f"{size:g} {unit.removesuffix('s') if size == 1 and unit == 'points' else unit}"
+
+
+def number(value: float, sign: str = "") -> str:
+    """Three significant digits; whole numbers from 100 on."""
+    return f"{value:{sign}.3g}" if abs(value) < 100 else f"{value:{sign},.0f}"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_rounded(v) for v in value]
+    if isinstance(value, float):
+        # Infinite degrees of freedom are the normal distribution; JSON has no word for them.
+        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
+    return value
+
+
+def _built(kind: type, data: Any, origin: str) -> Any:
+    hints = typing.get_type_hints(kind)
+    names = {f.name for f in dataclasses.fields(kind)}
+    if not isinstance(data, dict) or set(data) != names:
+        found = sorted(set(data) ^ names) if isinstance(data, dict) else [type(data).__name__]
+        raise InputError(
+            f"verdict {origin}: not a {kind.__name__} (unexpected or missing: "
+            f"{', '.join(found[:4])}); judge again"
+        )
+    values = {}
+    for name, value in data.items():
+        if _fits(hints[name], value):
+            values[name] = tuple(value) if isinstance(value, list) else value
+        else:
+            raise InputError(
+                f"verdict {origin}: field {name!r} holds {str(value)[:40]!r}; judge again"
+            )
+    return kind(**values)
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return isinstance(value, str) and value in typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(h, value) for h in typing.get_args(hint))
+    if origin is tuple:
+        return isinstance(value, list)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))

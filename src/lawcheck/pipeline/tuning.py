@@ -1,0 +1,125 @@
+"""Learning rates by an equal, recorded search: same number of values per method, tuning items.
+
+Every arm that a method's learning rate serves is trained at every value of the grid, on one
+extra base model that no law is judged on, and scored on the tuning split. The value with the
+highest five-discipline average over those arms wins; evaluation items are never read.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Arm
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import Scale
+from lawcheck.errors import InputError, nearest
+from lawcheck.files.atomic import write_json
+from lawcheck.pipeline import stages
+from lawcheck.planning.plan import Planner, science
+from lawcheck.studies.discipline_laws import arms
+
+# Far from the seeds of any study.
+SEARCH_SEED = 1000
+# Half-decade steps around what small models take; five values for every method.
+PEFT_GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+VARIANTS = ("plain", "shared_expert", "shared_a", "rank_route")
+
+SERVED: dict[str, tuple[Arm, ...]] = {
+    "full": (arms.full(),),
+    "lora": (arms.lora(), arms.discipline_lora()),
+    "lora_moe": tuple(arms.lora_moe(v) for v in VARIANTS),
+    "lora_comp": (arms.lora_comp(),),
+}
+
+
+def search(planner: Planner, layout: Layout, methods: list[str] | None, out: Path) -> Iterator[str]:
+    """Search each method's learning rate; write <out>/<scale>.<method>.json; yield lines."""
+    for method in methods or list(SERVED):
+        if method not in SERVED:
+            raise InputError(f"tune: no search for method {method!r}; {nearest(method, SERVED)}")
+        stages.build_bases(planner, layout, "default", [SEARCH_SEED])
+        rows = []
+        for rate in FULL_GRID if method == "full" else PEFT_GRID:
+            row = _score(_with_rate(planner.scale, method, rate), layout, method)
+            rows.append({"learning_rate": rate, **row})
+            told = "unscored" if row["mean"] is None else f"{row['mean']:.4f}"
+            yield f"{method} {rate:g}: {told}"
+        finite = [r for r in rows if r["mean"] is not None]
+        if not finite:
+            raise InputError(
+                f"tune {method!r}: no learning rate of {len(rows)} gives finite scores; lower them"
+            )
+        best = max(finite, key=lambda r: r["mean"])
+        edge = best in (rows[0], rows[-1])
+        record = {
+            "scale": planner.scale.name,
+            "method": method,
+            "seed": SEARCH_SEED,
+            "split": "tune",
+            "items_per_task": planner.scale.evaluation.tune_items,
+            "generator": planner.scale.corpus.frozen,
+            "chosen": best["learning_rate"],
+            "chosen_at_edge_of_grid": edge,
+            "searched": rows,
+        }
+        write_json(out / f"{planner.scale.name}.{method}.json", record)
+        yield f"{method}: {best['learning_rate']:g}{' (edge of the grid)' if edge else ''}"
+
+
+def _with_rate(scale: Scale, method: str, rate: float) -> Scale:
+    settings = scale.settings_of(method).model_copy(update={"learning_rate": rate})
+    return scale.model_copy(update={"methods": {**scale.methods, method: settings}})
+
+
+def _score(scale: Scale, layout: Layout, method: str) -> dict[str, Any]:
+    """Average score per served arm on the tuning split, their mean, and the training time."""
+    planner = Planner(scale, (SEARCH_SEED,))
+    runs = {a: planner.runs_of(a, SEARCH_SEED) for a in SERVED[method]}
+    everything = planner.with_experts(r for group in runs.values() for r in group)
+    stages.train(planner, layout, list(everything.values()))
+    scored = [r for group in runs.values() for r in group]
+    stages.evaluate(planner, layout, scored, "tune", roles=("discipline",))
+    average: dict[str, float | None] = {}
+    diverged, seconds = 0, 0.0
+    for arm, group in runs.items():
+        found = _accuracy(planner, layout, group)
+        average[arm.name] = None if found is None else statistics.fmean(found.values())
+        for run in group:
+            record = stages.read_json(layout.run(run.id) / "train.json")
+            diverged += bool(record["diverged"])
+            seconds += record["cpu_seconds"]
+    means = [m for m in average.values() if m is not None]
+    return {
+        "mean": statistics.fmean(means) if len(means) == len(average) else None,
+        "arms": average,
+        "diverged": diverged,
+        "cpu_seconds": round(seconds, 1),
+    }
+
+
+def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float] | None:
+    """Accuracy per discipline over the tuning items, from one arm's run or runs.
+
+    None where an item is unscored: a rate whose model gives no numbers cannot be the best.
+    """
+    import pyarrow.compute as pc
+
+    from lawcheck.scores import load_scores, read_rows, task_places
+
+    world = planner.scale.world
+    places = task_places(discovery.disciplines().values(), world)
+    files = [layout.run_scores(r.id, "tune") for r in group]
+    if pc.any(pc.is_nan(read_rows(files).column("value"))).as_py():
+        return None
+    table = load_scores(files)
+    found: dict[str, list[float]] = {d.name: [] for d in science(planner.scale)}
+    for task in table.tasks:
+        if task in places and places[task].discipline in found:
+            cube = table.cube(group[0].arm.name, task, [SEARCH_SEED])
+            found[places[task].discipline].append(float(cube.mean()))
+    return {name: statistics.fmean(values) for name, values in found.items()}

@@ -1,0 +1,194 @@
+"""What a workflow engine needs to know of a study; no engine is imported here."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Law
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import BuiltBase, PretrainedBase, Scale, load_scale
+from lawcheck.errors import InputError
+from lawcheck.planning.cluster import asked
+from lawcheck.planning.plan import Batch, Planner, batches, realisable
+from lawcheck.planning.shipped import shipped_hash
+
+# Of the forms of a table or figure, the one that an engine's own report shows.
+KINDS = {".png": "figure", ".csv": "table"}
+
+
+@dataclass(frozen=True)
+class Study:
+    """All laws at one scale, as batches and files.
+
+    settings: `scale` (name or YAML path), `seeds` (a count or a list), `results` (folder),
+    `figures` (folder). What is looked up before a run at scales with pretrained bases: `law` (the
+    only one there need be room for), `partition`, `account`, `gpu` (a type) as the cluster has
+    them.
+    """
+
+    settings: Mapping[str, Any]
+
+    @cached_property
+    def scale(self) -> Scale:
+        return load_scale(str(self.settings.get("scale", "proxy")))
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        return parse_seeds(self.settings.get("seeds"), self.scale)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(Path(self.settings.get("results", "results")), self.scale.name)
+
+    @property
+    def figures(self) -> Path:
+        return Path(self.settings.get("figures", "paper_figures")) / self.scale.name
+
+    @cached_property
+    def planner(self) -> Planner:
+        return Planner(self.scale, self.seeds)
+
+    @cached_property
+    def laws(self) -> dict[str, Law]:
+        """Every law whose base models the scale declares."""
+        return realisable(self.scale, discovery.laws())
+
+    @cached_property
+    def batches(self) -> dict[str, Batch]:
+        return batches(self.planner, self.laws)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the job that trains a batch also scores it.
+
+        Starting a process costs 4.5 CPU s, as much as a small run; a batch of many runs starts
+        one instead of two. Where one run fills its job, training asks for other hardware.
+        """
+        hardware = self.scale.hardware
+        return hardware.runs_per_job > 1 and hardware.processes == 1
+
+    def batch_file(self, batch: str, stage: str) -> str:
+        return str(self.layout.root / "batches" / f"{batch}.{stage}.json")
+
+    def train_inputs(self, batch: str) -> list[str]:
+        """The corpus, the bases that are not shipped, and the adapters a composition loads."""
+        needed = {self.base_file(r.arm.base, r.seed) for r in self.batches[batch].runs}
+        trained = [self.batch_file(b, "train") for b in self.batches[batch].needs]
+        return [str(self.layout.manifest), *sorted(filter(None, needed)), *trained]
+
+    def base_file(self, base: str, seed: int) -> str | None:
+        """The record of a base model to be built; None where one is shipped or pretrained."""
+        recipe = self.scale.bases.get(base)
+        if not isinstance(recipe, BuiltBase) or shipped_hash(self.scale, base, seed):
+            return None
+        return str(self.layout.base(base, seed) / "base.json")
+
+    def resources(self, training: bool = True) -> dict[str, Any]:
+        """Resources of the rules that carry batches: constants, or functions of a job and attempt.
+
+        A function is asked for every job, with a look at its signature: together with the short
+        constraint on batch names, constants take planning 2,000 jobs from 10.8 to 7.5 CPU s.
+        """
+        hardware = self.scale.hardware
+        least, more = (asked(hardware, n, n, training) for n in (1, 2))
+
+        def resource(name: str) -> Callable[..., Any]:
+            def of(wildcards: Any, attempt: int = 1) -> Any:
+                runs = len(self.batches[wildcards.batch].runs)
+                return asked(hardware, runs, attempt, training)[name]
+
+            return signed(of)
+
+        return {
+            name: value if value == more[name] else resource(name) for name, value in least.items()
+        }
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """The scale and the folder of results, each quoted as one word of a shell's line."""
+        given = (self.settings.get("scale", "proxy"), self.layout.results)
+        scale, results = (shlex.quote(str(word)) for word in given)
+        return scale, results
+
+    @property
+    def loads_pretrained(self) -> bool:
+        return any(isinstance(base, PretrainedBase) for base in self.scale.bases.values())
+
+    @property
+    def doctor_options(self) -> str:
+        """Options of `lawcheck doctor` that the settings name."""
+        named = {name: self.settings.get(name) for name in ("law", "partition", "account", "gpu")}
+        return " ".join(f"--{name} {shlex.quote(str(v))}" for name, v in named.items() if v)
+
+    def score_inputs(self, law: str) -> list[str]:
+        wanted = set(self.planner.law_runs(discovery.law(law)))
+        hit = [b.id for b in self.batches.values() if wanted & {r.id for r in b.runs}]
+        return [self.batch_file(b, "scores") for b in hit]
+
+    def rendered(self, law: str) -> list[str]:
+        """Tables and figures of a law, every format."""
+        # Draws matplotlib in, 1.4 of 5.9 CPU s of starting a job that never draws.
+        from lawcheck.show import outputs
+
+        declared = discovery.law(law)
+        return [str(path) for path in outputs(declared, self.layout.tables, self.figures)]
+
+    def marked(self, law: str) -> list[tuple[str, str, str]]:
+        """(file, kind, title) of `rendered`; kind is empty for files that no report shows twice."""
+        from lawcheck.show import declarations
+
+        declared = declarations(discovery.law(law))
+        return [
+            (path, KINDS.get(Path(path).suffix, ""), declared[Path(path).stem].title)
+            for path in self.rendered(law)
+        ]
+
+    def captions(self, law: str) -> dict[str, str]:
+        """Title -> caption of a law's tables and figures."""
+        from lawcheck.show import declarations
+
+        return {d.title: d.caption for d in declarations(discovery.law(law)).values()}
+
+    def law_outputs(self, law: str) -> list[str]:
+        return [str(self.layout.verdict(law)), *self.rendered(law)]
+
+
+def signed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its signature kept on it.
+
+    Snakemake asks for the signature several times a job, 17 times in all: 14 instead of 222
+    microseconds each, on a busy machine.
+    """
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
+
+
+def parse_seeds(value: Any, scale: Scale) -> tuple[int, ...]:
+    """A count (seeds 0 to n - 1), a list, or None for the scale's own seeds."""
+    if value is None or value == "":
+        return scale.seeds
+    words = str(value).replace(",", " ").split() if not isinstance(value, list) else value
+    try:
+        numbers = [int(w) for w in words]
+    except (TypeError, ValueError):
+        numbers = []
+    if (
+        len(numbers) == 1
+        and numbers[0] > 0
+        and not isinstance(value, list)
+        and "," not in str(value)
+    ):
+        return tuple(range(numbers[0]))
+    if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        raise InputError(
+            f"seeds {value!r}: expected a positive count or a list of distinct seeds "
+            f"such as '0,1,2'"
+        )
+    return tuple(sorted(numbers))

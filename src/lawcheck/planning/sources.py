@@ -1,0 +1,145 @@
+"""What a stage makes its artefact from: the digests that stand in the records of its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Law, Run, digest
+from lawcheck.declare.layout import Layout, base_name
+from lawcheck.declare.scale import PretrainedBase, Scale
+from lawcheck.files import origin
+from lawcheck.files.hashing import file_sha256
+from lawcheck.planning.plan import Planner
+from lawcheck.planning.shipped import RECORD as BASE_RECORD
+from lawcheck.planning.shipped import shipped_hash
+
+ROLES = ("discipline", "general", "out_of_domain")
+# Files of a model's folder beyond this size are told apart by their size alone.
+HASHED_BYTES = 1 << 26
+
+
+def step(layout: Layout, verb: str, name: str = "") -> str:
+    """The command that makes an artefact anew."""
+    words = f"lawcheck {verb} {name}".rstrip()
+    return f"run: {words} --scale {layout.scale} --results {layout.results}"
+
+
+def judge_step(layout: Layout, law: str) -> str:
+    return (
+        f"judge again: lawcheck judge {law} --scale {layout.scale} --scores "
+        f"{layout.law_scores(law)} --json {layout.verdict(law)}"
+    )
+
+
+def score_kind(split: str) -> str:
+    return "scores" if split == "eval" else f"{split} scores"
+
+
+def corpus(layout: Layout) -> dict[str, str]:
+    return {"corpus": origin.read(layout.manifest, "corpus", "", step(layout, "corpus")).digest}
+
+
+def base(planner: Planner, layout: Layout, name: str, seed: int) -> dict[str, str]:
+    """A shipped base's weights, a built one's record, or what names a pretrained one."""
+    scale = planner.scale
+    recipe = scale.bases.get(name)
+    if isinstance(recipe, PretrainedBase):
+        folder = Path(recipe.model).expanduser()
+        known = _listing(folder) if folder.is_dir() else {"model": recipe.model}
+        return {f"base {name}": digest({**known, "revision": scale.revision(name)}, 64)}
+    found = shipped_hash(scale, name, seed)
+    if found is None:
+        path = layout.base(name, seed) / BASE_RECORD
+        how = step(layout, "base", f"--base {name} --seed {seed}")
+        found = origin.read(path, "base", base_name(name, seed), how).digest
+    return {f"base {base_name(name, seed)}": found}
+
+
+def _listing(folder: Path) -> dict[str, str]:
+    """Contents of a model folder's small files and sizes of its large ones."""
+    return {
+        p.name: file_sha256(p) if p.stat().st_size < HASHED_BYTES else str(p.stat().st_size)
+        for p in sorted(folder.iterdir())
+        if p.is_file()
+    }
+
+
+def weights_digest(layout: Layout, run_id: str) -> dict[str, str]:
+    path = layout.train_record(run_id)
+    found = origin.read(path, "weights", run_id, step(layout, "train", run_id))
+    return {f"weights {run_id}": found.digest}
+
+
+def weights(planner: Planner, layout: Layout, run: Run) -> dict[str, str]:
+    """What a run is trained from: corpus, base model and the experts it is built over."""
+    found = corpus(layout) | base(planner, layout, run.arm.base, run.seed)
+    for expert in planner.experts(run.arm, run.seed):
+        found |= weights_digest(layout, expert.id)
+    return found
+
+
+def scores(planner: Planner, layout: Layout, run: Run) -> dict[str, str]:
+    """What a run's scores come from: corpus, base model and, where it trains, its weights."""
+    found = corpus(layout) | base(planner, layout, run.arm.base, run.seed)
+    return found | (weights_digest(layout, run.id) if run.arm.recipe is not None else {})
+
+
+def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
+    """The tasks that a whole score file of the run holds."""
+    asked = [
+        d
+        for d in discovery.disciplines().values()
+        if scale.world in d.worlds and d.role in roles and run.part in (None, d.name)
+    ]
+    return sorted(t.name for d in asked for t in d.worlds[scale.world].tasks)
+
+
+def require_scores(planner: Planner, layout: Layout, run: Run) -> origin.Origin:
+    """The record of a run's evaluation: intact, of the weights of now, every task asked.
+
+    Raises OriginError.
+    """
+    path, how = layout.run_scores(run.id), step(layout, "evaluate", run.id)
+    found = origin.require(path, "scores", run.id, how, scores(planner, layout, run))
+    require_whole(found, tasks(run, planner.scale), path, how)
+    return found
+
+
+def require_whole(found: origin.Origin, expected: Collection[str], path: Path, how: str) -> None:
+    """Compare the tasks that a score file's record holds. Raises OriginError."""
+    items: Mapping[str, int] = found.holds.get("items", {})
+    odd = sorted(set(items) ^ set(expected))
+    if odd:
+        raise origin.OriginError(
+            "stale",
+            found.label,
+            path,
+            f"{len(items)} tasks ({'with' if odd[0] in items else 'without'} {odd[0]})",
+            f"{len(set(expected))} tasks",
+            how,
+        )
+
+
+def table(planner: Planner, layout: Layout, law: Law) -> dict[str, str]:
+    """What a law's score table is collected from; every part is checked. Raises OriginError."""
+    found = {}
+    runs = planner.law_runs(law)
+    for run in runs.values():
+        checked = require_scores(planner, layout, run)
+        found[checked.label] = checked.digest
+    return found | mixtures(layout, runs.values())
+
+
+def mixed(runs: Collection[Run]) -> bool:
+    """Whether any run is trained on a mixture; those on a single discipline are not."""
+    return any(r.arm.recipe is not None and not r.arm.each_alone for r in runs)
+
+
+def mixtures(layout: Layout, runs: Collection[Run]) -> dict[str, str]:
+    if not mixed(runs):
+        return {}
+    how = step(layout, "mixtures")
+    found = origin.require(layout.mixtures, "mixtures", "", how, corpus(layout))
+    return {found.label: found.digest}

@@ -1,1 +1,0 @@
-"""One module a figure: `FIGURE` and `build(context) -> Figure`. See lawcheck.render.registry."""

@@ -1,1 +1,0 @@
-"""One module a table: `TABLE` and `build(context) -> Grid`. Found by lawcheck.render.registry."""

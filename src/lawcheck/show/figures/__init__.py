@@ -1,0 +1,1 @@
+"""One module a figure: `FIGURE` and `build(context) -> Figure`. See lawcheck.show.registry."""

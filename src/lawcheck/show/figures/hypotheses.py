@@ -1,0 +1,138 @@
+"""A law's hypotheses: estimate, interval, margin and smallest effect of interest."""
+
+from __future__ import annotations
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from lawcheck.declare.design import PartVerdict
+from lawcheck.errors import InputError
+from lawcheck.show.context import RenderContext
+from lawcheck.show.style import BLACK, BLUE, GREY, ORANGE, RED, TWO_COLUMNS, Picture
+
+FIGURE = Picture(
+    name="hypotheses",
+    title="The law's hypotheses",
+    caption=(
+        "Estimate and two-sided (1 - 2 alpha) interval of every hypothesis, the interval that "
+        "the one-sided tests read. Filled: primary, the verdict needs all of them; open: "
+        "secondary. Shaded: effects smaller than the smallest effect of interest. Dashed: the "
+        "margin of a no-gain or equivalence claim. Arrows: the claimed direction."
+    ),
+    per_law=True,
+    needs_verdict=True,
+)
+COLORS = {"shown": BLUE, "reversed": RED, "negligible": ORANGE, "open": GREY}
+ROW = 0.25
+
+
+def build(context: RenderContext) -> Figure:
+    verdict = context.verdict
+    if verdict is None:
+        raise InputError(
+            f"hypotheses: law {context.law.name!r} has no verdict; judge it before rendering"
+        )
+    # Counted quantities have no interval and other magnitudes: they get their own axis.
+    kinds = list(dict.fromkeys(_kind(p) for p in verdict.parts))
+    groups = [[p for p in verdict.parts if _kind(p) == kind] for kind in kinds]
+    heights = [len(g) + 1.9 for g in groups]
+    figure = Figure(
+        figsize=(TWO_COLUMNS, ROW * sum(heights) + 0.75),
+        layout=ConstrainedLayoutEngine(hspace=0.02),
+    )
+    grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)
+    for axes, (unit, _), parts in zip(grid.flat, kinds, groups, strict=True):
+        _panel(axes, unit, parts)
+    figure.suptitle(
+        f"{context.law.title}: {verdict.outcome} at scale {context.shown_scale} "
+        f"({verdict.n_seeds} seeds)",
+        fontsize=9,
+        x=0.01,
+        ha="left",
+    )
+    handles: list[Artist] = [Patch(color=color, label=name) for name, color in COLORS.items()]
+    handles += [_marker("o", BLACK, "primary"), _marker("s", "white", "secondary")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def _kind(part: PartVerdict) -> tuple[str, bool]:
+    return part.unit, part.low is None and part.estimate is not None
+
+
+def _marker(shape: str, face: str, label: str) -> Line2D:
+    return Line2D(
+        [], [], marker=shape, color=BLACK, markerfacecolor=face, linestyle="none", label=label
+    )
+
+
+def _panel(axes: Axes, unit: str, parts: list[PartVerdict]) -> None:
+    for y, part in enumerate(parts):
+        _part(axes, y, part)
+    axes.axvline(0, color=BLACK, linewidth=0.7)
+    axes.set_ylim(len(parts) - 0.4, -0.6)
+    axes.set_yticks(range(len(parts)), [p.name.replace("_", " ") for p in parts])
+    for tick, part in zip(axes.get_yticklabels(), parts, strict=True):
+        tick.set_fontweight("bold" if part.role == "primary" else "normal")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(unit, labelpad=1)
+
+
+def _part(axes: Axes, y: int, part: PartVerdict) -> None:
+    color = COLORS[part.outcome]
+    axes.fill_betweenx([y - 0.4, y + 0.4], -part.sesoi, part.sesoi, color="#E6E6E6", linewidth=0)
+    if part.margin is not None:
+        sides = (part.margin,) if part.alternative == "no_gain" else (-part.margin, part.margin)
+        for x in sides:
+            axes.plot([x, x], [y - 0.4, y + 0.4], color=BLACK, linestyle="--", linewidth=0.8)
+    if part.estimate is not None:
+        if part.low is not None and part.high is not None:
+            axes.plot([part.low, part.high], [y, y], color=color, linewidth=1.6)
+        axes.plot(
+            part.estimate,
+            y,
+            marker="o" if part.role == "primary" else "s",
+            markerfacecolor=color if part.role == "primary" else "white",
+            markeredgecolor=color,
+            linestyle="none",
+        )
+    axes.annotate(
+        _words(part),
+        (1.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=6.5,
+        color=BLACK,
+        annotation_clip=False,
+    )
+
+
+ARROWS = {
+    "greater": "\u2192",
+    "less": "\u2190",
+    "below": "\u2190",
+    "no_gain": "\u2264",
+    "equivalent": "=",
+}
+
+
+def _words(part: PartVerdict) -> str:
+    """Direction, estimate and interval, outcome."""
+    if part.estimate is None:
+        return f"{ARROWS[part.alternative]}  not estimated, {part.outcome}"
+    digits = 3 if part.sesoi < 0.5 else 2
+    text = _signed(part.estimate, digits)
+    if part.low is not None and part.high is not None:
+        text += f" [{_signed(part.low, digits)}, {_signed(part.high, digits)}]"
+    return f"{ARROWS[part.alternative]}  {text}  {part.outcome}"
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "\u2212")

@@ -1,0 +1,131 @@
+"""The page: templates filled and sealed by a content security policy that allows no request."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from lawcheck.declare.layout import Layout
+from lawcheck.judging.verdict_forms import level
+from lawcheck.planning.plan import Planner
+from lawcheck.show import grids, pictures
+from lawcheck.show.page import facts, words
+from lawcheck.show.page.figures import Image, image
+from lawcheck.show.page.gather import Absent, Entry
+from lawcheck.show.page.grids import Sheet, sheet
+from lawcheck.show.page.moves import moves
+from lawcheck.show.page.parts import Part, Settling, parts_of, settling
+from lawcheck.show.page.reproduce import Step, steps
+from lawcheck.show.style import DPI
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Everything about one law, ready for the template."""
+
+    entry: Entry
+    headline: str
+    why: words.Why
+    parts: tuple[Part, ...]
+    settling: tuple[Settling, ...]
+    sheets: tuple[Sheet, ...]
+    forest: tuple[Image, ...]
+    images: tuple[Image, ...]
+    steps: tuple[Step, ...]
+    runs: tuple[facts.RunRow, ...]
+    cost: facts.Cost
+    level: str
+
+    @property
+    def primary(self) -> tuple[Part, ...]:
+        return tuple(p for p in self.parts if p.verdict.role == "primary")
+
+
+def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
+    """Raises InputError where a table or figure cannot be made at all."""
+    shown = [sheet(stem, t, g) for stem, (t, g) in grids(entry.law, entry.context).items()]
+    drawn = [
+        (picture.name == "hypotheses", image(entry, stem, picture, files["png"], DPI))
+        for stem, (picture, files) in pictures(entry.law, entry.context).items()
+    ]
+    parts = parts_of(entry)
+    levels = {level(p.verdict) for p in parts if p.verdict.low is not None}
+    return Card(
+        entry=entry,
+        headline=words.headline(entry.verdict, planner.scale.claims),
+        why=words.why(entry.verdict),
+        parts=parts,
+        settling=settling(parts),
+        sheets=tuple(shown),
+        forest=tuple(i for is_forest, i in drawn if is_forest),
+        images=tuple(i for is_forest, i in drawn if not is_forest),
+        steps=steps(entry, layout, planner.scale),
+        runs=facts.run_rows(entry),
+        cost=facts.cost([entry]),
+        level=levels.pop() if len(levels) == 1 else "",
+    )
+
+
+def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> str:
+    """The whole document. Every text from outside the templates is escaped."""
+    environment = Environment(
+        loader=PackageLoader("lawcheck.show.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals.update(w=words, f=facts)
+    environment.filters["soft"] = soft
+    style, script = (_asset(environment, name) for name in ("style.css", "page.js"))
+    entries = [c.entry for c in cards]
+    return environment.get_template("page.html").render(
+        style=style,
+        script=script,
+        policy=policy(style, script),
+        scale=planner.scale,
+        cards=cards,
+        absent=absent,
+        seeds=sorted({s for e in entries for s in e.seeds}),
+        corpus=facts.corpus_rows(entries),
+        corpus_files=facts.corpus_files(entries),
+        same_corpus=facts.same_corpus(entries),
+        bases=facts.base_models(planner.scale, entries),
+        settings=facts.settings(planner.scale, entries),
+        cost=facts.cost(entries),
+        hardware=facts.hardware(entries),
+        moves=moves(),
+    )
+
+
+def soft(text: str) -> Markup:
+    """Escaped, with places where a long name may break."""
+    found = str(escape(text))
+    for mark in "._":
+        found = found.replace(mark, f"{mark}<wbr>")
+    return Markup(found)  # noqa: S704
+
+
+def _asset(environment: Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    text = environment.loader.get_source(environment, name)[0]
+    # Package files, never data: what stands in them is meant as it is.
+    return Markup(text)  # noqa: S704
+
+
+def policy(style: str, script: str) -> str:
+    """Only this style sheet, only this script, images from data URIs, nothing from anywhere."""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
+        f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,97 @@
+"""Each part of a law as the page shows it: what is claimed, what came out, what would settle it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lawcheck.declare.design import Arm, Contrast, Hypothesis, PartVerdict, RouterInformation
+from lawcheck.judging.verdict_forms import settles
+from lawcheck.show.page.gather import Entry
+from lawcheck.show.page.published import Printed, printed_estimate
+from lawcheck.show.page.words import minus, title, underpowered
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """p: what the outcome of a claim reads (primary: raw, secondary: after Holm)."""
+
+    verdict: PartVerdict
+    claim: str
+    label: str
+    p: float | None
+    notes: tuple[str, ...]
+    printed: Printed | None
+    arms: tuple[tuple[str, str], ...]
+    without: PartVerdict | None
+
+
+def parts_of(entry: Entry) -> tuple[Part, ...]:
+    """In declared order, primary first."""
+    less = {p.name: p for p in entry.verdict.without_biology}
+    both = zip(entry.law.hypotheses, entry.verdict.parts, strict=True)
+    found = [_part(h, p, less.get(p.name)) for h, p in both]
+    return tuple(sorted(found, key=lambda x: x.verdict.role != "primary"))
+
+
+def _part(h: Hypothesis, p: PartVerdict, without: PartVerdict | None) -> Part:
+    return Part(
+        verdict=p,
+        claim=h.claim,
+        label=title(p.name),
+        p=p.p if p.role == "primary" else p.holm,
+        notes=tuple(minus(n) if _is_number_note(n) else n for n in p.notes),
+        printed=printed_estimate(h.estimand),
+        arms=weighted_arms(h),
+        without=without,
+    )
+
+
+def _is_number_note(note: str) -> bool:
+    """Notes with signed numbers; names of arms keep their hyphens."""
+    return note.startswith(("assay", "planned at"))
+
+
+def weighted_arms(h: Hypothesis) -> tuple[tuple[str, str], ...]:
+    """(weight, arm) of a contrast; (`in`, arm) of other estimands."""
+    estimand = h.estimand
+    if isinstance(estimand, Contrast | RouterInformation):
+        return tuple((minus(f"{w:+.3g}"), a.name) for a, w in estimand.weights)
+    named: tuple[Arm, ...] = estimand.arms
+    if not named:
+        named = tuple(
+            v for k in ("arm", "reference") if isinstance(v := getattr(estimand, k, None), Arm)
+        )
+    return tuple(("", a.name) for a in named)
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What more data would decide an open part."""
+
+    label: str
+    role: str
+    words: str
+
+
+def settling(parts: tuple[Part, ...]) -> tuple[Settling, ...]:
+    """One line for every open part."""
+    return tuple(
+        Settling(p.label, p.verdict.role, _words(p)) for p in parts if p.verdict.outcome == "open"
+    )
+
+
+def _words(part: Part) -> str:
+    verdict = part.verdict
+    asked = settles(verdict)
+    reasons = [
+        n
+        for n in verdict.notes
+        if n.startswith(("left open", "no number of seeds", "descriptive", "no variation"))
+    ]
+    if asked and not reasons:
+        return asked
+    if reasons:
+        return "; ".join([*reasons, *([asked] if asked else [])])
+    if underpowered(verdict):
+        return "not known: no minimum detectable effect comes from this test"
+    return "nothing more of the same size: the effect of interest was detectable"

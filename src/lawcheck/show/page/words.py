@@ -1,0 +1,152 @@
+"""The page's wording of outcomes. Nothing is ever called reproduced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lawcheck.declare.design import PartVerdict, Verdict
+from lawcheck.judging.verdict_forms import level, number, sized
+
+SAID = {
+    "HOLDS": "shown",
+    "NOT SHOWN": "not shown",
+    "CONTRADICTED": "contradicted",
+    "INCONCLUSIVE": "inconclusive",
+}
+MEANING = {
+    "HOLDS": "every primary part is shown",
+    "CONTRADICTED": "some primary part is reversed or negligible",
+    "NOT SHOWN": "some primary part stays open, although the data could have shown its effect",
+    "INCONCLUSIVE": "some primary part stays open, and the data could not have shown its effect",
+}
+PART_MEANING = {
+    "shown": "the claim's bound excludes what it denies",
+    "reversed": "the opposite of the claim is shown, after Holm",
+    "negligible": "an effect of the size of interest is excluded, after Holm",
+    "open": "none of these: the data decide nothing about it",
+}
+KINDS = {
+    "greater": "above 0",
+    "less": "below 0",
+    "below": "below 0, counted",
+}
+
+
+def minus(text: str) -> str:
+    """A true minus sign before digits."""
+    return text.replace("-", "\u2212")
+
+
+def signed(value: float | None) -> str:
+    return "\u2014" if value is None else minus(number(value, "+"))
+
+
+def plain_number(value: float | None) -> str:
+    return "\u2014" if value is None else minus(number(value))
+
+
+def interval(p: PartVerdict) -> str:
+    if p.low is None or p.high is None:
+        return "\u2014"
+    return f"[{signed(p.low)},\u00a0{signed(p.high)}]"
+
+
+def quantity(p: PartVerdict) -> str:
+    """Estimate with unit and interval, for running text."""
+    if p.estimate is None:
+        return "no estimate"
+    found = f"{signed(p.estimate)} {p.unit}"
+    return found if p.low is None else f"{found}, {level(p)} interval {interval(p)}"
+
+
+def sampled(p: PartVerdict) -> str:
+    """Seeds x items, as far as the part samples them."""
+    if not p.n_seeds:
+        return "\u2014"
+    return f"{p.n_seeds} \u00d7 {p.n_items:,}" if p.n_items else f"{p.n_seeds} seeds"
+
+
+def direction(p: PartVerdict) -> str:
+    """The region that the part claims."""
+    if p.alternative == "no_gain":
+        return f"below {p.margin:g}"
+    if p.alternative == "equivalent":
+        return f"within \u00b1{p.margin:g}"
+    return KINDS[p.alternative]
+
+
+def headline(verdict: Verdict, claims: bool) -> str:
+    """`Contradicted at proxy scale`; a scale without claims says so."""
+    place = f"at {verdict.scale} scale" if verdict.scale else "on these scores"
+    if not claims:
+        return f"No claim {place} (the parts alone would say: {SAID[verdict.outcome]})"
+    return f"{SAID[verdict.outcome].capitalize()} {place}"
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a verdict is what it is. parts: (name, sentence) of the parts that decide."""
+
+    lead: str
+    parts: tuple[tuple[str, str], ...] = ()
+
+
+def why(verdict: Verdict) -> Why:
+    primary = [p for p in verdict.parts if p.role == "primary"]
+    if verdict.outcome == "HOLDS":
+        return Why(f"All {len(primary)} primary parts are shown.")
+    against = [p for p in primary if p.outcome in ("reversed", "negligible")]
+    if verdict.outcome == "CONTRADICTED":
+        lead = f"{len(against)} of {len(primary)} primary parts speak against the law:"
+        return Why(lead, _sentences(against))
+    opened = [p for p in primary if p.outcome == "open"]
+    weak = [p for p in opened if underpowered(p)]
+    if verdict.outcome == "INCONCLUSIVE":
+        lead = (
+            f"No primary part speaks against the law, but {len(weak)} of {len(primary)} stayed "
+            f"open and could not have been shown with these data:"
+        )
+        return Why(lead, _sentences(weak))
+    lead = (
+        f"{len(opened)} of {len(primary)} primary parts stayed open, although these data could "
+        f"have shown an effect of interest:"
+    )
+    return Why(lead, _sentences(opened))
+
+
+def underpowered(p: PartVerdict) -> bool:
+    """An open part that could not have shown its effect of interest with these data."""
+    untested = any(n.startswith(("left open: needs", "descriptive:")) for n in p.notes)
+    return p.outcome == "open" and (untested or p.mde is None or p.mde > p.goal)
+
+
+def title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _sentences(parts: Sequence[PartVerdict]) -> tuple[tuple[str, str], ...]:
+    return tuple((p.name, sentence(p)) for p in parts)
+
+
+def sentence(p: PartVerdict) -> str:
+    """Outcome of a part with its numbers."""
+    size = sized(p.goal, p.unit)
+    if p.outcome == "reversed":
+        return f"reversed: claimed {direction(p)}, found {quantity(p)}"
+    if p.outcome == "negligible":
+        return f"negligible: an effect of {size} is excluded; {quantity(p)}"
+    if p.outcome == "shown":
+        return f"shown: {quantity(p)}"
+    reasons = [n for n in p.notes if n.startswith(("left open", "descriptive", "no variation"))]
+    if p.mde is not None:
+        reasons.append(f"detects {plain_number(p.mde)} {p.unit} at 80 % power, {size} would matter")
+    elif not reasons:
+        reasons.append("this test states no detectable effect")
+    return "; ".join([f"open: {quantity(p)}", *reasons])
+
+
+def tally(parts: Sequence[PartVerdict]) -> list[tuple[str, int]]:
+    """(outcome, number of parts) for the outcomes that occur, in a fixed order."""
+    counts = [(o, sum(p.outcome == o for p in parts)) for o in PART_MEANING]
+    return [(o, n) for o, n in counts if n]

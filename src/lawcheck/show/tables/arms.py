@@ -1,0 +1,27 @@
+"""Every arm of a law: the table that any law gets, a stranger's included."""
+
+from __future__ import annotations
+
+from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
+from lawcheck.show.context import RenderContext
+from lawcheck.show.grid import Column, Grid, Table
+
+TABLE = Table(
+    name="arms",
+    title="Every arm of the law",
+    caption="Accuracy of every arm. " + INTERVALS,
+    per_law=True,
+)
+COMPANIONS = {"general": "Instr.", "out_of_domain": "OOD"}
+
+
+def build(context: RenderContext) -> Grid:
+    context.summary.require(context.law.arms, f"{TABLE.name}_{context.law.name}")
+    companions = [
+        Column(key=role, header=header, unit="accuracy")
+        for role, header in COMPANIONS.items()
+        if context.of_role(role)
+    ]
+    columns = (*accuracy_columns(context), *companions)
+    rows = tuple(row(context, columns, arm, arm.name) for arm in context.law.arms)
+    return filled(context, columns, rows)

@@ -1,0 +1,1 @@
+"""Multi-discipline fine-tuning (Wang et al.): six laws, eight tables, six figures."""

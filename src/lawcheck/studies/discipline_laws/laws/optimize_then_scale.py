@@ -1,0 +1,66 @@
+"""Optimize-then-Scale: more trainable parameters gain little; a better design comes first."""
+
+from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, Recipe, difference
+from lawcheck.studies.discipline_laws.arms import BASE, lora, lora_moe
+
+RECIPES = (Recipe(fraction=0.7), Recipe(fraction=1.0))
+RANKS, EXPERTS = (5, 10), (10, 20)
+LORA = tuple(lora(r) for r in RECIPES)
+WIDER_LORA = tuple(lora(r, rank_multiple=k) for k in RANKS for r in RECIPES)
+PLAIN = tuple(lora_moe("plain", r) for r in RECIPES)
+MORE_EXPERTS = tuple(lora_moe("plain", r, experts=k) for k in EXPERTS for r in RECIPES)
+SHARED_A = tuple(lora_moe("shared_a", r) for r in RECIPES)
+
+RANK = difference(WIDER_LORA, LORA)
+MORE = difference(MORE_EXPERTS, PLAIN)
+
+
+def minus_mean_of(contrast: Contrast, others: tuple[Contrast, ...]) -> Contrast:
+    """A contrast less the mean of others, arm by arm."""
+    weights: dict[Arm, float] = dict(contrast.weights)
+    for other in others:
+        for arm, weight in other.weights:
+            weights[arm] = weights.get(arm, 0.0) - weight / len(others)
+    return Contrast(weights=tuple((a, w) for a, w in weights.items() if w != 0))
+
+
+LAW = Law(
+    name="optimize_then_scale",
+    title="Optimize-then-Scale",
+    claim=(
+        "Five or ten times the rank, or two or four times the experts, gain less than one point; "
+        "a better design of the same size gains more than scaling."
+    ),
+    source="Wang et al., section 4.3; Table 7, Figure 4 a and b",
+    base=BASE,
+    tables=("table_7",),
+    figures=("figure_4a", "figure_4b"),
+    hypotheses=(
+        Hypothesis(
+            name="rank",
+            role="primary",
+            claim="5x and 10x the LoRA rank gains less than one point, data 70 and 100 %",
+            estimand=RANK,
+            alternative="no_gain",
+            margin=1.0,
+            sesoi=1.0,
+        ),
+        Hypothesis(
+            name="experts",
+            role="primary",
+            claim="10 and 20 experts gain less than one point over 5, data 70 and 100 %",
+            estimand=MORE,
+            alternative="no_gain",
+            margin=1.0,
+            sesoi=1.0,
+        ),
+        Hypothesis(
+            name="design_first",
+            role="primary",
+            claim="sharing A gains more than the mean gain of scaling rank and experts",
+            estimand=minus_mean_of(difference(SHARED_A, PLAIN), (RANK, MORE)),
+            alternative="greater",
+            sesoi=1.0,
+        ),
+    ),
+)

@@ -1,0 +1,48 @@
+"""Table 6: general instructions mixed in or not, discipline by discipline."""
+
+from __future__ import annotations
+
+from lawcheck.declare.design import Arm
+from lawcheck.published import departures_of
+from lawcheck.published.notes import label_notes
+from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
+from lawcheck.show.context import RenderContext
+from lawcheck.show.grid import Grid, Table
+from lawcheck.show.selection import (
+    by_paper,
+    fitting,
+    fraction,
+    fraction_block,
+    general_share,
+    method_label,
+)
+
+TABLE = Table(
+    name="table_6",
+    law="merge_then_align",
+    title="Table 6. General instructions by discipline",
+    caption=(
+        "Accuracy with all of the general instruction pool mixed in and without, by share of the "
+        "training data of each discipline. " + INTERVALS
+    ),
+)
+PRINTED = "table6_if_full"
+
+
+def label(arm: Arm) -> str:
+    return f"{method_label(arm)} + general data" if general_share(arm) else method_label(arm)
+
+
+def build(context: RenderContext) -> Grid:
+    arms = fitting(
+        context,
+        TABLE.name,
+        lambda a: (
+            not a.each_alone and departures_of(a) <= {"general"} and general_share(a) in (0.0, 1.0)
+        ),
+    )
+    context.summary.require(arms, TABLE.name)
+    columns = accuracy_columns(context)
+    arms.sort(key=lambda a: (fraction(a), by_paper(a), general_share(a)))
+    rows = [row(context, columns, arm, label(arm), fraction_block(arm), PRINTED) for arm in arms]
+    return filled(context, columns, rows, label_notes(PRINTED))

@@ -1,0 +1,68 @@
+"""Table 7: larger ranks and more experts, against a better design of the same size."""
+
+from __future__ import annotations
+
+from lawcheck.declare.design import Arm
+from lawcheck.published import BASE_RANK, departures_of, printed_share
+from lawcheck.published.notes import label_notes
+from lawcheck.show.columns import INTERVALS, PLANNED, accuracy_columns, filled, fixed, row
+from lawcheck.show.context import RenderContext
+from lawcheck.show.grid import Column, Grid, Table
+from lawcheck.show.selection import by_paper, fitting, fraction, fraction_block, method_label
+from lawcheck.studies.discipline_laws.tables.table_8 import design_label
+
+TABLE = Table(
+    name="table_7",
+    law="optimize_then_scale",
+    title="Table 7. Scaling against design",
+    caption=(
+        f"Accuracy by LoRA rank (multiples of the scale's base rank, {BASE_RANK} in the published "
+        "rows), by number of experts, and of the design that shares A. Trainable share: planned "
+        "at paper scale, in percent of all parameters; the published shares are those of Table 3, "
+        "the published accuracy of shared A that of Table 8. " + INTERVALS
+    ),
+)
+PRINTED = ("table7_params", "table8_design")
+SHARE = Column(key="trainable_share", header="Param. (%)", unit="percent", best=False)
+
+
+def _shown(arm: Arm) -> bool:
+    """Scaled, or of another design at the usual size, and on plain data."""
+    scaled = arm.method in ("lora", "lora_moe")
+    return scaled and departures_of(arm) in (frozenset(), {"size"}, {"variant"})
+
+
+def _size(arm: Arm) -> int:
+    key, usual = ("rank_multiple", 1) if arm.method == "lora" else ("experts", 5)
+    return int(arm.choices.get(key, usual))
+
+
+def label(arm: Arm) -> str:
+    """Method and size, or method and design."""
+    if arm.method == "lora":
+        return f"{method_label(arm)}, rank {_size(arm)}\u00d7"
+    if "variant" not in departures_of(arm):
+        return f"{method_label(arm)}, {_size(arm)} experts"
+    name = design_label(str(arm.choices["variant"]))
+    return f"{method_label(arm)}, {name[0].lower()}{name[1:]}"
+
+
+def build(context: RenderContext) -> Grid:
+    arms = fitting(context, TABLE.name, lambda a: not a.each_alone and _shown(a))
+    context.summary.require(arms, TABLE.name)
+    columns = (*accuracy_columns(context), SHARE)
+    arms.sort(key=lambda a: (fraction(a), by_paper(a), "variant" in departures_of(a), _size(a)))
+    rows = [
+        row(
+            context,
+            columns,
+            arm,
+            label(arm),
+            fraction_block(arm),
+            PRINTED,
+            measures={SHARE.key: lambda a: fixed(context.costs(a, SHARE.key), PLANNED)},
+            printed={SHARE.key: printed_share},
+        )
+        for arm in arms
+    ]
+    return filled(context, columns, rows, label_notes(PRINTED[0]))
