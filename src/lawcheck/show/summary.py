@@ -1,6 +1,6 @@
 """Mean and 95 % interval of every arm, each computed once and shared by tables and figures.
 
-The estimates are those of the judge (lawcheck.judging.evidence and .estimators), so that a table never
+The estimates are those of the judge (lawcheck.judging.evidence, .estimators), so that a table never
 disagrees with a verdict.
 """
 
