@@ -378,7 +378,7 @@ def _registered(study: Study) -> Callable[[Path], int]:
 
 def _printed_tables() -> list[Kind]:
     """Tables in print, which the package brings along: all are audited, one is damaged."""
-    from lawcheck.published.audit import audit
+    from lawcheck.show.audit import audit
 
     data = Path(str(published.DATA))
 

@@ -26,11 +26,11 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
 from lawcheck.judging.verdict_forms import read_verdict
-from lawcheck.pipeline.workflow import Study
-from lawcheck.published import published
+from lawcheck.pipeline.workflow import Workflow
 from lawcheck.show.page import words, write_report
 from lawcheck.show.page.moves import moves
 from lawcheck.show.page.published import printed_estimate
+from lawcheck.show.printed import published
 from lawcheck.studies.discipline_laws import arms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -320,8 +320,8 @@ def test_published_contrasts_come_from_one_printed_table():
 
 
 def test_snakemakes_own_report_has_captions_for_what_it_shows():
-    marked = Study({"scale": "proxy"}).marked(SHARE.name)
-    captions = Study({"scale": "proxy"}).captions(SHARE.name)
+    marked = Workflow({"scale": "proxy"}).marked(SHARE.name)
+    captions = Workflow({"scale": "proxy"}).captions(SHARE.name)
     assert {Path(path).suffix for path, kind, _ in marked if kind} == {".png", ".csv"}
     assert {title for _, kind, title in marked if kind} == set(captions)
     job = SimpleNamespace(

@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         return sub
 
-    sub = verb("list", verbs.run_list, "laws, methods, disciplines and scales", study=False)
+    sub = verb(
+        "list", verbs.run_list, "what is there: studies, laws, methods and so on", study=False
+    )
     sub.add_argument("--names", action="store_true", help="names of laws only")
     sub.add_argument("--json", action="store_true")
 
@@ -233,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("tune", verbs.run_tune, "search learning rates on the tuning split")
     sub.add_argument("--method", action="append", help="this method only (repeatable)")
+    sub.add_argument("--law", action="append", help="on arms of this law (all of the scale)")
     sub.add_argument("--out", default="reproduce/tuning", help="folder of the search record")
 
     sub = verb("tasks", verbs.run_tasks, "the folder for lm_eval --include_path", study=False)

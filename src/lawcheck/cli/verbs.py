@@ -83,7 +83,14 @@ def run_plan(arguments: argparse.Namespace) -> None:
         _print_json(planned) if arguments.json else print(pilot_text(planned))
         return
     accelerator = load_accelerator(arguments.hardware) if arguments.hardware else None
-    found = plan_law(planner, law, arguments.arm, accelerator)
+    printed_hours = None
+    if planner.scale.plan is not None or accelerator is not None:
+        # pandas, which other plans do without.
+        from lawcheck.show.printed import rows_of
+
+        printed = rows_of(law)
+        printed_hours = printed.gpu_hours if printed else None
+    found = plan_law(planner, law, arguments.arm, accelerator, printed_hours)
     if arguments.runs:
         print("\n".join(row["id"] for row in found["runs"]))
     elif arguments.json:
@@ -167,7 +174,8 @@ def run_mixtures(arguments: argparse.Namespace) -> None:
     from lawcheck.declare import discovery
 
     planner, layout = _study(arguments)
-    found = write_mixtures(planner.scale, discovery.laws(), layout)
+    scale = planner.scale
+    found = write_mixtures(scale, discovery.laws_of(scale.studies), layout)
     for label, entry in sorted(found["mixtures"].items()):
         print(f"{entry['distinct_share']:.6f}  {sum(entry['rows'].values()):>8}  {label}")
 
@@ -223,7 +231,7 @@ def run_publish(arguments: argparse.Namespace) -> None:
 
 
 def run_audit(arguments: argparse.Namespace) -> None:
-    from lawcheck.published.audit import write_audit
+    from lawcheck.show.audit import write_audit
 
     for path in write_audit(Path(arguments.out)):
         print(path)
@@ -393,10 +401,13 @@ def run_preregister(arguments: argparse.Namespace) -> None:
 
 
 def run_tune(arguments: argparse.Namespace) -> None:
+    from lawcheck.declare import discovery
     from lawcheck.pipeline.tuning import search
+    from lawcheck.planning.plan import scale_laws
 
     planner, layout = _study(arguments)
-    for line in search(planner, layout, arguments.method or None, Path(arguments.out)):
+    laws = [discovery.law(name) for name in arguments.law or scale_laws(planner.scale)]
+    for line in search(planner, layout, laws, arguments.method or None, Path(arguments.out)):
         print(line, flush=True)
 
 

@@ -14,6 +14,7 @@ from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
 METHOD = Method(
     name="full",
     title="Full fine-tuning",
+    short="FT",
     version=1,
     trains="every parameter",
     group="full",

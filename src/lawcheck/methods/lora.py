@@ -13,6 +13,7 @@ from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
 METHOD = Method(
     name="lora",
     title="LoRA",
+    short="LoRA",
     version=1,
     trains="one low-rank pair (A, B) per adapted module",
     group="peft",

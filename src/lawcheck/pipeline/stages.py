@@ -19,7 +19,7 @@ from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
 from lawcheck.files.refusals import doing
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, data_folder
+from lawcheck.planning.plan import Planner, data_folder, scale_laws
 from lawcheck.planning.shipped import resolve_base, shipped_hash
 from lawcheck.training.heap import settled
 
@@ -169,7 +169,8 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     from lawcheck.scores import concatenate
 
     runs = planner.law_runs(law)
-    measured = mixture_scores(planner.scale, layout, runs.values())
+    listed = law.name in scale_laws(planner.scale) or law.name not in discovery.laws()
+    measured = mixture_scores(planner.scale, layout, runs.values(), listed)
     files = []
     for run_id in runs:
         # All are there before any is compared.
@@ -195,13 +196,16 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     return target
 
 
-def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Score]:
+def mixture_scores(
+    scale: Scale, layout: Layout, runs: Iterable[Run], listed: bool = True
+) -> list[Score]:
     """Share of distinct n-grams in the mixture of every run that is trained on one.
 
-    Runs on a single discipline train on no mixture. Raises InputError where the statistics are
+    Runs on a single discipline train on no mixture. listed: whether mixtures.json must know all
+    that the runs are trained on. Raises InputError where the statistics are
     missing or belong to another corpus.
     """
-    from lawcheck.corpus.statistics import diversity, read_mixtures
+    from lawcheck.corpus.statistics import diversity, read_mixtures, with_mixtures
     from lawcheck.scores import DISTINCT
 
     mixed = [
@@ -212,6 +216,8 @@ def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Sc
     if not mixed:
         return []
     content = read_mixtures(scale, layout)
+    if not listed:
+        content = with_mixtures(content, scale, layout, {r.label: r for _, r in mixed})
     return [
         Score(
             run_id=run.id,

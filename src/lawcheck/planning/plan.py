@@ -193,6 +193,11 @@ class Batch:
     needs: tuple[str, ...]
 
 
+def scale_laws(scale: Scale) -> dict[str, Law]:
+    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study."""
+    return realisable(scale, discovery.laws_of(scale.studies))
+
+
 def realisable(scale: Scale, laws: Mapping[str, Law]) -> dict[str, Law]:
     """The laws whose base models the scale declares and whose methods there are."""
     return {name: law for name, law in laws.items() if not unrealisable(scale, law)}
@@ -204,6 +209,9 @@ def unrealisable(scale: Scale, law: Law) -> str:
     A law on somebody's own scores names methods that lawcheck does not have; it is judged, and
     nothing of it is planned.
     """
+    study = discovery.study_of(law.name)
+    if study and study.world not in ("", scale.world):
+        return f"its study needs world {study.world!r}, scale {scale.name!r} has {scale.world!r}"
     for arm in law.arms:
         if arm.base not in scale.bases:
             return f"scale {scale.name!r} declares no base model {arm.base!r}"
@@ -211,14 +219,28 @@ def unrealisable(scale: Scale, law: Law) -> str:
     return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
 
 
-def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:
-    """Partition the runs of all laws into jobs.
+def every_batch(planner: Planner) -> dict[str, Batch]:
+    """The jobs of a scale's laws, and beside them those of the laws of all other studies.
+
+    The latter do not move the former: they use their runs, and share out what is left.
+    """
+    own = scale_laws(planner.scale)
+    found = batches(planner, own)
+    others = {n: law for n, law in discovery.laws().items() if n not in own}
+    return found | batches(planner, realisable(planner.scale, others), found.values())
+
+
+def batches(
+    planner: Planner, laws: Mapping[str, Law], given: Iterable[Batch] = ()
+) -> dict[str, Batch]:
+    """Partition the runs of all laws into jobs; runs of given jobs are in those.
 
     Runs share a job only if exactly the same laws want them: then every law needs a batch
     wholly or not at all, whichever targets are asked for together. Runs that load other runs'
     adapters never share a job with those, so that batches cannot depend on one another in a
     circle. The largest runs come first, which evens out the jobs.
     """
+    home = {run.id: batch.id for batch in given for run in batch.runs}
     wanted: dict[str, set[str]] = defaultdict(set)
     found: dict[str, Run] = {}
     for name, law in laws.items():
@@ -227,10 +249,11 @@ def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:
             wanted[run_id].add(name)
     classes: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     for run_id, run in found.items():
+        if run_id in home:
+            continue
         level = 1 if planner.experts(run.arm, run.seed) else 0
         classes[(run.seed, level, tuple(sorted(wanted[run_id])))].append(run)
     result: dict[str, Batch] = {}
-    home: dict[str, str] = {}
     for key in sorted(classes, key=lambda k: (k[1], k[0], k[2])):
         for members in _even(classes[key], planner):
             needs = {home[e.id] for r in members for e in planner.experts(r.arm, r.seed)}
@@ -263,6 +286,8 @@ def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> 
     known: dict[str, Run] = {}
     for law in realisable(planner.scale, laws).values():
         known |= planner.with_experts(planner.law_runs(law).values())
+        if all(run_id in known for run_id in ids):
+            break
     for run_id in ids:
         if run_id not in known:
             raise InputError(

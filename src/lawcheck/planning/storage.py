@@ -9,7 +9,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.scale import PretrainedBase, Scale
 from lawcheck.planning.cost import adapter_settings, shapes
-from lawcheck.planning.plan import Planner, realisable
+from lawcheck.planning.plan import Planner, scale_laws
 
 WEIGHT = 4  # what is trained is saved in float32
 # Compact Parquet with its record and log, measured on the reference runs.
@@ -46,7 +46,7 @@ def stored_bytes(scale: Scale, runs: Mapping[Arm, int]) -> int:
 def planned_storage(planner: Planner, laws: Iterable[Law] | None = None) -> int:
     """Bytes of every run that these laws need, each once (None: every law of the scale)."""
     if laws is None:
-        laws = realisable(planner.scale, discovery.laws()).values()
+        laws = scale_laws(planner.scale).values()
     runs: dict[str, Run] = {}
     for law in laws:
         runs |= planner.with_experts(planner.law_runs(law).values())

@@ -42,6 +42,7 @@ VARIANTS = ("plain", "shared_expert", "shared_a", "rank_route")
 METHOD = Method(
     name="lora_moe",
     title="LoRA-MoE",
+    short="LoRA-MoE",
     version=1,
     trains="experts (A, B) per adapted module and one gate per decoder layer",
     group="peft",
