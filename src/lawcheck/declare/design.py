@@ -505,6 +505,31 @@ class RouterInformation(Estimand):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measure(Estimand):
+    """Contrast of a number that every run has, less a constant; one value a run, paired over seeds.
+
+    metric: of a measurement among the scores. target: its task. weights: sum to 0, or to 1 for one
+    sample against a constant. against: that constant. counted: the same for every seed of an arm,
+    so that the contrast is compared as it stands. Unit: the measurement's.
+    """
+
+    metric: str
+    weights: Weights
+    target: str
+    against: float = 0.0
+    counted: bool = False
+
+    def __post_init__(self) -> None:
+        total = sum(w for _, w in self.weights)
+        if not (abs(total) <= 1e-9 or abs(total - 1) <= 1e-9):
+            raise InputError(f"measure: weights sum to {total:g}, expected 0 or 1; balance them")
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(a for a, _ in self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RelativeGain(Estimand):
     """delta-m: mean over disciplines of the relative change against a reference, in percent."""
 
@@ -559,13 +584,63 @@ def pooled(treatments: Iterable[Arm], controls: Iterable[Arm]) -> Weights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Check:
+    """What must be seen before a part tests what it names.
+
+    kind: `assay`, the arms compared have learned what they are compared on; `manipulation`, what
+    the claim varies does vary. Passed where the one-sided bound at alpha of the estimand, or its
+    counted value, lies above `above` (in the estimand's unit).
+    """
+
+    name: str
+    kind: Literal["assay", "manipulation"]
+    claim: str
+    estimand: Estimand
+    above: float = 0.0
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        require_name("check", self.name)
+        if self.kind not in ("assay", "manipulation"):
+            raise InputError(
+                f"check {self.name!r}: kind is {self.kind!r}, expected assay or manipulation; "
+                f"choose one"
+            )
+        if not isinstance(self.estimand, Estimand) or not math.isfinite(self.above):
+            raise InputError(
+                f"check {self.name!r}: estimand is {type(self.estimand).__name__} above "
+                f"{self.above}, expected an estimand above a finite number; declare both"
+            )
+        if not 0 < self.alpha < 0.5:
+            raise InputError(f"check {self.name!r}: alpha {self.alpha} is outside (0, 0.5)")
+
+
+def beats(
+    arms: Iterable[Arm], base: Arm, target: str = "average", above: float = 0.0
+) -> tuple[Check, ...]:
+    """One assay an arm: it scores more than `above` points over the base on the target."""
+    return tuple(
+        Check(
+            name=f"assay_{k}",
+            kind="assay",
+            claim=f"{a.name} beats {base.name} on {target} by more than {above:g} points",
+            estimand=difference([a], [base], target),
+            above=above,
+        )
+        for k, a in enumerate(dict.fromkeys(arms), start=1)
+        if a != base
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hypothesis:
     """One part of a law.
 
     margin: bound of `equivalent` and `no_gain`, in the estimand's unit. sesoi: smallest effect
-    of interest, same unit. Parts with a margin count only if the mean of the estimand's arms
-    beats the law's base (assay sensitivity). needs_pretrained: judged only where the base models
-    were pretrained by others; elsewhere the estimate is descriptive.
+    of interest, same unit. needs_pretrained: tested only where the base models were pretrained by
+    others. checks: what must be seen first; where none is declared, a part with a margin asks that
+    every arm it compares beats the law's base. conjuncts: (name, estimand) of every case that the
+    claim speaks of; the part is their intersection, and the estimand shows them pooled.
     """
 
     name: str
@@ -578,9 +653,20 @@ class Hypothesis:
     alpha: float = 0.05
     min_seeds: int = 3
     needs_pretrained: bool = False
+    checks: tuple[Check, ...] = later(3, ())
+    conjuncts: tuple[tuple[str, Estimand], ...] = later(3, ())
 
     def __post_init__(self) -> None:
         require_name("hypothesis", self.name)
+        for what, names in (
+            ("check", [c.name for c in self.checks]),
+            ("conjunct", [n for n, _ in self.conjuncts]),
+        ):
+            if len(set(names)) < len(names):
+                raise InputError(
+                    f"hypothesis {self.name!r}: two entries of {what} names {sorted(names)} are "
+                    f"equal; rename one"
+                )
         if (self.alternative in ("equivalent", "no_gain")) != (self.margin is not None):
             raise InputError(
                 f"hypothesis {self.name!r}: alternative {self.alternative!r} with margin "
@@ -619,6 +705,13 @@ class Hypothesis:
     def goal(self) -> float:
         """What the data should be able to show: the margin, else the effect of interest."""
         return self.sesoi if self.margin is None else self.margin
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm that the part, its conjuncts and its checks need."""
+        estimands = (self.estimand, *(e for _, e in self.conjuncts))
+        estimands += tuple(c.estimand for c in self.checks)
+        return tuple(dict.fromkeys(a for e in estimands for a in e.arms))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -674,12 +767,46 @@ class Law:
         """Every arm the law needs, each once, in order of first mention."""
         named = [self.base, *self.shown]
         for h in self.hypotheses:
-            named += h.estimand.arms
+            named += h.arms
         return tuple(dict.fromkeys(named))
 
 
-Outcome = Literal["HOLDS", "CONTRADICTED", "NOT SHOWN", "INCONCLUSIVE"]
-PartOutcome = Literal["shown", "reversed", "negligible", "open"]
+Outcome = Literal["HOLDS", "CONTRADICTED", "NOT TESTED", "NOT SHOWN", "INCONCLUSIVE"]
+PartOutcome = Literal["shown", "reversed", "negligible", "not tested", "open"]
+# Of the logic that verdicts follow; 1: before parts were partitioned (docs/decisions.md).
+LOGIC = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckVerdict:
+    """Whether a check was passed. low: one-sided bound, in the estimand's unit; None without."""
+
+    name: str
+    kind: str
+    claim: str
+    passed: bool
+    estimate: float | None
+    low: float | None
+    above: float
+    unit: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConjunctVerdict:
+    """One case of a claim that speaks of several; fields as of PartVerdict."""
+
+    name: str
+    outcome: PartOutcome
+    estimate: float | None
+    se: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_opposite: float | None
+    p_against: float | None
+    n_seeds: int
+    n_items: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -689,8 +816,10 @@ class PartVerdict:
     df: of the t distribution; None where there is none, or where it is a normal.
     low, high: two-sided (1 - 2 alpha) interval, the one the one-sided tests read.
     mde: minimum detectable effect at 80 % power. p: of the declared alternative.
-    p_opposite: of the opposite claim, before Holm; holm_opposite: after.
-    notes: excluded items, diverged runs, missing assay sensitivity, in words.
+    p_opposite: of the opposite claim, before Holm; holm_opposite: after. p_against: of the opposite
+    or an effect below the smallest of interest. size: what a shown part shows, `above 0` or `at
+    least the smallest effect`.
+    notes: excluded items, diverged runs, failed checks, in words.
     """
 
     name: str
@@ -717,6 +846,10 @@ class PartVerdict:
     mde: float | None
     seeds_needed: int | None
     notes: tuple[str, ...] = ()
+    size: str = later(3, "")
+    p_against: float | None = later(3, None)
+    checks: tuple[CheckVerdict, ...] = later(3, ())
+    conjuncts: tuple[ConjunctVerdict, ...] = later(3, ())
 
     @property
     def goal(self) -> float:
@@ -750,6 +883,7 @@ class Verdict:
     design_digest: str
     scores_digest: str
     notes: tuple[str, ...] = ()
+    logic: int = later(3, 1)
 
 
 def plain(value: Any) -> Any:

@@ -1,8 +1,11 @@
-"""judge(law, scores): the parts of a law, then the law. docs/statistics.md has the reasons.
+"""judge(law, scores): the parts of a law, then the law's word. docs/statistics.md has the reasons.
 
-A primary part is `shown` at its own alpha (the law is an intersection of parts, so no correction
-is needed); `reversed` and `negligible` need Holm over the primary parts, because one of them is
-enough to contradict the law. Secondary parts use Holm among themselves for everything.
+A part partitions the line: reversed, negligible, of interest. Its outcome depends on its own data
+alone. The law HOLDS where every primary part is shown (an intersection, no correction). One part
+that is reversed or negligible is enough to contradict the law, so that word takes Holm over the
+primary parts; at its own level such a part already keeps the law from holding. Hence another part
+can take CONTRADICTED back to NOT SHOWN, and never turns it into HOLDS. Secondary parts use Holm
+among themselves.
 """
 
 from __future__ import annotations
@@ -11,8 +14,13 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lawcheck.declare.design import (
+    LOGIC,
+    Check,
+    CheckVerdict,
+    ConjunctVerdict,
     Contrast,
     Hypothesis,
     Law,
@@ -21,6 +29,7 @@ from lawcheck.declare.design import (
     PartVerdict,
     Verdict,
     Without,
+    beats,
     digest,
     plain,
 )
@@ -38,6 +47,7 @@ from lawcheck.judging.stats import (
 from lawcheck.scores import ScoreTable, TaskPlace
 
 BOUNDED = ("equivalent", "no_gain")
+Region = Literal["claimed", "opposite", "against", "whole"]
 
 
 def design_digest(law: Law) -> str:
@@ -90,9 +100,10 @@ def judge(
     _check_arms(law, evidence)
     everything = _trials(law, evidence, looks)
     parts = _decide(everything)
-    outcome = _outcome(everything, parts)
+    outcome, against = _outcome(everything, parts)
     sampled = [p.n_seeds for p in parts if p.role == "primary" and p.se is not None]
     notes = [f"{looks} looks planned: each part is tested at alpha / {looks}"] if looks > 1 else []
+    notes += against
     return Verdict(
         law=law.name,
         outcome=outcome,
@@ -108,6 +119,7 @@ def judge(
         design_digest=design_digest(law),
         scores_digest=scores.digest(a.name for a in law.arms),
         notes=tuple(notes),
+        logic=LOGIC,
     )
 
 
@@ -135,25 +147,56 @@ def _check_arms(law: Law, evidence: Evidence) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """A hypothesis with its estimate and raw p values, before other parts are looked at.
+class Tests:
+    """Raw one-sided p values of one estimate against the regions of a hypothesis.
 
-    p: of the declared alternative. p_opposite: of the opposite. p_against: of anything that
-    contradicts the part (the opposite, or a gain below the smallest effect of interest); never
-    above p_opposite. assay: whether the arms compared beat the base, where that is needed.
-    enough: at least min_seeds, and the kind of base models that the part speaks of.
+    claimed: of the declared alternative. opposite: of its opposite. against: of anything that
+    contradicts the part (the opposite, or an effect below the smallest of interest); never above
+    `opposite`. whole: of at least the smallest effect of interest, where the alternative has one.
+    """
+
+    claimed: float | None = None
+    opposite: float | None = None
+    against: float | None = None
+    whole: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A hypothesis with its estimate and tests, before other parts are looked at.
+
+    cases: the tests that decide: those of the conjuncts, else of the estimand alone. enough: at
+    least min_seeds. spoken: whether these base models are of the kind that the part speaks of.
     """
 
     hypothesis: Hypothesis
     finding: Finding
     alpha: float
-    p: float | None
-    p_opposite: float | None
-    p_against: float | None
-    assay: bool
+    cases: tuple[Tests, ...]
+    conjuncts: tuple[ConjunctVerdict, ...]
+    checks: tuple[CheckVerdict, ...]
     enough: bool
+    spoken: bool
     n_diverged: int
     notes: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether the part tests what it names."""
+        return self.spoken and all(c.passed for c in self.checks)
+
+    def p(self, what: Region) -> float | None:
+        """Over the cases: all of them for a claim, any one of them (Bonferroni) against it."""
+        found = [getattr(t, what) for t in self.cases]
+        if what in ("claimed", "whole"):
+            return None if None in found else max(found)
+        known = [v for v in found if v is not None]
+        return min(1.0, len(found) * min(known)) if known else None
+
+    @property
+    def contradiction(self) -> float | None:
+        """p of what may contradict the law: a negligible effect only where the part is sound."""
+        return self.p("against" if self.sound else "opposite")
 
 
 def _trials(law: Law, evidence: Evidence, looks: int) -> list[Trial]:
@@ -169,100 +212,148 @@ def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: int) -> Trial:
         )
     alpha = h.alpha / looks
     notes = list(finding.notes)
-    value = finding.estimate
+    values = [(name, estimate(e, evidence).estimate) for name, e in h.conjuncts]
     # One run shows nothing about the next one, whatever a hypothesis declares.
     fewest = max(2, h.min_seeds)
-    enough = finding.exact or value.n_seeds >= fewest
+    n_seeds = min((v.n_seeds for _, v in values), default=finding.estimate.n_seeds)
+    enough = finding.exact or n_seeds >= fewest
     if not enough:
-        notes.append(f"left open: needs {fewest} seeds, found {value.n_seeds}; {evidence.how}")
-    if h.needs_pretrained and not evidence.pretrained:
-        enough = False
-        notes.append("descriptive: these base models differ in configuration, not in pretraining")
+        notes.append(f"left open: needs {fewest} seeds, found {n_seeds}; {evidence.how}")
+    spoken = evidence.pretrained or not h.needs_pretrained
+    if not spoken:
+        notes.append("not tested: these base models differ in configuration, not in pretraining")
     diverged = evidence.scores.diverged
     names = {a.name for a in h.estimand.arms}
     n_diverged = sum(n for (arm, _), n in diverged.items() if arm in names)
     if n_diverged:
         notes.append(f"{n_diverged} diverged runs among the arms compared")
-    assay = True
-    if h.alternative in BOUNDED and isinstance(h.estimand, Contrast):
-        assay, note = _assay(h.estimand, law, evidence, alpha)
-        notes.append(note)
-    p, opposite, against = _p_values(h, value)
+    cases = [(name, v, _tests(h, v)) for name, v in values]
     return Trial(
         hypothesis=h,
         finding=finding,
         alpha=alpha,
-        p=p,
-        p_opposite=opposite,
-        p_against=against,
-        assay=assay,
+        cases=tuple(t for _, _, t in cases) or (_tests(h, finding.estimate),),
+        conjuncts=tuple(_conjunct(name, v, t, alpha, enough) for name, v, t in cases),
+        checks=tuple(_checked(c, evidence) for c in checks_of(h, law)),
         enough=enough,
+        spoken=spoken,
         n_diverged=n_diverged,
         notes=tuple(notes),
     )
 
 
-def _assay(contrast: Contrast, law: Law, evidence: Evidence, alpha: float) -> tuple[bool, str]:
-    """Do the arms compared beat the base? Two arms at chance would agree for nothing."""
-    arms = [a for a in contrast.arms if a != law.base]
-    weights = (*((a, 1 / len(arms)) for a in arms), (law.base, -1.0))
-    gain, _ = evidence.combination(weights, contrast.target)
-    low, _ = gain.interval(alpha)
-    bound = "no bound" if low is None else f"lower bound {low:+.3g}"
-    shown = low is not None and low > 0
-    verb = "sensitive" if shown else "not sensitive, an agreement proves nothing"
-    return shown, f"assay {verb}: arms - base {gain.value:+.3g} points, {bound}"
+def checks_of(h: Hypothesis, law: Law) -> tuple[Check, ...]:
+    """The declared checks; for a bound on a contrast without any, every arm has to beat the base.
+
+    Two arms at chance would agree for nothing.
+    """
+    if h.checks or h.alternative not in BOUNDED or not isinstance(h.estimand, Contrast):
+        return h.checks
+    return beats(h.estimand.arms, law.base, h.estimand.target)
 
 
-def _p_values(h: Hypothesis, value: Estimate) -> tuple[float | None, float | None, float | None]:
-    """p of the alternative, of its opposite, and of anything against the part."""
-    if h.alternative == "greater":
-        opposite, small = value.p_below(0.0), value.p_below(h.sesoi)
-        return value.p_above(0.0), opposite, opposite if small is None else small
-    if h.alternative == "less":
-        opposite, small = value.p_above(0.0), value.p_above(-h.sesoi)
-        return value.p_below(0.0), opposite, opposite if small is None else small
+def _checked(check: Check, evidence: Evidence) -> CheckVerdict:
+    try:
+        finding = estimate(check.estimand, evidence)
+    except MissingScoresError as error:
+        return _seen(check, False, None, None, "", f"not measured: {error}")
+    value = finding.estimate
+    low = value.value if finding.exact else value.interval(check.alpha)[0]
+    passed = low is not None and low > check.above
+    return _seen(check, passed, value.value, low, finding.unit)
+
+
+def _seen(
+    check: Check, passed: bool, value: float | None, low: float | None, unit: str, note: str = ""
+) -> CheckVerdict:
+    return CheckVerdict(
+        name=check.name,
+        kind=check.kind,
+        claim=check.claim,
+        passed=passed,
+        estimate=None if value is None or math.isnan(value) else value,
+        low=low,
+        above=check.above,
+        unit=unit,
+        note=note,
+    )
+
+
+def _conjunct(
+    name: str, value: Estimate, tests: Tests, alpha: float, enough: bool
+) -> ConjunctVerdict:
+    low, high = value.interval(alpha)
+    return ConjunctVerdict(
+        name=name,
+        outcome=_partition(tests, alpha, enough),
+        estimate=None if math.isnan(value.value) else value.value,
+        se=value.se,
+        low=low,
+        high=high,
+        p=tests.claimed,
+        p_opposite=tests.opposite,
+        p_against=tests.against,
+        n_seeds=value.n_seeds,
+        n_items=value.n_items,
+    )
+
+
+def _tests(h: Hypothesis, value: Estimate) -> Tests:
+    if h.alternative in ("greater", "less"):
+        up = h.alternative == "greater"
+        toward, away = (value.p_above, value.p_below) if up else (value.p_below, value.p_above)
+        size = h.sesoi if up else -h.sesoi
+        opposite, small = away(0.0), away(size)
+        return Tests(
+            claimed=toward(0.0),
+            opposite=opposite,
+            against=opposite if small is None else small,
+            whole=toward(size),
+        )
     if h.alternative == "no_gain" and h.margin is not None:
         opposite = value.p_above(h.margin)
-        return no_gain(value, h.margin), opposite, opposite
+        return Tests(claimed=no_gain(value, h.margin), opposite=opposite, against=opposite)
     if h.alternative == "equivalent" and h.margin is not None:
         above, below = value.p_above(h.margin), value.p_below(-h.margin)
         # Outside on either side: two one-sided tests, so the smaller p counts twice.
         outside = None if above is None or below is None else min(1.0, 2 * min(above, below))
-        return tost(value, h.margin), outside, outside
-    return None, None, None
+        return Tests(claimed=tost(value, h.margin), opposite=outside, against=outside)
+    return Tests()
+
+
+def _partition(tests: Tests, alpha: float, enough: bool) -> PartOutcome:
+    """The region that one estimate leaves standing at alpha."""
+    if not enough:
+        return "open"
+    if _rejects(tests.opposite, alpha):
+        return "reversed"
+    if _rejects(tests.against, alpha):
+        return "negligible"
+    return "shown" if _rejects(tests.claimed, alpha) else "open"
 
 
 def _decide(trials: Sequence[Trial]) -> list[PartVerdict]:
-    """Holm inside each role, then one outcome a part."""
-    corrected: dict[str, tuple[float | None, float | None, float | None]] = {}
+    """One outcome a part; Holm inside each role, which only secondary outcomes read."""
+    corrected: dict[str, Tests] = {}
     for role in ("primary", "secondary"):
         # Parts with too few seeds decide nothing, so they do not weigh on the others.
         family = [t for t in trials if t.hypothesis.role == role and t.enough]
-        columns = [holm([getattr(t, k) for t in family]) for k in ("p", "p_opposite", "p_against")]
+        names: tuple[Region, ...] = ("claimed", "opposite", "against")
+        columns = [holm([t.p(k) for t in family]) for k in names]
         for t, *adjusted in zip(family, *columns, strict=True):
-            corrected[t.hypothesis.name] = tuple(adjusted)
-    return [_part(t, *corrected.get(t.hypothesis.name, (None, None, None))) for t in trials]
+            corrected[t.hypothesis.name] = Tests(**dict(zip(names, adjusted, strict=True)))
+    return [_part(t, corrected.get(t.hypothesis.name, Tests())) for t in trials]
 
 
-def _part(
-    t: Trial, p_holm: float | None, opposite_holm: float | None, against_holm: float | None
-) -> PartVerdict:
+def _part(t: Trial, adjusted: Tests) -> PartVerdict:
     h, value, notes = t.hypothesis, t.finding.estimate, list(t.notes)
-    read = t.p if h.role == "primary" else p_holm
-    outcome: PartOutcome = "open"
-    if t.finding.exact:
-        outcome = "shown" if value.value < 0 else "reversed"
-    elif not t.enough:
-        outcome = "open"
-    elif _rejects(opposite_holm, t.alpha):
-        outcome = "reversed"
-    elif _rejects(against_holm, t.alpha):
-        outcome = "negligible"
-        notes.append(f"below the smallest effect of interest: p {against_holm:.3g} after Holm")
-    elif _rejects(read, t.alpha) and t.assay:
-        outcome = "shown"
-    bounded = h.alternative in BOUNDED
+    outcome, failed = _outcome_of(t, adjusted)
+    notes += [failed] if failed else []
+    size = ""
+    if outcome == "shown" and h.alternative in ("greater", "less"):
+        whole = _rejects(t.p("whole"), t.alpha)
+        zero = "above 0" if h.alternative == "greater" else "below 0"
+        size = "at least the smallest effect" if whole else zero
     needed = None
     if value.testable and not value.single_run:
         needed = seeds_needed(
@@ -280,8 +371,6 @@ def _part(
     mde = None
     if not value.single_run:
         mde = detectable_effect(value.se, value.df, t.alpha, h.alternative == "equivalent")
-    if bounded and not t.assay and _rejects(t.p, t.alpha):
-        notes.append("left open: the bound holds, but without assay sensitivity")
     return PartVerdict(
         name=h.name,
         role=h.role,
@@ -293,10 +382,10 @@ def _part(
         df=value.df if value.df is not None and math.isfinite(value.df) else None,
         low=low,
         high=high,
-        p=t.p,
-        p_opposite=t.p_opposite,
-        holm=p_holm,
-        holm_opposite=opposite_holm,
+        p=t.p("claimed"),
+        p_opposite=t.p("opposite"),
+        holm=adjusted.claimed,
+        holm_opposite=adjusted.opposite,
         margin=h.margin,
         sesoi=h.sesoi,
         alpha=t.alpha,
@@ -307,20 +396,56 @@ def _part(
         mde=mde,
         seeds_needed=needed,
         notes=tuple(notes),
+        size=size,
+        p_against=t.p("against"),
+        checks=t.checks,
+        conjuncts=t.conjuncts,
     )
+
+
+def _outcome_of(t: Trial, adjusted: Tests) -> tuple[PartOutcome, str]:
+    """The part's outcome, and which checks kept it from another one."""
+    if t.finding.exact:
+        return ("shown" if t.finding.estimate.value < 0 else "reversed"), ""
+    own = Tests(claimed=t.p("claimed"), opposite=t.p("opposite"), against=t.p("against"))
+    outcome = _partition(own if t.hypothesis.role == "primary" else adjusted, t.alpha, t.enough)
+    if t.sound or not t.enough or outcome == "reversed":
+        return outcome, ""
+    failed = "; ".join(f"{c.kind}: {c.claim}{_bound(c)}" for c in t.checks if not c.passed)
+    return "not tested", f"not tested, not passed: {failed}" if failed else ""
+
+
+def _bound(check: CheckVerdict) -> str:
+    if check.note:
+        return f" ({check.note})"
+    found = "no bound" if check.low is None else f"bound {check.low:+.3g}"
+    return f" ({found}, needed above {check.above:g})"
 
 
 def _rejects(p: float | None, alpha: float) -> bool:
     return p is not None and p <= alpha
 
 
-def _outcome(trials: Sequence[Trial], parts: Sequence[PartVerdict]) -> Outcome:
+def _outcome(trials: Sequence[Trial], parts: Sequence[PartVerdict]) -> tuple[Outcome, list[str]]:
+    """The law's word, last, and notes on parts that stand against it at their own level only."""
     primary = [(t, p) for t, p in zip(trials, parts, strict=True) if p.role == "primary"]
+    against = {p.name for t, p in primary if t.finding.exact and p.outcome == "reversed"}
+    tested = [t for t, _ in primary if t.enough and not t.finding.exact]
+    adjusted = holm([t.contradiction for t in tested])
+    for t, p in zip(tested, adjusted, strict=True):
+        against |= {t.hypothesis.name} if _rejects(p, t.alpha) else set()
+    notes = [
+        f"{p.name} is {p.outcome} at its own level, not after Holm over {len(tested)} primary parts"
+        for _, p in primary
+        if p.outcome in ("reversed", "negligible") and p.name not in against
+    ]
+    if against:
+        return "CONTRADICTED", notes
+    if any(p.outcome == "not tested" for _, p in primary):
+        return "NOT TESTED", notes
     if all(p.outcome == "shown" for _, p in primary):
-        return "HOLDS"
-    if any(p.outcome in ("reversed", "negligible") for _, p in primary):
-        return "CONTRADICTED"
-    return "INCONCLUSIVE" if any(_underpowered(t, p) for t, p in primary) else "NOT SHOWN"
+        return "HOLDS", notes
+    return ("INCONCLUSIVE" if any(_underpowered(t, p) for t, p in primary) else "NOT SHOWN"), notes
 
 
 def _underpowered(trial: Trial, part: PartVerdict) -> bool:

@@ -10,12 +10,12 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import PartVerdict, Verdict, Without, plain
+from lawcheck.declare.design import ConjunctVerdict, PartVerdict, Verdict, plain
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_json
 
 DIGITS = 10
-EXIT = {"HOLDS": 0, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
+EXIT = {"HOLDS": 0, "NOT TESTED": 3, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
 # A reading that leaves a discipline out stands under its own key: without_biology.
 WITHOUT = "without_"
 CLAIM = {"greater": "> 0", "less": "< 0", "below": "< 0"}
@@ -32,28 +32,15 @@ def verdict_json(verdict: Verdict) -> bytes:
 def read_verdict(path: str | Path) -> Verdict:
     """The verdict in a file that `verdict_json` filled. Raises InputError for anything else."""
     data = read_json(Path(path), "judge again", f"verdict {path}")
-    left: dict[str, Any] = {}
     if isinstance(data, dict):
-        left = {k: data.pop(k) for k in sorted(data) if k.startswith(WITHOUT)}
-        data = {**data, "without": []}
-    verdict = _built(Verdict, data, str(path))
-
-    def parts(name: str, value: Any) -> tuple[PartVerdict, ...]:
-        if not isinstance(value, list | tuple):
-            raise _odd(str(path), name, value)
-        return tuple(_built(PartVerdict, p, str(path)) for p in value)
-
-    return dataclasses.replace(
-        verdict,
-        parts=parts("parts", verdict.parts),
-        without=tuple(
-            Without(discipline=k.removeprefix(WITHOUT), parts=parts(k, v)) for k, v in left.items()
-        ),
-    )
+        left = [k for k in sorted(data) if k.startswith(WITHOUT)]
+        again = [{"discipline": k.removeprefix(WITHOUT), "parts": data.pop(k)} for k in left]
+        data = {**data, "without": again}
+    return typing.cast(Verdict, _built(Verdict, data, str(path)))
 
 
 def exit_code(verdict: Verdict) -> int:
-    """0 HOLDS, 3 NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED."""
+    """0 HOLDS, 3 NOT TESTED, NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED."""
     return EXIT[verdict.outcome]
 
 
@@ -74,7 +61,9 @@ def text(verdict: Verdict) -> str:
 
 def part_lines(p: PartVerdict) -> list[str]:
     """Outcome, estimate, sampling, what would settle it, notes: one line each."""
-    lines = [f"  {p.role} {p.name}: {p.outcome}", f"    {estimate(p)}; claimed {claimed(p)}"]
+    said = f"{p.outcome} {p.size}".rstrip()
+    lines = [f"  {p.role} {p.name}: {said}", f"    {estimate(p)}; claimed {claimed(p)}"]
+    lines += [f"    {c.name}: {c.outcome}, {estimate(c, p)}" for c in p.conjuncts]
     if p.se is not None:
         sampled = [f"{p.n_seeds} seeds"]
         sampled += [f"{p.n_items:,} items"] if p.n_items else []
@@ -86,14 +75,16 @@ def part_lines(p: PartVerdict) -> list[str]:
     return lines + [f"    note: {n}" for n in p.notes]
 
 
-def estimate(p: PartVerdict) -> str:
-    """Estimate, unit and interval in words."""
+def estimate(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) -> str:
+    """Estimate, unit and interval in words. of: the part that a conjunct belongs to."""
+    part = of or p
+    assert isinstance(part, PartVerdict)
     if p.estimate is None:
         return "no estimate"
-    value = f"{number(p.estimate, '+')} {p.unit}"
+    value = f"{number(p.estimate, '+')} {part.unit}"
     if p.low is None or p.high is None:
         return value
-    return f"{value}, {level(p)} interval {number(p.low, '+')} to {number(p.high, '+')}"
+    return f"{value}, {level(part)} interval {number(p.low, '+')} to {number(p.high, '+')}"
 
 
 def level(p: PartVerdict) -> str:
@@ -143,26 +134,32 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _built(kind: type, data: Any, origin: str) -> Any:
+def _built(kind: Any, data: Any, origin: str) -> Any:
+    """A dataclass from its JSON form, dataclasses inside it too. Later fields may be missing."""
     hints = typing.get_type_hints(kind)
-    names = {f.name for f in dataclasses.fields(kind)}
-    if not isinstance(data, dict) or set(data) != names:
-        found = sorted(set(data) ^ names) if isinstance(data, dict) else [type(data).__name__]
+    fields = dataclasses.fields(kind)
+    later = {f.name for f in fields if "since" in f.metadata}
+    names = {f.name for f in fields}
+    if not isinstance(data, dict) or set(data) | later != names:
+        found = (
+            sorted((set(data) | later) ^ names) if isinstance(data, dict) else [type(data).__name__]
+        )
         raise InputError(
             f"verdict {origin}: not a {kind.__name__} (unexpected or missing: "
             f"{', '.join(found[:4])}); judge again"
         )
     values = {}
     for name, value in data.items():
-        if _fits(hints[name], value):
-            values[name] = tuple(value) if isinstance(value, list) else value
-        else:
-            raise _odd(origin, name, value)
+        if not _fits(hints[name], value):
+            raise InputError(
+                f"verdict {origin}: field {name!r} holds {str(value)[:40]!r}; judge again"
+            )
+        inner = next(iter(typing.get_args(hints[name])), None)
+        if isinstance(value, list):
+            nested = dataclasses.is_dataclass(inner)
+            value = tuple(_built(inner, v, origin) if nested else v for v in value)
+        values[name] = value
     return kind(**values)
-
-
-def _odd(origin: str, name: str, value: Any) -> InputError:
-    return InputError(f"verdict {origin}: field {name!r} holds {str(value)[:40]!r}; judge again")
 
 
 def _fits(hint: Any, value: Any) -> bool:

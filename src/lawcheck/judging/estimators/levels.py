@@ -6,7 +6,14 @@ import math
 
 import numpy as np
 
-from lawcheck.declare.design import Arm, Contrast, Cost, RelativeGain, RouterInformation
+from lawcheck.declare.design import (
+    Arm,
+    Contrast,
+    Cost,
+    Measure,
+    RelativeGain,
+    RouterInformation,
+)
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators.finding import Finding, estimate, over_seeds
 from lawcheck.judging.evidence import Evidence, MissingScoresError
@@ -51,6 +58,29 @@ def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
             [router_information(routing[:, k]) for k in range(len(seeds))]
         )
     return over_seeds(per_seed, seeds, evidence, "share of maximum information", notes)
+
+
+@estimate.register
+def _measure(estimand: Measure, evidence: Evidence) -> Finding:
+    scores, metric, task = evidence.scores, estimand.metric, estimand.target
+    if (task, metric) not in scores.measured:
+        raise MissingScoresError(
+            f"{evidence.what} needs metric {metric!r} of {task!r}, found none; {evidence.how}"
+        )
+    seeds, notes = evidence.common_seeds(estimand.arms, (task,), metric)
+    per_seed = np.full(len(seeds), -estimand.against)
+    for arm, weight in estimand.weights:
+        values = scores.cube(arm.name, task, seeds, metric).mean(axis=1)
+        if estimand.counted and np.ptp(values) > 1e-9 * max(1.0, float(np.abs(values).max())):
+            raise InputError(
+                f"{evidence.what}: {metric!r} of arm {arm.name!r} differs between seeds, declared "
+                f"as counted; collect the scores again"
+            )
+        per_seed += weight * values
+    if estimand.counted:
+        value = Estimate(value=float(per_seed[0]), se=None, df=None, n_seeds=len(seeds))
+        return Finding(estimate=value, unit=metric, notes=notes, exact=True)
+    return over_seeds(per_seed, seeds, evidence, metric, notes)
 
 
 @estimate.register
