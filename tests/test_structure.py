@@ -1,0 +1,136 @@
+"""Rooms of the package depend in one direction, and no module depends on itself through others.
+
+Imports inside functions count; imports for type checkers only do not.
+"""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import lawcheck
+
+# Low to high: a room imports from itself and from those before it.
+ROOMS = (
+    "errors",
+    "proxy_world",
+    "files",
+    "declare",
+    "methods",
+    "corpus",
+    "disciplines",
+    "planning",
+    "scores",
+    "training",
+    "evaluation",
+    "judging",
+    "show",
+    "studies",
+    "pipeline",
+    "cli",
+)
+# Modules outside a room, and the room whose place they take.
+STAND_FOR = {"": "errors", "__main__": "cli", "lm_eval_cli": "cli", "published": "studies"}
+# Arrows that still run up, and pairs that still form a circle. Both only shrink.
+KNOWN_UP = {
+    ("corpus.build", "planning.plan"),
+    ("corpus.placed", "planning.plan"),
+    ("corpus.statistics", "planning.plan"),
+    ("corpus.streamed", "planning.plan"),
+    ("declare.discovery", "methods.base"),
+    ("files.origin", "declare.design"),
+    ("judging.judged", "pipeline.provenance"),
+    ("judging.judged", "pipeline.stages"),
+    ("judging.judged", "show"),
+    ("planning.budget", "published"),
+    ("planning.plan", "studies.discipline_laws.arms"),
+    ("show.columns", "published"),
+    ("show.curves", "published"),
+    ("show.families", "published"),
+    ("show.page.gather", "pipeline.provenance"),
+    ("show.page.published", "published"),
+    ("show.scaling", "published"),
+    ("show.selection", "published"),
+}
+KNOWN_CIRCLES = {
+    ("corpus.streamed", "corpus.build"),
+    ("methods.lora_moe.registration", "methods.lora_moe.config"),
+    ("methods.lora_moe.registration", "methods.lora_moe.model"),
+    ("methods.lora_moe.config", "methods.lora_moe"),
+    ("pipeline.provenance", "pipeline.stages"),
+}
+
+FOLDER = Path(lawcheck.__file__).parent
+
+
+def name_of(path: Path) -> str:
+    """Dotted name below the package; empty for the package itself."""
+    parts = path.relative_to(FOLDER).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(p): p for p in sorted(FOLDER.rglob("*.py"))}
+
+
+def executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below, without what only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        yield child
+        yield from executed(child)
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the package that a file names in an import: the submodule, where it is one."""
+    found = set()
+    for node in executed(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                is_module = inner.removeprefix("lawcheck.") in MODULES
+                found.add(inner if is_module else str(node.module))
+    inside = {n.removeprefix("lawcheck").removeprefix(".") for n in found if inside_package(n)}
+    return inside & MODULES.keys() - {name_of(path)}
+
+
+def inside_package(name: str) -> bool:
+    return name == "lawcheck" or name.startswith("lawcheck.")
+
+
+GRAPH = {name: imports(path) for name, path in MODULES.items()}
+
+
+def rank(module: str) -> int:
+    room = module.split(".")[0]
+    return ROOMS.index(STAND_FOR.get(room, room))
+
+
+def test_every_import_goes_down():
+    arrows = {(a, b) for a, above in GRAPH.items() for b in above if a}
+    up = {(a, b) for a, b in arrows if rank(a) < rank(b)}
+    assert not up - KNOWN_UP, "new imports from a higher room: move the name, or hand it in"
+    assert not KNOWN_UP - up, "gone: take them out of KNOWN_UP"
+
+
+def test_no_module_imports_itself_through_others():
+    kept = {a: {b for b in found if (a, b) not in KNOWN_CIRCLES} for a, found in GRAPH.items()}
+    try:
+        TopologicalSorter(kept).prepare()
+    except CycleError as error:
+        raise AssertionError(f"circle: {' <- '.join(error.args[1])}") from None
+    gone = {(a, b) for a, b in KNOWN_CIRCLES if b not in GRAPH.get(a, ()) or not reaches(b, a)}
+    assert not gone, "gone: take them out of KNOWN_CIRCLES"
+
+
+def reaches(start: str, goal: str) -> bool:
+    seen, ahead = set(), [start]
+    while ahead:
+        at = ahead.pop()
+        if at not in seen:
+            seen.add(at)
+            ahead += GRAPH[at]
+    return goal in seen
