@@ -202,7 +202,7 @@ def test_every_recipe_of_the_laws_is_there_and_equals_a_naive_count(study):
 @pytest.fixture(scope="module")
 def proxy_shares(tmp_path_factory):
     from lawcheck.corpus.recipe import planned_rows
-    from lawcheck.planning.plan import source_module
+    from lawcheck.declare.worlds import source_module
 
     scale = load_scale("proxy")
     rows = {
