@@ -20,22 +20,25 @@ from lawcheck.__main__ import main as command_line
 from lawcheck.corpus.build import build_corpus, check_corpus
 from lawcheck.corpus.statistics import diversity, read_mixtures, recipes_of, write_mixtures
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, digest
+from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
+from lawcheck.files import origin
 from lawcheck.files.atomic import write_json
+from lawcheck.files.hashing import digest
 from lawcheck.judging import preregistration
-from lawcheck.judging.judged import judge_file, render_context
+from lawcheck.judging.judged import judge_file
 from lawcheck.pipeline import stages
 from lawcheck.pipeline.doctor import machine
-from lawcheck.pipeline.verify import checkpoints, origin, sources
 from lawcheck.pipeline.verify.published import Published
+from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import write_scores
+from lawcheck.show.judged import render_context
 from lawcheck.show.page import facts
 from lawcheck.show.page.gather import read_entry
-from lawcheck.show.tables import table_1
-from lawcheck.training import record
+from lawcheck.studies.discipline_laws.tables import table_1
+from lawcheck.training import checkpoints, record
 
 NAME = "lora_learns"
 LAW = f"""

@@ -16,8 +16,8 @@ from lawcheck.corpus import frozen
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.files.hashing import file_sha256
+from lawcheck.planning import shipped
 from lawcheck.training.base import rows as data_rows
-from lawcheck.training.base import shipped
 from lawcheck.training.base.build import build_base, response_loss
 
 TINY = {

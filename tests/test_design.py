@@ -16,10 +16,10 @@ from lawcheck.declare.design import (
     Recipe,
     arm,
     difference,
-    digest,
     plain,
 )
 from lawcheck.errors import InputError
+from lawcheck.files.hashing import digest
 from lawcheck.studies.discipline_laws.arms import (
     TUNED,
     discipline_lora,

@@ -30,11 +30,11 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Hypothesis, Law, Recipe, difference
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.judging.judged import family_titles
 from lawcheck.planning.cost import planned_cost
 from lawcheck.published import published
 from lawcheck.scores import DISTINCT
 from lawcheck.show import RenderContext, drawing, families
+from lawcheck.show.judged import family_titles
 from lawcheck.show.registry import renderer
 from lawcheck.show.style import RC, figure_bytes
 from lawcheck.show.summary import Measure

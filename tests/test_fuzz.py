@@ -20,8 +20,8 @@ from lawcheck.errors import LONGEST, InputError, one_line, wrong_path
 from lawcheck.files import records
 from lawcheck.files.atomic import write_json
 from lawcheck.files.reading import parse_json, parse_yaml, read_json
+from lawcheck.files.records import read_provenance
 from lawcheck.methods import adapters
-from lawcheck.pipeline.provenance import read_provenance
 from lawcheck.planning.accelerators import load_accelerator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))

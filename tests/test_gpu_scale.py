@@ -19,10 +19,11 @@ from lawcheck.corpus.recipe import planned_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
+from lawcheck.declare.worlds import science, source_module
 from lawcheck.errors import InputError
 from lawcheck.methods.base import ModelShapes
 from lawcheck.pipeline import stages
-from lawcheck.planning.plan import Planner, science, source_module
+from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import read_rows
 from lawcheck.studies.discipline_laws import arms
 from lawcheck.training.base.muon import Muon, orthogonalise

@@ -374,9 +374,10 @@ def test_the_verdict_the_tables_and_the_page_name_what_was_found(tmp_path):
     from report_world import planner, study
 
     from lawcheck.declare import discovery
-    from lawcheck.judging.judged import judge_file, render_context
+    from lawcheck.judging.judged import judge_file
     from lawcheck.scores.files import write_scores
     from lawcheck.show.grid import Cell, Row
+    from lawcheck.show.judged import render_context
     from lawcheck.show.notes import notes
     from lawcheck.show.page import write_report
 

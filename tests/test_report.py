@@ -531,7 +531,7 @@ def test_every_text_has_contrast(browser, page, scheme):
 
 def test_tables_agree_with_the_written_ones(browser, page, results, tmp_path):
     """What the page shows of an arm is what the CSV holds."""
-    from lawcheck.judging.judged import render_law
+    from lawcheck.show.judged import render_law
 
     render_law(planner(), results, SHARE, tmp_path)
     csv = pd.read_csv(results.tables / f"arms_{SHARE.name}.csv")

@@ -116,8 +116,8 @@ def run_doctor(arguments: argparse.Namespace) -> None:
 
 def run_corpus(arguments: argparse.Namespace) -> None:
     from lawcheck.corpus.build import build_corpus
+    from lawcheck.declare.worlds import data_folder
     from lawcheck.files.holding import held
-    from lawcheck.planning.plan import data_folder
 
     planner, layout = _study(arguments)
     if arguments.lock:
@@ -148,7 +148,7 @@ def run_corpus(arguments: argparse.Namespace) -> None:
 
 def _print_counts(scale: Any, layout: Layout) -> bool:
     """The tables of a streamed corpus, from its manifest; False for other worlds."""
-    from lawcheck.planning.plan import pinned_sources
+    from lawcheck.declare.worlds import pinned_sources
 
     if pinned_sources(scale) is None:
         return False
@@ -323,7 +323,7 @@ def run_import(arguments: argparse.Namespace) -> None:
 
 
 def run_render(arguments: argparse.Namespace) -> None:
-    from lawcheck.judging.judged import render_law
+    from lawcheck.show.judged import render_law
 
     planner, layout = _study(arguments)
     for law in _judged(arguments.laws, layout):

@@ -10,15 +10,15 @@ from typing import Any
 from lawcheck.corpus.frozen import require_frozen
 from lawcheck.corpus.recipe import Row, in_order, mix, one_pool, planned_rows
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Discipline, Run, digest
+from lawcheck.declare.design import Discipline, Run
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder, pinned_sources, science, source_module
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_folder, write_json
-from lawcheck.files.hashing import file_sha256
+from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.files.reading import parse_json, read_object, read_text
 from lawcheck.files.records import Manifest, fitting
-from lawcheck.planning.plan import data_folder, pinned_sources, science, source_module
 
 NEXT = "run: lawcheck corpus --scale {scale}"
 REBUILD = "rebuild the corpus"

@@ -16,7 +16,7 @@ from lawcheck.corpus.recipe import Row, mix, one_pool
 from lawcheck.corpus.shards import Shards
 from lawcheck.declare.design import Discipline, Recipe
 from lawcheck.declare.scale import Scale
-from lawcheck.planning.plan import science
+from lawcheck.declare.worlds import science
 
 Numbers = NDArray[np.int64]
 # Carried along by mixing, which gives duplicates new ids.

@@ -24,13 +24,13 @@ from lawcheck.declare import versions
 from lawcheck.declare.design import Law, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import realisable
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import file_sha256
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import Statistics, fitting
-from lawcheck.planning.plan import realisable
 
 # Fixed before any law was judged on it; another n is another measure.
 N = 4

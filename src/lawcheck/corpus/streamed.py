@@ -22,10 +22,10 @@ from lawcheck.corpus.sources.staging import require_pinned, write_pins
 from lawcheck.corpus.sources.tables import count_faults, count_table, removal_table
 from lawcheck.declare import discovery
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder, source_module
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.atomic import atomic_folder
 from lawcheck.files.hashing import file_sha256
-from lawcheck.planning.plan import data_folder, source_module
 
 CHUNK = 4096  # rows compared at a time
 

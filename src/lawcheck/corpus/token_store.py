@@ -30,9 +30,8 @@ from lawcheck.corpus.encoding import (
     within_limit,
 )
 from lawcheck.corpus.shards import Shards
-from lawcheck.declare.design import digest
 from lawcheck.files.atomic import atomic_folder, write_json
-from lawcheck.files.hashing import file_sha256
+from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.files.holding import held
 
 VERSION = 1  # of what is kept, not of any result

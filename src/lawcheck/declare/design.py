@@ -7,8 +7,6 @@ accelerator, network, clock or environment; it uses the standard library only.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -17,6 +15,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from lawcheck.errors import InputError
+from lawcheck.files.hashing import digest
 
 Role = Literal["discipline", "general", "out_of_domain"]
 Scalar = str | int | float | bool
@@ -24,12 +23,6 @@ Scalar = str | int | float | bool
 DEPTH, LONGEST = 6, 120
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 ARM_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
-
-
-def digest(value: Any, length: int = 12) -> str:
-    """Hex SHA-256 prefix of the canonical JSON form of `value`."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def later(version: int, default: Any) -> Any:

@@ -21,8 +21,8 @@ from pydantic import (
     field_validator,
 )
 
-from lawcheck.declare.design import digest
 from lawcheck.errors import InputError, nearest
+from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_yaml
 
 

@@ -6,11 +6,13 @@ numbers may have become a word. Fields that are not named here pass as they are.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lawcheck.errors import InputError
+from lawcheck.files.reading import read_object
 
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -184,3 +186,9 @@ def fitting(content: Any, kind: type[_Record], where: str, step: str) -> dict[st
             f"{where}: {place}: found {found}, {first['msg'].lower()}; {step}"
         ) from None
     return dict(content)
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What stood behind a law's scores, as `collect` wrote it. Raises InputError."""
+    step = "restore the file, or collect the scores again"
+    return fitting(read_object(path, step, str(path)), Provenance, str(path), step)

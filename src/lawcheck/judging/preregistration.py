@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, digest
+from lawcheck.declare.design import Law
 from lawcheck.declare.scale import Scale, settings_key
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
+from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_object
 from lawcheck.judging.verdict import design_digest
 

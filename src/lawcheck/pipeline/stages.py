@@ -12,15 +12,15 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.holding import held
 from lawcheck.files.origin import OriginError
-from lawcheck.files.reading import read_object
 from lawcheck.files.refusals import doing
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, data_folder
-from lawcheck.planning.shipped import resolve_base, shipped_hash
+from lawcheck.planning.plan import Planner
+from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.heap import settled
 
 
@@ -225,17 +225,3 @@ def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Sc
         )
         for run, recipe in mixed
     ]
-
-
-def bases_by_seed(scale: Scale, base: str, seeds: Iterable[int]) -> dict[int, str]:
-    """Which base model each seed stands on, for clustering seeds that share one."""
-    built = scale.bases[base].kind == "built"
-    return {
-        s: (shipped_hash(scale, base, s) or f"{scale.base_digest(base)}-s{s}") if built else base
-        for s in seeds
-    }
-
-
-def read_json(path: Path) -> Any:
-    """A record that an earlier stage wrote. Raises InputError for a file that is none."""
-    return read_object(path, "make it again with the stage that writes it", str(path))

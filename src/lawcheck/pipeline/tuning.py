@@ -16,10 +16,12 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.atomic import write_json
+from lawcheck.files.reading import read_object
 from lawcheck.pipeline import stages
-from lawcheck.planning.plan import Planner, science
+from lawcheck.planning.plan import Planner
 from lawcheck.studies.discipline_laws import arms
 
 # Far from the seeds of any study.
@@ -90,7 +92,7 @@ def _score(scale: Scale, layout: Layout, method: str) -> dict[str, Any]:
         found = _accuracy(planner, layout, group)
         average[arm.name] = None if found is None else statistics.fmean(found.values())
         for run in group:
-            record = stages.read_json(layout.run(run.id) / "train.json")
+            record = read_object(layout.run(run.id) / "train.json", "train the run again")
             diverged += bool(record["diverged"])
             seconds += record["cpu_seconds"]
     means = [m for m in average.values() if m is not None]

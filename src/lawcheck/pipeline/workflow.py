@@ -14,9 +14,10 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import BuiltBase, PretrainedBase, Scale, load_scale
+from lawcheck.declare.worlds import realisable
 from lawcheck.errors import InputError
 from lawcheck.planning.cluster import asked
-from lawcheck.planning.plan import Batch, Planner, batches, realisable
+from lawcheck.planning.plan import Batch, Planner, batches
 from lawcheck.planning.shipped import shipped_hash
 
 # Of the forms of a table or figure, the one that an engine's own report shows.

@@ -7,11 +7,12 @@ from typing import Any
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
+from lawcheck.declare.worlds import realisable, unrealisable
 from lawcheck.errors import InputError, nearest
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
 from lawcheck.planning.cost import adapter_settings, planned_cost, planned_tokens
-from lawcheck.planning.plan import Planner, batches, realisable, unrealisable
+from lawcheck.planning.plan import Planner, batches
 
 
 def plan_law(

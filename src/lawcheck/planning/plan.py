@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery, versions
-from lawcheck.declare.design import Arm, Discipline, Law, Run, digest, plain
+from lawcheck.declare.design import Arm, Law, Run, plain
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_digest, realisable, science
 from lawcheck.errors import InputError, nearest
+from lawcheck.files.hashing import digest
 from lawcheck.planning.shipped import shipped_hash
 from lawcheck.studies.discipline_laws.arms import experts_of
-
-DATA_VARIABLE = "LAWCHECK_DATA"
-
-
-def science(scale: Scale) -> list[Discipline]:
-    """The scale's scientific disciplines, in table order."""
-    found = discovery.of_role("discipline", scale.world)
-    if not found:
-        raise InputError(
-            f"scale {scale.name!r}: no discipline has a source for world {scale.world!r}; "
-            f"add one (docs/adding.md) or choose another scale"
-        )
-    return found
-
-
-def data_folder(scale: Scale) -> Path | None:
-    """The folder of real data, for worlds that read one; None for generated worlds."""
-    if not any(hasattr(source_module(d, scale), "source_files") for d in science(scale)):
-        return None
-    named = os.environ.get(DATA_VARIABLE)
-    if not named:
-        raise InputError(
-            f"scale {scale.name!r}: reads real data, but {DATA_VARIABLE} is not set; "
-            f"set it to the folder that holds gsm8k/, medmcqa/ and so on"
-        )
-    if not Path(named).is_dir():
-        raise InputError(f"{DATA_VARIABLE}: {named!r} is not a folder; name the data folder")
-    return Path(os.path.realpath(named))
-
-
-def pinned_sources(scale: Scale) -> dict[str, dict[str, str]] | None:
-    """Discipline -> data set -> revision or content, for worlds too large to hash at every plan.
-
-    None for worlds whose data are generated, or small enough to be hashed file by file.
-    """
-    found = {}
-    for d in discovery.disciplines().values():
-        if scale.world in d.worlds:
-            module = source_module(d, scale)
-            if not hasattr(module, "pinned_sources"):
-                return None
-            found[d.name] = module.pinned_sources()
-    return found or None
-
-
-def source_module(discipline: Discipline, scale: Scale) -> Any:
-    return import_module(discipline.worlds[scale.world].source)
 
 
 @dataclass(frozen=True)
@@ -80,22 +31,8 @@ class Planner:
 
     @cached_property
     def data_digest(self) -> str | None:
-        """Digest of the real files that the world reads, or of what pins them; None for
-        generated worlds.
-        """
-        pinned = pinned_sources(self.scale)
-        if pinned is not None:
-            return digest(pinned)
-        folder = data_folder(self.scale)
-        if folder is None:
-            return None
-        sums = {}
-        for d in discovery.disciplines().values():
-            if self.scale.world in d.worlds:
-                for path in source_module(d, self.scale).source_files(folder):
-                    content = _read_source(path)
-                    sums[f"{d.name}/{path.name}"] = hashlib.sha256(content).hexdigest()
-        return digest(sums)
+        """As of lawcheck.declare.worlds, read once."""
+        return data_digest(self.scale)
 
     def runs(self, arm: Arm) -> tuple[Run, ...]:
         return tuple(run for seed in self.seeds for run in self.runs_of(arm, seed))
@@ -193,24 +130,6 @@ class Batch:
     needs: tuple[str, ...]
 
 
-def realisable(scale: Scale, laws: Mapping[str, Law]) -> dict[str, Law]:
-    """The laws whose base models the scale declares and whose methods there are."""
-    return {name: law for name, law in laws.items() if not unrealisable(scale, law)}
-
-
-def unrealisable(scale: Scale, law: Law) -> str:
-    """Why a scale cannot run a law; empty where it can.
-
-    A law on somebody's own scores names methods that lawcheck does not have; it is judged, and
-    nothing of it is planned.
-    """
-    for arm in law.arms:
-        if arm.base not in scale.bases:
-            return f"scale {scale.name!r} declares no base model {arm.base!r}"
-    lost = sorted({a.method for a in law.arms} - discovery.methods().keys())
-    return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
-
-
 def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:
     """Partition the runs of all laws into jobs.
 
@@ -270,13 +189,3 @@ def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> 
                 f"{', '.join(map(str, planner.seeds))}; {nearest(run_id, known)}"
             )
     return [known[run_id] for run_id in ids]
-
-
-def _read_source(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{DATA_VARIABLE}: cannot read {path.parent.name}/{path.name} ({error.strerror}); "
-            f"complete the data folder"
-        ) from None

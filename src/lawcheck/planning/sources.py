@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, Run, digest
+from lawcheck.declare.design import Law, Run
 from lawcheck.declare.layout import Layout, base_name
 from lawcheck.declare.scale import PretrainedBase, Scale
 from lawcheck.files import origin
-from lawcheck.files.hashing import file_sha256
+from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.planning.plan import Planner
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
 from lawcheck.planning.shipped import shipped_hash

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.scale import PretrainedBase, Scale
+from lawcheck.declare.worlds import realisable
 from lawcheck.planning.cost import adapter_settings, shapes
-from lawcheck.planning.plan import Planner, realisable
+from lawcheck.planning.plan import Planner
 
 WEIGHT = 4  # what is trained is saved in float32
 # Compact Parquet with its record and log, measured on the reference runs.

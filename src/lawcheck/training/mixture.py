@@ -14,7 +14,7 @@ from lawcheck.corpus.shards import shard_files
 from lawcheck.corpus.token_store import TokenStore
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
-from lawcheck.planning.plan import pinned_sources
+from lawcheck.declare.worlds import pinned_sources
 
 Rows = Iterable[dict[str, Any]]
 

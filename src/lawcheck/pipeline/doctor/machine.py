@@ -15,11 +15,12 @@ from packaging.requirements import Requirement
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder, pinned_sources
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import Manifest, StreamedManifest, fitting
 from lawcheck.pipeline.doctor.check import Check
-from lawcheck.planning.plan import Planner, data_folder, pinned_sources
+from lawcheck.planning.plan import Planner
 from lawcheck.planning.storage import planned_storage
 
 PYTHON = ((3, 11), (3, 14))

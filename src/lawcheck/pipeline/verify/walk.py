@@ -14,6 +14,7 @@ from lawcheck.corpus.build import check_corpus
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run
 from lawcheck.declare.layout import Layout, base_name
+from lawcheck.declare.worlds import realisable
 from lawcheck.files import origin
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
@@ -21,7 +22,7 @@ from lawcheck.judging.verdict import design_digest
 from lawcheck.judging.verdict_forms import read_verdict
 from lawcheck.pipeline.verify.nodes import Graph, Node, require_there
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, realisable
+from lawcheck.planning.plan import Planner
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
 from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.checkpoints import STATE, is_whole, require_checkpoint
