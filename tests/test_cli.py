@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from lawcheck.__main__ import main
-from lawcheck.corpus.build import check_corpus, read_rows
+from lawcheck.corpus.build import check_corpus
+from lawcheck.corpus.folder import read_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +17,26 @@ from numpy.typing import NDArray
 from lawcheck.corpus.pieces import Pieces, cuts_at_spaces
 from lawcheck.errors import InputError
 
-if TYPE_CHECKING:
-    from lawcheck.corpus.token_store import TokenFile
-
 CHUNK = 2048
 # Rows that a tokenizer's pieces are compared on before they are relied upon.
 COMPARED = 64
 
 Numbers = NDArray[np.int64]
+
+
+class TokenFile:
+    """Token ids on disk, read a slice at a time.
+
+    Mapped into memory the file would count as the process's own, 4 GB for the paper's corpus.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("rb", buffering=0)
+
+    def __getitem__(self, places: slice) -> NDArray[np.int32]:
+        """places: from start to stop, both given."""
+        raw = os.pread(self._stream.fileno(), 4 * int(places.stop - places.start), 4 * places.start)
+        return np.frombuffer(raw, dtype=np.int32)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lawcheck.corpus.build import write_manifest, write_rows
 from lawcheck.corpus.contamination import FRAME, RUN, SHORTEST, Asked, EvaluationIndex, Item
+from lawcheck.corpus.folder import write_manifest, write_rows
 from lawcheck.corpus.shards import ShardWriter
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.mapping import Sample
