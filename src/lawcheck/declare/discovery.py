@@ -20,9 +20,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from lawcheck.declare.design import Arm, Discipline, Law
+from lawcheck.declare.method import Method, MethodModule, check_module
 from lawcheck.errors import InputError, nearest
 
 
@@ -39,15 +40,17 @@ def disciplines() -> dict[str, Discipline]:
 
 
 @functools.cache
-def methods() -> dict[str, Any]:
-    """Name -> lawcheck.methods.base.Method."""
-    return {m.name: m for m in _declared("methods", "METHOD").values()}
+def methods() -> dict[str, Method]:
+    """Raises InputError for a module that lacks one of a method's functions."""
+    found = _declared("methods", "METHOD")
+    for module in found:
+        check_module(sys.modules[module])
+    return {m.name: m for m in found.values()}
 
 
-def method_module(name: str) -> ModuleType:
-    """The module that implements a method (build, load, save, trainable_parameters)."""
+def method_module(name: str) -> MethodModule:
     method(name)
-    return _module_of("methods", "METHOD", name)
+    return cast(MethodModule, _module_of("methods", "METHOD", name))
 
 
 def discipline_folder(name: str) -> Path:
@@ -71,7 +74,7 @@ def law(name: str) -> Law:
     return laws()[short]
 
 
-def method(name: str) -> Any:
+def method(name: str) -> Method:
     if name not in methods():
         raise InputError(f"method {name!r}: unknown; {nearest(name, methods())}")
     return methods()[name]
@@ -134,11 +137,7 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
 
 
 def _type_of(kind: str) -> Any:
-    if kind == "methods":
-        from lawcheck.methods.base import Method
-
-        return Method
-    return {"laws": Law, "disciplines": Discipline}[kind]
+    return {"laws": Law, "disciplines": Discipline, "methods": Method}[kind]
 
 
 @functools.cache
