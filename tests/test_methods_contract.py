@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from modeling import randomise, tiny, tokens
 
+from lawcheck import methods
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 from lawcheck.methods.base import (
@@ -63,6 +66,54 @@ def test_declarations_need_the_standard_library_only():
 
 def test_the_methods_of_the_study_are_found():
     assert {"base", "full", "lora", "lora_moe", "lora_comp"} <= set(NAMES)
+
+
+def test_the_type_checker_compares_every_own_method_with_the_protocol():
+    own = {discovery.method_module(n).__name__ for n in NAMES}
+    own = {n.rpartition(".")[2] for n in own if n.startswith("lawcheck.methods.")}
+    (listed,) = re.findall(
+        r"_METHODS: tuple\[MethodModule, \.\.\.\] = \((.*?)\)", Path(methods.__file__).read_text()
+    )
+    assert own == set(listed.split(", "))
+
+
+WHOLE = """
+from lawcheck.methods.base import Method
+METHOD = Method(name="odd", title="Odd", version=1, trains="nothing", group="full")
+def build(model, design, settings, seed, experts=None): ...
+def save(model, folder): ...
+def load(base, path): ...
+def trainable_parameters(*given): ...
+added_parameters = trainable_parameters
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def load(", "def lod(", "module has no function load(base_model, folder); add it"),
+        ("load(base, path)", "load(path)", "found load(path), expected load(base_model, folder);"),
+        ("load(base, path)", "load(base, path, *, dtype)", "expected load(base_model, folder);"),
+        ("WHOLE", "WHOLE", None),
+        ("added_", "def adapter_bytes(shapes): ...\nadded_", "expected adapter_bytes(shapes, des"),
+    ],
+)
+def test_a_missing_function_is_reported_when_a_module_is_found(
+    old, new, said, tmp_path, monkeypatch
+):
+    (tmp_path / "odd.py").write_text(WHOLE.replace(old, new))
+    monkeypatch.setenv("LAWCHECK_METHODS", str(tmp_path))
+    discovery.forget()
+    try:
+        if said is None:
+            assert discovery.method_module("odd").METHOD.title == "Odd"
+            return
+        with pytest.raises(InputError, match=r"^method 'odd': .*\(docs/adding.md\)$") as caught:
+            discovery.methods()
+        assert said in str(caught.value)
+    finally:
+        monkeypatch.undo()
+        discovery.forget()
 
 
 @pytest.mark.parametrize("name", NAMES)

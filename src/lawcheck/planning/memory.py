@@ -197,6 +197,6 @@ def _adapters(
     """Bytes per token that one layer's adapters save: as low-rank products, unless counted."""
     if isinstance(module, CountsAdapterBytes):
         return module.adapter_bytes(model, design, settings, c)
-    # A pair (A, B) adds its rank times the inputs and outputs of its module.
-    rank = module.added_parameters(model, design, settings) / sum(model.adapted(settings))
+    # A pair (A, B) adds its rank times the inputs and outputs of its module; rounded up.
+    rank = -(-module.added_parameters(model, design, settings) // sum(model.adapted(settings)))
     return c * (model.read_by(settings) + rank * len(set(settings.modules)))
