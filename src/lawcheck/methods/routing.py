@@ -98,7 +98,6 @@ def _last_router(model: Any) -> Any:
     found = routers(model)
     if not found:
         raise InputError(
-            "routing probabilities: the model has no gate; load it with a method that routes, such "
-            "as lora_moe"
+            "routing probabilities: the model has no gate; load it with a method that routes"
         )
     return found[-1]

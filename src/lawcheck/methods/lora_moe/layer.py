@@ -47,7 +47,11 @@ def compute_dtype(tensor: Tensor, own: torch.dtype) -> torch.dtype:
 
 
 class TokenGate(nn.Module):
-    """softmax over the experts of h G^T. weight: G, [E, d_model] or [E r, d_model] by rank."""
+    """softmax over the experts of h G^T. weight: G, [E, d_model] or [E r, d_model] by rank.
+
+    record: see lawcheck.methods.routing.Gate; by rank it gets the mean over the rank components,
+    and it never holds the shared expert.
+    """
 
     def __init__(self, features: int, config: LoraMoeConfig) -> None:
         super().__init__()
