@@ -71,9 +71,8 @@ def test_the_methods_of_the_study_are_found():
 def test_the_type_checker_compares_every_own_method_with_the_protocol():
     own = {discovery.method_module(n).__name__ for n in NAMES}
     own = {n.rpartition(".")[2] for n in own if n.startswith("lawcheck.methods.")}
-    (listed,) = re.findall(
-        r"_METHODS: tuple\[MethodModule, \.\.\.\] = \((.*?)\)", Path(methods.__file__).read_text()
-    )
+    text = Path(methods.__file__).read_text(encoding="utf-8")
+    (listed,) = re.findall(r"_METHODS: list\[MethodModule\] = \[(.*?)\]", text)
     assert own == set(listed.split(", "))
 
 

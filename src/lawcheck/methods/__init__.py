@@ -12,6 +12,6 @@ if TYPE_CHECKING:
     from lawcheck.methods import base_model, full, lora, lora_comp, lora_moe
 
     # Read by the type checker alone.
-    _METHODS: tuple[MethodModule, ...] = (base_model, full, lora, lora_comp, lora_moe)
-    _COUNTS: tuple[CountsAdapterBytes, ...] = (lora_comp, lora_moe)
-    _REGISTERS: tuple[Registers, ...] = (lora_moe,)
+    _METHODS: list[MethodModule] = [base_model, full, lora, lora_comp, lora_moe]
+    _COUNTS: list[CountsAdapterBytes] = [lora_comp, lora_moe]
+    _REGISTERS: list[Registers] = [lora_moe]
