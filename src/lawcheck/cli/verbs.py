@@ -241,7 +241,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     planner, layout = _study(arguments, arguments.runs)
     runs = find_runs(planner, discovery.laws(), arguments.runs)
     hardware = planner.scale.hardware
-    trained = [run for run in runs if run.arm.recipe is not None]
+    trained = [run for run in runs if discovery.trains_rows(run.arm)]
     check_training(planner.scale, trained)
     if arguments.scores and hardware.processes > 1:
         raise InputError(

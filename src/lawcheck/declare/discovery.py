@@ -83,6 +83,11 @@ def discipline(name: str) -> Discipline:
     return disciplines()[name]
 
 
+def trains_rows(arm: Arm) -> bool:
+    """Whether the runs of an arm learn rows; a merge and the base model as it is do not."""
+    return arm.recipe is not None and method(arm.method).trains_rows
+
+
 def lineage(arms: Iterable[Arm]) -> tuple[Arm, ...]:
     """The arms and all that they are made from, parents first, each once."""
     found: dict[Arm, None] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal
 
+from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Recipe, Scalar, require_name
 from lawcheck.errors import InputError, nearest
 
@@ -78,7 +79,7 @@ class Method:
             )
 
     def check_parents(self, arm: Arm) -> None:
-        """Raises InputError for an arm with more or fewer parents than the method takes."""
+        """Raises InputError for an arm that this method cannot make from its parents."""
         low, high = PARENTS[self.takes]
         low = 0 if self.implied else low
         if not low <= len(arm.parents) <= high:
@@ -87,6 +88,42 @@ class Method:
                 f"arm {arm.name!r}: {len(arm.parents)} parents, method {self.name!r} takes "
                 f"{wanted}; name them under parents"
             )
+        if arm.recipe is None and (self.trains_rows if arm.parents else self.takes != "base"):
+            raise InputError(
+                f"arm {arm.name!r}: no recipe, and method {self.name!r} needs one; give it one"
+            )
+        names = [p.name for p in arm.parents]
+        if len(set(names)) < len(names):
+            twice = next(n for n in names if names.count(n) > 1)
+            raise InputError(
+                f"arm {arm.name!r}: two of its parents are called {twice!r}; name distinct arms"
+            )
+        for parent in arm.parents:
+            self._check_parent(arm, parent)
+        starts = {p.parents for p in arm.parents}
+        if self.takes == "adapters" and len(starts) > 1:
+            raise InputError(
+                f"arm {arm.name!r}: its parents are adapters of {len(starts)} different models, "
+                f"expected one; give the parents the same parent"
+            )
+
+    def _check_parent(self, arm: Arm, parent: Arm) -> None:
+        theirs = discovery.method(parent.method)
+        found = f"method {theirs.name!r}"
+        if not parent.has_weights:
+            found, expected = "the base model as it is", "a trained arm"
+        elif self.takes == "models" and not (theirs.group == "full" or theirs.takes == "models"):
+            expected = "whole models (group 'full', or a merge)"
+        elif self.takes == "adapters" and theirs.group != "peft":
+            expected = "adapters (group 'peft')"
+        elif self.takes in ("base", "model") and theirs.routes:
+            expected = "one whose adapter can be merged into its model, such as lora, or full"
+        else:
+            return
+        raise InputError(
+            f"arm {arm.name!r}: parent {parent.name!r} is {found}, method {self.name!r} takes "
+            f"{expected}; choose another parent"
+        )
 
     def validate(self, design: Mapping[str, Scalar]) -> dict[str, Any]:
         """The full design: `design` over the defaults.

@@ -75,11 +75,11 @@ class Memory:
 
 
 def planned_memory(arm: Arm, scale: Scale) -> Memory | None:
-    """Of one run of an arm at a scale; None for an arm that trains nothing.
+    """Of one run of an arm at a scale; None for an arm that learns no rows.
 
     Raises InputError where the scale's base states no vocabulary.
     """
-    if arm.recipe is None:
+    if not discovery.trains_rows(arm):
         return None
     tokens = scale.hardware.micro_batch * scale.training.max_length
     return memory(
@@ -205,8 +205,9 @@ def _adapters(
     rank = settings.rank * int(chosen["rank_multiple"])
     adapted = set(settings.modules)
     # Inputs of projections that share one input are saved once; o_proj's is attention's output.
-    inputs = 0 if method.needs_experts else c * model.hidden * bool(adapted & _READ_ATTENTION_NORM)
-    if not method.needs_experts:
+    frozen = method.takes == "adapters"
+    inputs = 0 if frozen else c * model.hidden * bool(adapted & _READ_ATTENTION_NORM)
+    if not frozen:
         inputs += c * model.hidden * bool(adapted & {"gate_proj", "up_proj"})
         inputs += c * model.feed_forward * ("down_proj" in adapted)
     if not method.routes:
