@@ -30,7 +30,7 @@ from lawcheck.pipeline import stages
 from lawcheck.planning import sources
 from lawcheck.planning.cost import gpu_hours, planned_cost
 from lawcheck.planning.memory import planned_memory
-from lawcheck.planning.plan import Planner, batches
+from lawcheck.planning.plan import Planner, batches, unrealisable
 from lawcheck.planning.storage import run_bytes
 from lawcheck.scores.files import read_rows
 from lawcheck.training import record
@@ -168,6 +168,7 @@ def upsampled(target):
     [
         (lambda: arm("full", TINIEST, parents=[FIRST, CHILD]), "2 parents, .* takes 0 to 1"),
         (lambda: arm("mean_merge", parents=[FIRST]), "1 parents, .* takes 2"),
+        (lambda: arm("lora_comp", TINIEST, parents=[LORA]), "1 parents, .* takes 2 to"),
         (lambda: arm("mean_merge", parents=[FIRST, LORA]), "'lora', .* takes whole models"),
         (lambda: arm("lora_comp", TINIEST, parents=[LORA, FIRST]), "'full', .* takes adapters"),
         (lambda: arm("full", parents=[FIRST]), "no recipe"),
@@ -194,6 +195,12 @@ def test_bad_parents_are_refused_in_one_line(planner, make, says):
     with pytest.raises(InputError, match=says) as told:
         planner.runs_of(make(), 0)
     assert "\n" not in str(told.value)
+
+
+def test_a_law_on_arms_from_elsewhere_is_not_planned(planner):
+    elsewhere = arm("lora", TINIEST, parents=[arm("their_pretraining", TINIEST)])
+    told = unrealisable(planner.scale, law_of("theirs", elsewhere, arm("base")))
+    assert "no method is called 'their_pretraining'" in told
 
 
 def test_the_longest_chain_is_planned(planner):

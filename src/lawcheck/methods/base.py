@@ -81,8 +81,8 @@ class Method:
     def check_parents(self, arm: Arm) -> None:
         """Raises InputError for an arm that this method cannot make from its parents."""
         low, high = PARENTS[self.takes]
-        low = 0 if self.implied else low
-        if not low <= len(arm.parents) <= high:
+        implied = self.implied is not None and not arm.parents
+        if not implied and not low <= len(arm.parents) <= high:
             wanted = str(low) if low == high else f"{low} to {high}"
             raise InputError(
                 f"arm {arm.name!r}: {len(arm.parents)} parents, method {self.name!r} takes "
@@ -100,7 +100,7 @@ class Method:
             )
         for parent in arm.parents:
             self._check_parent(arm, parent)
-        starts = {p.parents for p in arm.parents}
+        starts = {_begun_from(p) for p in arm.parents}
         if self.takes == "adapters" and len(starts) > 1:
             raise InputError(
                 f"arm {arm.name!r}: its parents are adapters of {len(starts)} different models, "
@@ -147,6 +147,13 @@ class Method:
                     f"least 1; correct the arm"
                 )
         return {**self.design, **design}
+
+
+def _begun_from(adapter: Arm) -> tuple[Arm, ...]:
+    """What an adapter was trained on: its parent, or none for the base model."""
+    while adapter.parents and discovery.method(adapter.method).takes == "adapters":
+        adapter = adapter.parents[0]
+    return adapter.parents
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -261,7 +261,7 @@ def unrealisable(scale: Scale, law: Law) -> str:
     for arm in law.arms:
         if arm.base not in scale.bases:
             return f"scale {scale.name!r} declares no base model {arm.base!r}"
-    lost = sorted({a.method for a in law.arms} - discovery.methods().keys())
+    lost = sorted({a.method for a in discovery.lineage(law.arms)} - discovery.methods().keys())
     return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
 
 
