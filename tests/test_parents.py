@@ -373,6 +373,18 @@ def test_a_merge_is_recorded_as_made_and_not_as_trained(made):
     assert made.verify() == 0
 
 
+def test_of_several_nodes_the_first_one_merges(made, tmp_path, monkeypatch, capsys):
+    nodes = tmp_path / "nodes.yaml"
+    nodes.write_text(f"extends: {made.path}\nhardware: {{nodes: 2, micro_batch: 8}}\n")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    words = ["train", made.run(MERGED).id, "--scale", str(nodes), "--results", str(tmp_path)]
+    for node, status in (("1", 0), ("0", 2)):
+        monkeypatch.setenv("NODE_RANK", node)
+        assert main(words) == status
+    # The first one looks for what it needs.
+    assert "corpus" in capsys.readouterr().err
+
+
 def test_a_composition_holds_the_adapters_that_its_arm_names(made):
     config = json.loads((made.folder(COMPOSED) / "adapter_config.json").read_text())
     assert config["expert_names"] == [LORA.name, OTHER.name]
