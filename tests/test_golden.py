@@ -57,7 +57,7 @@ def of_scale(name):
     planner = Planner(scale, scale.seeds)
     known = realisable(scale, laws())
     runs = {
-        law: sorted(planner.with_experts(planner.law_runs(declared).values()))
+        law: sorted(planner.with_parents(planner.law_runs(declared).values()))
         for law, declared in known.items()
     }
     everything = sorted({r for found in runs.values() for r in found})

@@ -109,7 +109,7 @@ def test_every_method_from_corpus_to_scores(device, tmp_path):
 
     wanted = [arms.BASE, arms.full(), arms.lora(), arms.lora_comp()]
     wanted += [arms.lora_moe(v) for v in ("plain", "shared_a", "shared_expert", "rank_route")]
-    runs = planner.with_experts(planner.runs_of(a, 0)[0] for a in wanted)
+    runs = planner.with_parents(planner.runs_of(a, 0)[0] for a in wanted)
     trained = stages.train(planner, layout, list(runs.values()))
     assert sum(entry["trained"] for entry in trained.values()) == len(wanted) - 1 + 5
     scored = {planner.runs_of(a, 0)[0].id: a for a in wanted}

@@ -25,7 +25,9 @@ from lawcheck.methods.lora_moe import VARIANTS
 SETTINGS = AdapterSettings(rank=2, alpha=4)
 NAMES = sorted(discovery.methods())
 MOE = [("lora_moe", {"variant": v}) for v in VARIANTS]
-CASES = [(n, {}) for n in NAMES if n != "lora_moe"] + MOE
+# Merges are built from whole models, not from adapters of this one.
+BUILT = [n for n in NAMES if discovery.method(n).takes != "models"]
+CASES = [(n, {}) for n in BUILT if n != "lora_moe"] + MOE
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def experts(tmp_path_factory):
 
 def build(name, design, experts, seed=0, model=None, settings=SETTINGS):
     module = discovery.method_module(name)
-    needed = experts["trained"] if module.METHOD.needs_experts else {}
+    needed = experts["trained"] if module.METHOD.takes == "adapters" else {}
     return module.build(model or tiny(), design, settings, seed, needed)
 
 
@@ -195,7 +197,7 @@ def test_saved_and_loaded_gives_the_same_logits(name, design, experts, tmp_path)
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 @pytest.mark.parametrize(("name", "design"), CASES)
 def test_parameters_are_counted_without_building(name, design, family, experts):
-    if discovery.method(name).needs_experts and family == "qwen2":
+    if discovery.method(name).takes == "adapters" and family == "qwen2":
         pytest.skip("the experts were trained on the llama model")
     module, base = discovery.method_module(name), tiny(family)
     shapes = ModelShapes.from_config(base.config.to_dict())
@@ -205,7 +207,7 @@ def test_parameters_are_counted_without_building(name, design, family, experts):
     total = sum(p.numel() for p in model.parameters())
     assert module.trainable_parameters(shapes, design, SETTINGS) == trainable
     assert module.added_parameters(shapes, design, SETTINGS) == total - shapes.total_parameters
-    if "rank_multiple" in module.METHOD.design and not module.METHOD.needs_experts:
+    if "rank_multiple" in module.METHOD.design and module.METHOD.takes != "adapters":
         double = {**design, "rank_multiple": 2}
         model = build(name, double, experts)
         llama = ModelShapes.from_config(tiny().config.to_dict())

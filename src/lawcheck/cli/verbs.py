@@ -241,7 +241,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     planner, layout = _study(arguments, arguments.runs)
     runs = find_runs(planner, discovery.laws(), arguments.runs)
     hardware = planner.scale.hardware
-    trained = [run for run in runs if run.arm.recipe is not None]
+    trained = [run for run in runs if discovery.trains_rows(run.arm)]
     check_training(planner.scale, trained)
     if arguments.scores and hardware.processes > 1:
         raise InputError(
@@ -252,6 +252,10 @@ def run_train(arguments: argparse.Namespace) -> int:
         check_corpus(layout.corpus, planner.scale)
         return launch.launch([sys.executable, "-m", "lawcheck", *arguments.command], hardware)
     launch.check_workers(hardware)
+    merges = not trained and any(run.arm.has_weights for run in runs)
+    if merges and hardware.nodes > 1 and launch.find_place(hardware, os.environ).node:
+        # A merge is of one process; a cluster starts this command on every node.
+        return 0
     record = stages.train(planner, layout, runs, arguments.wait)
     scores = stages.evaluate(planner, layout, runs) if arguments.scores else None
     # Together, at the end. Where an engine or a shell was killed and this job was not, the next

@@ -20,7 +20,7 @@ from lawcheck.corpus.holders import Holders, blocks, merge, rows_with
 from lawcheck.corpus.ngrams import Distinct, Flags, Numbers, ngram_hashes
 from lawcheck.corpus.placed import Placed, placed
 from lawcheck.corpus.recipe import Row
-from lawcheck.declare import versions
+from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Law, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
@@ -46,7 +46,7 @@ def recipes_of(laws: Iterable[Law]) -> dict[str, Recipe]:
     found: dict[str, Recipe] = {}
     for law in laws:
         for arm in law.arms:
-            if arm.recipe is None or arm.each_alone:
+            if arm.recipe is None or arm.each_alone or not discovery.trains_rows(arm):
                 continue
             if found.setdefault(arm.recipe.label, arm.recipe) != arm.recipe:
                 raise InputError(

@@ -274,6 +274,11 @@ class Arm:
                 f"expected at most {DEPTH}; shorten the chain"
             )
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether its runs hold weights of their own; else it is the base model as it is."""
+        return self.recipe is not None or bool(self.parents)
+
     @cached_property
     def depth(self) -> int:
         """Longest path to an arm without parents."""

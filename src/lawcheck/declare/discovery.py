@@ -17,7 +17,6 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -86,24 +85,9 @@ def discipline(name: str) -> Discipline:
     return disciplines()[name]
 
 
-def lineage(arms: Iterable[Arm]) -> tuple[Arm, ...]:
-    """The arms and all that they are made from, parents first, each once."""
-    found: dict[Arm, None] = {}
-
-    def add(arm: Arm) -> None:
-        if arm in found:
-            return
-        # A law on somebody's own scores may name methods that are not here.
-        declared = methods().get(arm.method)
-        implied = declared.implied if declared and not arm.parents else None
-        above = [implied(arm, d) for d in disciplines()] if implied and arm.recipe else arm.parents
-        for parent in dict.fromkeys(above):
-            add(parent)
-        found[arm] = None
-
-    for arm in arms:
-        add(arm)
-    return tuple(found)
+def trains_rows(arm: Arm) -> bool:
+    """Whether the runs of an arm learn rows; a merge and the base model as it is do not."""
+    return arm.recipe is not None and method(arm.method).trains_rows
 
 
 def of_role(role: str, world: str) -> list[Discipline]:

@@ -82,17 +82,6 @@ class Method:
                 f"choose one"
             )
 
-    def check_parents(self, arm: Arm) -> None:
-        """Raises InputError for an arm with more or fewer parents than the method takes."""
-        low, high = PARENTS[self.takes]
-        low = 0 if self.implied else low
-        if not low <= len(arm.parents) <= high:
-            wanted = str(low) if low == high else f"{low} to {high}"
-            raise InputError(
-                f"arm {arm.name!r}: {len(arm.parents)} parents, method {self.name!r} takes "
-                f"{wanted}; name them under parents"
-            )
-
     def validate(self, design: Mapping[str, Scalar]) -> dict[str, Any]:
         """The full design: `design` over the defaults.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, Law
+from lawcheck.declare.lineage import lineage
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
 from lawcheck.files.hashing import digest
@@ -96,7 +97,7 @@ def unrealisable(scale: Scale, law: Law) -> str:
     for arm in law.arms:
         if arm.base not in scale.bases:
             return f"scale {scale.name!r} declares no base model {arm.base!r}"
-    lost = sorted({a.method for a in law.arms} - discovery.methods().keys())
+    lost = sorted({a.method for a in lineage(law.arms)} - discovery.methods().keys())
     return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
+from lawcheck.declare.lineage import lineage
 from lawcheck.declare.scale import Scale, settings_key
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
@@ -57,7 +57,7 @@ def scale_digest(scale: Scale, law: Law, version: int = 1) -> str:
     if version > 1:
         covered = {
             settings_key(a.method, a.recipe.objective)
-            for a in discovery.lineage(law.arms)
+            for a in lineage(law.arms)
             if a.recipe is not None
         }
     settings["methods"] = {k: v for k, v in settings["methods"].items() if k in covered}

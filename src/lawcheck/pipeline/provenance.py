@@ -80,7 +80,7 @@ def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[
     families = sorted({r.arm.base for r in runs})
     manifest = read_object(layout.manifest, AGAIN, str(layout.manifest))
     per_run: dict[str, Any] = {}
-    for run in planner.with_experts(runs).values():
+    for run in planner.with_parents(runs).values():
         path = layout.run(run.id) / "train.json"
         if path.is_file():
             record = read_object(path, AGAIN, str(path))

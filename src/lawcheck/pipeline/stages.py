@@ -22,6 +22,7 @@ from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
 from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.heap import settled
+from lawcheck.training.record import Link, read_record
 
 
 def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
@@ -81,37 +82,102 @@ def _stands(scale: Scale, base: str, seed: int, target: Path) -> bool:
 def train(
     planner: Planner, layout: Layout, runs: Sequence[Run], wait: float = 0.0
 ) -> dict[str, Any]:
-    """Train the runs that are not complete; return what a batch record keeps of each.
+    """Train or merge the runs that are not complete; return what a batch record keeps of each.
 
-    wait: seconds to wait for another live process that trains one of them.
+    A run below a diverged one is neither trained nor merged: it is made as diverged as that. wait:
+    seconds to wait for another live process that trains one of them.
     """
     from lawcheck.training.device import require_device
+
+    require_device(planner.scale.hardware)
+    manifest = check_corpus(layout.corpus, planner.scale)
+    record: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        if not run.arm.has_weights:
+            record[run.id] = {"trained": False}
+            continue
+        diverged = _diverged(planner, layout, run)
+        trains = discovery.trains_rows(run.arm) and diverged is None
+        # The Trainer collects garbage before it starts: 0.25 of 16 CPU s a run went by on modules.
+        with doing(f"{'train' if trains else 'make'} run {run.id!r}"), settled():
+            if trains:
+                result = _train(planner, layout, run, manifest, wait)
+            else:
+                result = _make(planner, layout, run, diverged, wait)
+        record[run.id] = {"trained": trains, "weights_sha256": result.get("weights_sha256")}
+    return record
+
+
+def _train(
+    planner: Planner, layout: Layout, run: Run, manifest: dict[str, Any], wait: float
+) -> dict[str, Any]:
     from lawcheck.training.mixture import rows_of
     from lawcheck.training.run import train_run
 
-    scale = planner.scale
-    require_device(scale.hardware)
-    manifest = check_corpus(layout.corpus, scale)
-    record = {}
-    for run in runs:
-        if run.arm.recipe is None:
-            record[run.id] = {"trained": False}
-            continue
-        experts = planner.experts(run.arm, run.seed)
-        # The Trainer collects garbage before it starts: 0.25 of 16 CPU s a run went by on modules.
-        with doing(f"train run {run.id!r}"), settled():
-            result = train_run(
-                run,
-                scale,
-                rows_of(run, scale, layout.corpus, manifest, layout.tokens),
-                base_folder(planner, layout, run.arm.base, run.seed),
-                layout.run(run.id),
-                {str(e.part): trained_folder(layout, e.id) for e in experts},
-                wait=wait,
-                made_from=sources.weights(planner, layout, run),
-            )
-        record[run.id] = {"trained": True, "weights_sha256": result["weights_sha256"]}
-    return record
+    return train_run(
+        run,
+        planner.scale,
+        rows_of(run, planner.scale, layout.corpus, manifest, layout.tokens),
+        base_folder(planner, layout, run.arm.base, run.seed),
+        layout.run(run.id),
+        _given(planner, layout, run),
+        start=links(layout, planner.chain(run)[:-1]),
+        wait=wait,
+        made_from=sources.weights(planner, layout, run),
+    )
+
+
+def _make(
+    planner: Planner, layout: Layout, run: Run, diverged: Run | None, wait: float
+) -> dict[str, Any]:
+    from lawcheck.training.making import make_run
+
+    # What would be merged of a diverged model is that model, at its last good state.
+    merged = diverged is not None and discovery.method(run.arm.method).takes == "models"
+    chain = planner.chain(diverged) if diverged and merged else planner.chain(run)[:-1]
+    return make_run(
+        run,
+        planner.scale,
+        base_folder(planner, layout, run.arm.base, run.seed),
+        layout.run(run.id),
+        {} if merged else _given(planner, layout, run),
+        start=links(layout, chain),
+        parents=[p.id for p in planner.needs(run)],
+        diverged=diverged.id if diverged else None,
+        wait=wait,
+        made_from=sources.weights(planner, layout, run),
+    )
+
+
+def _given(planner: Planner, layout: Layout, run: Run) -> dict[str, Path]:
+    """The folders that a method builds from, by the arm's name, or the discipline it implies."""
+    if discovery.method(run.arm.method).takes not in ("models", "adapters"):
+        return {}
+    return {
+        p.arm.name if run.arm.parents else str(p.part): trained_folder(layout, p.id)
+        for p in planner.needs(run)
+    }
+
+
+def _diverged(planner: Planner, layout: Layout, run: Run) -> Run | None:
+    """The first of the parents that the run's arm names which diverged."""
+    for parent in planner.needs(run) if run.arm.parents else ():
+        if (read_record(layout.run(parent.id)) or {}).get("diverged"):
+            return parent
+    return None
+
+
+def links(layout: Layout, chain: Sequence[Run]) -> tuple[Link, ...]:
+    """What has to be loaded on a base model for the model of the chain's last run.
+
+    Nothing below a whole model. Files are compared with their records.
+    """
+    found: list[Link] = []
+    for run in reversed(chain):
+        found.insert(0, Link(run.id, run.arm.method, trained_folder(layout, run.id)))
+        if found[0].whole:
+            break
+    return tuple(found)
 
 
 def trained_folder(layout: Layout, run_id: str) -> Path:
@@ -148,7 +214,8 @@ def evaluate(
             seed=run.seed,
             method=run.arm.method,
             base_folder=base_folder(planner, layout, run.arm.base, run.seed),
-            run_folder=trained_folder(layout, run.id).parent if run.arm.recipe else None,
+            run_folder=layout.run(run.id) if run.arm.has_weights else None,
+            start=_below(planner, layout, run) if run.arm.has_weights else (),
             disciplines=tuple(d for d in world if run.part in (None, d.name)),
             revision=scale.revision(run.arm.base),
             made_from=sources.scores(planner, layout, run),
@@ -158,6 +225,11 @@ def evaluate(
     return evaluate_runs(
         jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
     )
+
+
+def _below(planner: Planner, layout: Layout, run: Run) -> tuple[Link, ...]:
+    """What a run's own weights are loaded on, once all of it was compared with its records."""
+    return links(layout, planner.chain(run))[:-1]
 
 
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
@@ -207,7 +279,7 @@ def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Sc
     mixed = [
         (run, run.arm.recipe)
         for run in runs
-        if run.arm.recipe is not None and not run.arm.each_alone
+        if run.arm.recipe is not None and discovery.trains_rows(run.arm) and not run.arm.each_alone
     ]
     if not mixed:
         return []

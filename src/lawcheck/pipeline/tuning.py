@@ -82,7 +82,7 @@ def _score(scale: Scale, layout: Layout, method: str) -> dict[str, Any]:
     """Average score per served arm on the tuning split, their mean, and the training time."""
     planner = Planner(scale, (SEARCH_SEED,))
     runs = {a: planner.runs_of(a, SEARCH_SEED) for a in SERVED[method]}
-    everything = planner.with_experts(r for group in runs.values() for r in group)
+    everything = planner.with_parents(r for group in runs.values() for r in group)
     stages.train(planner, layout, list(everything.values()))
     scored = [r for group in runs.values() for r in group]
     stages.evaluate(planner, layout, scored, "tune", roles=("discipline",))

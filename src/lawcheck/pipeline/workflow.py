@@ -79,8 +79,10 @@ class Study:
         return str(self.layout.root / "batches" / f"{batch}.{stage}.json")
 
     def train_inputs(self, batch: str) -> list[str]:
-        """The corpus, the bases that are not shipped, and the adapters a composition loads."""
-        needed = {self.base_file(r.arm.base, r.seed) for r in self.batches[batch].runs}
+        """The corpus, the bases that are not shipped, and the weights of other batches."""
+        runs = self.batches[batch].runs
+        sources = {s for r in runs for s in self.planner.scored_from(r) if s.kind == "base"}
+        needed = {self.base_file(s.name, s.seed) for s in sources}
         trained = [self.batch_file(b, "train") for b in self.batches[batch].needs]
         return [str(self.layout.manifest), *sorted(filter(None, needed)), *trained]
 

@@ -40,11 +40,11 @@ def plan_law(
             raise InputError(f"law {law.name!r}: no arm {only!r}; {nearest(only, arms)}")
         arms = {only: arms[only]}
     wanted = {r.id: r for a in arms.values() for r in planner.runs(a)}
-    runs = planner.with_experts(wanted.values())
+    runs = planner.with_parents(wanted.values())
     shared = Counter(
         run_id
         for other in laws.values()
-        for run_id in planner.with_experts(planner.law_runs(other).values())
+        for run_id in planner.with_parents(planner.law_runs(other).values())
     )
     jobs = [b for b in batches(planner, laws).values() if {r.id for r in b.runs} & set(runs)]
     minutes = _minutes(planner, runs)

@@ -74,11 +74,11 @@ class Memory:
 
 
 def planned_memory(arm: Arm, scale: Scale) -> Memory | None:
-    """Of one run of an arm at a scale; None for an arm that trains nothing.
+    """Of one run of an arm at a scale; None for an arm that learns no rows.
 
     Raises InputError where the scale's base states no vocabulary.
     """
-    if arm.recipe is None:
+    if not discovery.trains_rows(arm):
         return None
     tokens = scale.hardware.micro_batch * scale.training.max_length
     return memory(

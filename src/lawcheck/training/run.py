@@ -12,13 +12,13 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, logging
+from transformers import logging
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Run
@@ -26,7 +26,6 @@ from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
 from lawcheck.files import interruption
 from lawcheck.files.atomic import atomic_folder, write_json
-from lawcheck.files.foreign import check_model
 from lawcheck.files.holding import held
 from lawcheck.planning.cost import adapter_settings
 from lawcheck.training import data, mixture, record, sharding
@@ -42,6 +41,7 @@ from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
 from lawcheck.training.hardware import accumulation_steps, check_attention
 from lawcheck.training.health import fingerprints, health
 from lawcheck.training.launch import rank, world_size
+from lawcheck.training.start import load_model
 from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints, arguments
 
 # Micro-batches that a router's record is read from.
@@ -57,6 +57,7 @@ def train_run(
     out: Path,
     experts: Mapping[str, Path] | None = None,
     *,
+    start: Sequence[record.Link] = (),
     checkpoint_seconds: float = 600.0,
     wait: float = 0.0,
     made_from: Mapping[str, str] | None = None,
@@ -64,13 +65,13 @@ def train_run(
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
     rows: {"id", "prompt", "response"}, ids unique, or a mixture whose tokens are stored.
-    base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: adapter
-    folder per discipline, for
-    methods that compose trained experts. A complete run is not trained again; an interrupted
+    base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: folders
+    that the method builds from (`Method.takes`). start: the runs whose model the run starts from,
+    first to last; empty for the base model. A complete run is not trained again; an interrupted
     one goes on from its last checkpoint and ends in the same weights. A diverged run is saved at
     its last good state, with record["diverged"] true. Every process of a run calls this; where
     the scale's hardware names a zero_stage, through DeepSpeed. wait: seconds to wait for another
-    live process that holds the folder. made_from: digests of corpus, base and experts
+    live process that holds the folder. made_from: digests of corpus, base and parents
     (lawcheck.planning.sources); a run or checkpoint made from others is not gone on from. None
     compares nothing.
 
@@ -102,6 +103,7 @@ def train_run(
                 base_folder,
                 out,
                 experts or {},
+                start,
                 checkpoint_seconds,
                 stage,
                 made_from,
@@ -115,6 +117,7 @@ def _train(
     base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path],
+    start: Sequence[record.Link],
     checkpoint_seconds: float,
     stage: int | None,
     made_from: Mapping[str, str] | None,
@@ -154,7 +157,7 @@ def _train(
         progress=sys.stderr.isatty() and rank() == 0,
         deepspeed=sharding.configuration(stage, hardware, universal) if stage else None,
     )
-    build = functools.partial(_build, run, scale, base_folder, experts, stage)
+    build = functools.partial(_build, run, scale, base_folder, experts, start, stage)
     model, kept = build()
     trainable = sharding.count(p for p in model.parameters() if p.requires_grad)
     total = sharding.count(model.parameters())
@@ -299,6 +302,7 @@ def _build(
     scale: Scale,
     base_folder: Path | str,
     experts: Mapping[str, Path],
+    start: Sequence[record.Link],
     stage: int | None,
 ) -> tuple[Any, list[nn.Parameter]]:
     """The model ready to train, and the parameters that its saved form holds."""
@@ -307,14 +311,11 @@ def _build(
     # DeepSpeed keeps its own float32 copy of what moves.
     frozen = (method.group == "peft" or stage) and scale.hardware.precision == "bfloat16"
     flash = scale.hardware.attention == "flash"
-    check_model(base_folder)
-    model = AutoModelForCausalLM.from_pretrained(
+    model = load_model(
         base_folder,
-        revision=scale.revision(run.arm.base),
+        scale.revision(run.arm.base),
+        start,
         dtype=torch.bfloat16 if frozen else torch.float32,
-        use_safetensors=True,
-        # Left out, it asks whoever sits at a terminal.
-        trust_remote_code=False,
         **({"attn_implementation": "flash_attention_2"} if flash else {}),
     )
     base = {id(p) for p in model.parameters()}

@@ -76,7 +76,7 @@ class Published(Graph):
             content = self._provenance(node, law)
             seeds = content["seeds"]
             runs = Planner(self.scale, tuple(seeds)).law_runs(self.laws[law]).values()
-            trained = {r.id for r in runs if r.arm.recipe is not None}
+            trained = {r.id for r in runs if r.arm.has_weights}
             odd = sorted(trained - set(content["runs"]))
             self._agree(node, "run", "none" if odd else "", odd[0] if odd else "")
             self._agree(node, "generator", content["generator"], self.scale.corpus.frozen)

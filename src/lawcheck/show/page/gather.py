@@ -191,7 +191,7 @@ def settings_fit(
     """
     now = Planner(planner.scale, seeds)
     try:
-        trained = {r.id for r in now.law_runs(law).values() if r.arm.recipe is not None}
+        trained = {r.id for r in now.law_runs(law).values() if r.arm.has_weights}
     except InputError:
         return None
     return trained <= set(provenance.get("runs", {}))
