@@ -22,6 +22,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import DEPTH, Hypothesis, Law, Recipe, Upsampling, arm, difference
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
+from lawcheck.declare.worlds import unrealisable
 from lawcheck.errors import InputError
 from lawcheck.evaluation import run as evaluation
 from lawcheck.files.origin import OriginError
@@ -30,7 +31,7 @@ from lawcheck.pipeline import stages
 from lawcheck.planning import sources
 from lawcheck.planning.cost import gpu_hours, planned_cost
 from lawcheck.planning.memory import planned_memory
-from lawcheck.planning.plan import Planner, batches, unrealisable
+from lawcheck.planning.plan import Planner, batches
 from lawcheck.planning.storage import run_bytes
 from lawcheck.scores.files import read_rows
 from lawcheck.training import record
