@@ -125,12 +125,14 @@ class Planner:
     def _identity(self, arm: Arm, seed: int, part: str | None) -> dict[str, Any]:
         method = discovery.method(arm.method)
         world = [d for d in discovery.disciplines().values() if self.scale.world in d.worlds]
+        objective = discovery.objective(arm.recipe.objective if arm.recipe else "response")
+        learnt = {} if objective.name == "response" else {"objective": objective.version}
         return {
             "arm": plain(arm),
             "design": method.validate(arm.choices),
             "seed": seed,
             "part": part,
-            "scale": self.scale.identity(arm.method, arm.base),
+            "scale": self.scale.identity(arm.method, arm.base, objective.name),
             "data": self.data_digest,
             "base": shipped_hash(self.scale, arm.base, seed),
             "versions": {
@@ -138,6 +140,7 @@ class Planner:
                 "evaluator": versions.EVALUATOR,
                 "recipes": versions.RECIPES,
                 "method": method.version,
+                **learnt,
                 "disciplines": {d.name: d.version for d in world},
             },
             "experts": [r.digest for r in self.experts(arm, seed)],

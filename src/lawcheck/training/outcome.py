@@ -44,13 +44,23 @@ def outcome(
     state: of `lawcheck.training.health.health`. setup, loop: seconds before and in the loop.
     """
     run, encoded, watch = start.run, batches.encoded, trainer.watch
-    epochs, hardware = start.scale.training.epochs, start.scale.hardware
+    epochs, hardware = start.epochs_run, start.scale.hardware
     packages = (*PACKAGES, "deepspeed") if start.stage else PACKAGES
     steps, planned = trainer.state.global_step, batches.steps * epochs
     tokens = int(encoded.lengths.sum()) * epochs
     # A resumed loop only took the remaining steps.
     first = trainer._initial_global_step
     share = (steps - first) / max(planned, 1)
+    objective = start.objective
+    other: dict[str, Any] = {}
+    if objective.name != "response":
+        other["objective"] = objective.name
+    if objective.pairs:
+        other |= {
+            "beta": objective.weight(start.recipe),
+            "rows_before": len(encoded.ids) + encoded.lost + encoded.unpaired,
+            "rows_unpaired": encoded.unpaired,
+        }
     return {
         "run_id": run.id,
         "arm": run.arm.name,
@@ -91,6 +101,7 @@ def outcome(
             "python": platform.python_version(),
             **{p: importlib.metadata.version(p) for p in packages},
         },
+        **other,
     }
 
 
