@@ -17,6 +17,7 @@ from lawcheck.corpus.shards import shard_files
 from lawcheck.corpus.token_store import TokenStore
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
+from lawcheck.errors import InputError
 from lawcheck.planning.plan import pinned_sources
 
 Rows = Iterable[dict[str, Any]]
@@ -75,5 +76,10 @@ def encoded(
     if not objective.OBJECTIVE.pairs:
         return objective.encode(tokenizer, rows, max_length, known)
     pairs, unpaired = preference_pairs(rows)
+    if unpaired and not pairs:
+        raise InputError(
+            f"training rows: none of {unpaired} rows has a possible rejected response; give rows "
+            f"chosen and rejected, or different answers"
+        )
     found = objective.encode(tokenizer, pairs, max_length, known)
     return dataclasses.replace(found, unpaired=unpaired)
