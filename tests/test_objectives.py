@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -22,7 +23,9 @@ from lawcheck.corpus.encoding import encode_pairs, encode_text
 from lawcheck.corpus.preferences import options, preference_pairs
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe, Run, arm
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
+from lawcheck.planning.plan import Planner
 from lawcheck.training import data, mixture, record, reference
 from lawcheck.training.learnt import learnt_tokens
 from lawcheck.training.run import train_run
@@ -130,6 +133,22 @@ def test_a_micro_batch_without_samples_adds_nothing(name, base, tokenizer):
     last = [made[4 + k] for k in range(4)]
     expected = gradients(name, double(base), last[:1])
     same(gradients(name, double(base), last), expected, 1e-12)
+
+
+def test_its_version_enters_the_runs_that_it_trains(monkeypatch):
+    planner = functools.partial(Planner, load_scale("smoke"), (0,))
+
+    def ids():
+        arms = [arm("full", Recipe(objective=o)) for o in ("response", "dpo")]
+        return [planner().runs_of(a, 0)[0].digest for a in arms]
+
+    before = ids()
+    newer = {n: dataclasses.replace(o, version=9) for n, o in discovery.objectives().items()}
+    monkeypatch.setattr(discovery, "objectives", lambda: newer)
+    after = ids()
+    # Runs of `response` are older than objectives; its version is the trainer's.
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -369,6 +388,7 @@ sharding.leave()
 SHARDED = (("lora", "dpo", 2), ("full", "dpo", 3), ("lora", "orpo", 2))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_two_processes_are_one(tmp_path):
     pytest.importorskip("deepspeed", reason="the extra 'deepspeed' is not installed")
