@@ -50,7 +50,8 @@ def tokenizer(base):
 def scale(**parts):
     """With settings of every objective."""
     found = make_scale(**parts)
-    methods = {f"{m}.{o}": s for m, s in found.methods.items() for o in NAMES if o != "response"}
+    others = discovery.objectives().keys() - {"response"}
+    methods = {f"{m}.{o}": s for m, s in found.methods.items() for o in others}
     return found.model_copy(update={"methods": {**found.methods, **methods}})
 
 
@@ -135,6 +136,15 @@ def test_a_micro_batch_without_samples_adds_nothing(name, base, tokenizer):
     same(gradients(name, double(base), last), expected, 1e-12)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_without_its_columns_is_named(name, tokenizer):
+    module = discovery.objective_module(name)
+    rows = [{"id": "a", "other": "w1"}]
+    first = module.OBJECTIVE.columns[0]
+    with pytest.raises(InputError, match=f"training row 'a': column '{first}' is None"):
+        mixture.encoded(rows, tokenizer, 64, None, module)
+
+
 def test_its_version_enters_the_runs_that_it_trains(monkeypatch):
     planner = functools.partial(Planner, load_scale("smoke"), (0,))
 
@@ -160,33 +170,21 @@ def test_every_method_learns_it(name, base, tmp_path):
     assert record.is_complete(tmp_path, found["run_id"])
 
 
-def test_a_stranger_adds_one(base, tmp_path):
+def test_a_stranger_adds_one(base, tmp_path, monkeypatch):
     """The objective of docs/adding.md, found in a folder and trained."""
     page = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
     text = page.split("# my_objectives/smoothed.py\n")[1].split("```")[0]
     (tmp_path / "smoothed.py").write_text(text)
-    code = (
-        "import sys; from pathlib import Path; import test_objectives as t\n"
-        "found = t.train(Path(sys.argv[1]), Path(sys.argv[2]), rows=40, objective='smoothed')\n"
-        "print(found['objective'], found['loss'][0]['loss'])\n"
-    )
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests"))),
-        "LAWCHECK_OBJECTIVES": str(tmp_path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(base), str(tmp_path / "run")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    name, loss = done.stdout.split()[-2:]
-    plain = train(base, tmp_path / "plain", rows=40)["loss"][0]["loss"]
-    assert name == "smoothed"
-    assert float(loss) != pytest.approx(plain, abs=1e-3)
+    monkeypatch.setenv("LAWCHECK_OBJECTIVES", str(tmp_path))
+    discovery.forget()
+    try:
+        found = train(base, tmp_path / "smoothed", rows=40, objective="smoothed")
+    finally:
+        monkeypatch.undo()
+        discovery.forget()
+    plain = train(base, tmp_path / "plain", rows=40)
+    assert found["objective"] == "smoothed"
+    assert found["loss"][0]["loss"] != pytest.approx(plain["loss"][0]["loss"], abs=1e-3)
 
 
 # ------------------------------------------------------------------------------------ the oracle

@@ -203,7 +203,9 @@ def _fill(encoded: Encoded, rows: Sequence[Sequence[int]], width: int) -> dict[s
     shape = (max(len(rows), 1), width)
     input_ids, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     labels = np.full(shape, IGNORED, np.int64)
-    sequences, responses = np.full(shape, -1, np.int64), np.zeros(shape, np.int64)
+    filled = {"input_ids": input_ids, "position_ids": positions, "labels": labels}
+    if encoded.per_row > 1:
+        filled |= {"sequences": np.full(shape, -1), "responses": np.zeros(shape, np.int64)}
     for r, row in enumerate(rows):
         at = 0
         for member in row:
@@ -212,11 +214,9 @@ def _fill(encoded: Encoded, rows: Sequence[Sequence[int]], width: int) -> dict[s
             input_ids[r, at:end] = sample
             positions[r, at:end] = np.arange(len(sample))
             labels[r, at + start : end] = sample[start:]
-            sequences[r, at:end] = member
-            responses[r, at + int(encoded.answers[member]) : end] = 1
+            if encoded.per_row > 1:
+                filled["sequences"][r, at:end] = member
+                filled["responses"][r, at + int(encoded.answers[member]) : end] = 1
             at = end
         positions[r, at:] = np.arange(width - at)
-    filled = {"input_ids": input_ids, "position_ids": positions, "labels": labels}
-    if encoded.per_row > 1:
-        filled |= {"sequences": sequences, "responses": responses}
     return {name: torch.from_numpy(values) for name, values in filled.items()}

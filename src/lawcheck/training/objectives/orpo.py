@@ -44,11 +44,13 @@ def encode(tokenizer: Any, rows: Any, max_length: int, known: Any = None) -> Any
 
 def counts(batch: Mapping[str, Any]) -> Tensor:
     """(2,) tokens of prompts and chosen responses, and pairs."""
+    import torch
+
     from lawcheck.training.data import IGNORED
 
     learnt = batch["labels"] != IGNORED
     tokens = (learnt & (batch["sequences"] % 2 == 0)).sum()
-    return tokens.new_tensor([int(tokens), len(batch["pairs"])])
+    return torch.stack([tokens, tokens.new_tensor(len(batch["pairs"]))])
 
 
 def loss(tokens: Tokens, beta: float | None) -> Tensor:
