@@ -35,9 +35,9 @@ from lawcheck.planning.plan import Planner, batches
 from lawcheck.planning.storage import run_bytes
 from lawcheck.scores.files import read_rows
 from lawcheck.training import record
+from lawcheck.training.chain import load_model
 from lawcheck.training.record import Link
 from lawcheck.training.run import train_run
-from lawcheck.training.start import load_model
 
 ROOT = Path(__file__).resolve().parents[1]
 TINIEST = Recipe(fraction=0.2)

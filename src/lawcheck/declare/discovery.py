@@ -1,7 +1,8 @@
-"""Laws, methods and disciplines are found, never listed by hand.
+"""Laws, methods, objectives and disciplines are found, never listed by hand.
 
 A law is a module with a LAW in the folder `laws` of a study of lawcheck.studies, a method a module
-of lawcheck.methods with a METHOD, a discipline a package of lawcheck.disciplines with a DISCIPLINE.
+of lawcheck.methods with a METHOD, an objective a module of lawcheck.training.objectives with an
+OBJECTIVE, a discipline a package of lawcheck.disciplines with a DISCIPLINE.
 Others join through the entry-point groups `lawcheck.laws`, `lawcheck.methods` and so on, or as
 files in the folders named by LAWCHECK_LAWS, LAWCHECK_METHODS and so on (separated as in PATH).
 Such files are Python code and run with your rights. lawcheck.show.registry finds tables and
@@ -25,6 +26,9 @@ from lawcheck.declare.design import Arm, Discipline, Law
 from lawcheck.declare.method import Method, MethodModule, check_module
 from lawcheck.errors import InputError, nearest
 
+# Packages of declarations that are not named after them.
+HOMES = {"objectives": "lawcheck.training.objectives"}
+
 
 @functools.cache
 def laws() -> dict[str, Law]:
@@ -47,6 +51,18 @@ def methods() -> dict[str, Method]:
     return {m.name: m for m in found.values()}
 
 
+@functools.cache
+def objectives() -> dict[str, Any]:
+    """Name -> lawcheck.training.objectives.base.Objective."""
+    return {o.name: o for o in _declared("objectives", "OBJECTIVE").values()}
+
+
+def objective_module(name: str) -> ModuleType:
+    """The module that implements an objective (encode, counts, loss)."""
+    objective(name)
+    return _module_of("objectives", "OBJECTIVE", name)
+
+
 def method_module(name: str) -> MethodModule:
     method(name)
     return cast(MethodModule, _module_of("methods", "METHOD", name))
@@ -61,7 +77,7 @@ def discipline_folder(name: str) -> Path:
 
 def forget() -> None:
     """Look anew: for a process whose folders of laws, methods or disciplines have changed."""
-    for found in (laws, disciplines, methods, _modules):
+    for found in (laws, disciplines, methods, objectives, _modules):
         found.cache_clear()
 
 
@@ -77,6 +93,12 @@ def method(name: str) -> Method:
     if name not in methods():
         raise InputError(f"method {name!r}: unknown; {nearest(name, methods())}")
     return methods()[name]
+
+
+def objective(name: str) -> Any:
+    if name not in objectives():
+        raise InputError(f"objective {name!r}: unknown; {nearest(name, objectives())}")
+    return objectives()[name]
 
 
 def discipline(name: str) -> Discipline:
@@ -121,6 +143,8 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
 
 
 def _type_of(kind: str) -> Any:
+    if kind == "objectives":
+        return importlib.import_module(f"{HOMES[kind]}.base").Objective
     return {"laws": Law, "disciplines": Discipline, "methods": Method}[kind]
 
 
@@ -136,7 +160,7 @@ def own_modules(kind: str) -> list[str]:
     # What belongs to one paper lies in its study's folder.
     homes = [f"lawcheck.studies.{m.name}.{kind}" for m in _below("lawcheck.studies")]
     general = {"laws": [], "tables": ["lawcheck.show.tables"], "figures": ["lawcheck.show.figures"]}
-    homes = [*general[kind], *homes] if kind in general else [f"lawcheck.{kind}"]
+    homes = [*general[kind], *homes] if kind in general else [HOMES.get(kind, f"lawcheck.{kind}")]
     return [f"{h}.{m.name}" for h in homes for m in _below(h)]
 
 

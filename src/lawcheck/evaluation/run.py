@@ -31,9 +31,9 @@ from lawcheck.planning.sources import require_whole, score_kind
 from lawcheck.scores import FAULT
 from lawcheck.scores.files import write_scores
 from lawcheck.training.base.tokenizer import load_tokenizer
+from lawcheck.training.chain import load_model
 from lawcheck.training.heap import settled
 from lawcheck.training.record import ADAPTER, Link, is_complete, read_record
-from lawcheck.training.start import load_model
 
 
 @dataclass(frozen=True, kw_only=True)

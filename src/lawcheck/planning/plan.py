@@ -73,15 +73,16 @@ class Planner:
 
     def _identity(self, arm: Arm, seed: int, part: str | None) -> dict[str, Any]:
         method = discovery.method(arm.method)
-        objective = arm.recipe.objective if arm.recipe is not None else "response"
         parents = [r.digest for r in self.parents(arm, seed, part)]
         world = [d for d in discovery.disciplines().values() if self.scale.world in d.worlds]
+        objective = discovery.objective(arm.recipe.objective if arm.recipe else "response")
+        learnt = {} if objective.name == "response" else {"objective": objective.version}
         return {
             "arm": plain(arm),
             "design": method.validate(arm.choices),
             "seed": seed,
             "part": part,
-            "scale": self.scale.identity(arm.method, arm.base, objective),
+            "scale": self.scale.identity(arm.method, arm.base, objective.name),
             "data": self.data_digest,
             "base": shipped_hash(self.scale, arm.base, seed),
             "versions": {
@@ -89,6 +90,7 @@ class Planner:
                 "evaluator": versions.EVALUATOR,
                 "recipes": versions.RECIPES,
                 "method": method.version,
+                **learnt,
                 "disciplines": {d.name: d.version for d in world},
             },
             # Parents that an arm names joined later than those that its method implies.

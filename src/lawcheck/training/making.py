@@ -20,10 +20,10 @@ from lawcheck.files.atomic import atomic_folder, write_json
 from lawcheck.files.holding import held
 from lawcheck.planning.cost import adapter_settings
 from lawcheck.training import record
+from lawcheck.training.chain import load_model
 from lawcheck.training.launch import rank
+from lawcheck.training.outcome import PACKAGES
 from lawcheck.training.record import Link
-from lawcheck.training.run import PACKAGES
-from lawcheck.training.start import load_model
 
 
 def make_run(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from lawcheck.corpus.build import training_rows
 from lawcheck.corpus.encoding import Encoded, Sample, encode
 from lawcheck.corpus.placed import placed
+from lawcheck.corpus.preferences import preference_pairs
 from lawcheck.corpus.shards import shard_files
 from lawcheck.corpus.token_store import TokenStore
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import pinned_sources
+from lawcheck.errors import InputError
 
 Rows = Iterable[dict[str, Any]]
 
@@ -58,8 +62,24 @@ def encoded(
     tokenizer: Any,
     max_length: int,
     known: dict[tuple[str, str], Sample] | None,
+    objective: ModuleType,
 ) -> Encoded:
-    """Tokenized samples, from a store or from the rows themselves. known: as of `encode`."""
+    """Tokenized samples of an objective, from a store or from the rows themselves.
+
+    The store holds conversations; for other objectives than `response` its rows are read again.
+    known: as of `encode`.
+    """
     if isinstance(rows, StoredMixture):
-        return rows.encoded(tokenizer, max_length)
-    return encode(tokenizer, rows, max_length, known)
+        if objective.OBJECTIVE.name == "response":
+            return rows.encoded(tokenizer, max_length)
+        rows = training_rows(rows.run, rows.scale, rows.corpus)
+    if not objective.OBJECTIVE.pairs:
+        return objective.encode(tokenizer, rows, max_length, known)
+    pairs, unpaired = preference_pairs(rows)
+    if unpaired and not pairs:
+        raise InputError(
+            f"training rows: none of {unpaired} rows has a possible rejected response; give rows "
+            f"chosen and rejected, or different answers"
+        )
+    found = objective.encode(tokenizer, pairs, max_length, known)
+    return dataclasses.replace(found, unpaired=unpaired)

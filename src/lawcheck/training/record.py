@@ -13,6 +13,7 @@ from lawcheck.files import origin
 from lawcheck.files.reading import read_object
 
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
+REFERENCE = "reference.safetensors"
 
 
 class Link(NamedTuple):

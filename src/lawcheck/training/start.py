@@ -1,72 +1,102 @@
-"""The model that a run begins with: the base model, or the whole model of trained runs on it."""
+"""The model that a run starts from, before any step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
-from transformers.integrations import is_deepspeed_zero3_enabled
+from torch import nn
 
 from lawcheck.declare import discovery
+from lawcheck.declare.design import Recipe, Run
+from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
-from lawcheck.files.foreign import check_model
+from lawcheck.planning.cost import adapter_settings
+from lawcheck.training.chain import load_model
 from lawcheck.training.record import Link
 
 
-def load_model(
-    base_folder: Path | str,
-    revision: str,
-    chain: Sequence[Link] = (),
-    *,
-    dtype: torch.dtype,
-    **options: Any,
-) -> Any:
-    """The whole model of a chain of runs, each trained on the one before it; every weight may move.
+@dataclass(frozen=True)
+class Start:
+    """A run and the models below it.
 
-    chain: empty for the base model itself. Adapters are merged in float32 and cast afterwards, so
-    that training and evaluation begin with the same bits. options: of from_pretrained.
-    Raises InputError for an adapter that cannot be merged.
+    experts: folders that the method builds from (`Method.takes`). chain: the runs whose model it
+    starts from, first to last; empty for the base model. stage: of DeepSpeed's ZeRO; None trains
+    without it.
     """
-    whole = max((k for k, link in enumerate(chain) if link.whole), default=None)
-    folder = base_folder if whole is None else chain[whole].folder
-    above = chain if whole is None else chain[whole + 1 :]
-    if above and is_deepspeed_zero3_enabled():
-        raise InputError(
-            f"run {above[0].run_id!r}: an adapter cannot be merged into a model in shards; set "
-            f"zero_stage 2 in the scale's hardware, or start from a run of group 'full'"
-        )
-    check_model(folder)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=torch.float32 if above else dtype,
-        use_safetensors=True,
-        # Left out, it asks whoever sits at a terminal.
-        trust_remote_code=False,
-        **({"revision": revision} if whole is None else {}),
-        **options,
+
+    run: Run
+    scale: Scale
+    base_folder: Path | str
+    experts: Mapping[str, Path]
+    stage: int | None
+    chain: Sequence[Link] = ()
+
+    @property
+    def revision(self) -> str:
+        return self.scale.revision(self.run.arm.base)
+
+    @property
+    def recipe(self) -> Recipe:
+        assert self.run.arm.recipe is not None
+        return self.run.arm.recipe
+
+    @property
+    def objective(self) -> Any:
+        """Of lawcheck.training.objectives.base.Objective."""
+        return discovery.objective(self.recipe.objective)
+
+    @property
+    def epochs(self) -> int:
+        """Of the schedule."""
+        return self.recipe.epochs or self.scale.training.epochs
+
+    @property
+    def epochs_run(self) -> int:
+        """Epochs until training ends. Raises InputError for an end behind the schedule's."""
+        wanted = self.recipe.stop_after or self.epochs
+        if wanted > self.epochs:
+            raise InputError(
+                f"run {self.run.id!r}: stop_after {wanted} lies beyond the {self.epochs} epochs of "
+                f"scale {self.scale.name!r}; stop earlier, or give the recipe epochs"
+            )
+        return wanted
+
+
+def build_model(start: Start) -> tuple[Any, list[nn.Parameter]]:
+    """The model ready to train, and the parameters that its saved form holds."""
+    run, scale = start.run, start.scale
+    method = discovery.method(run.arm.method)
+    # Parameters that move are kept in float32; frozen ones may be held in the scale's precision.
+    # DeepSpeed keeps its own float32 copy of what moves.
+    frozen = (method.group == "peft" or start.stage) and scale.hardware.precision == "bfloat16"
+    flash = scale.hardware.attention == "flash"
+    model = load_model(
+        start.base_folder,
+        start.revision,
+        start.chain,
+        dtype=torch.bfloat16 if frozen else torch.float32,
+        **({"attn_implementation": "flash_attention_2"} if flash else {}),
     )
-    for link in above:
-        model = _merged(discovery.method_module(link.method).load(model, link.folder), link)
-    if above:
-        # Parameters alone: rotary tables stay in float32, as from_pretrained leaves them.
-        for parameter in model.parameters():
-            parameter.data = parameter.data.to(dtype)
-            parameter.requires_grad_(True)
-    return model
+    base = {id(p) for p in model.parameters()}
+    settings = adapter_settings(scale)
+    if not start.objective.dropout:
+        settings = dataclasses.replace(settings, dropout=0.0)
+        remove_dropout(model)
+    module = discovery.method_module(run.arm.method)
+    built = module.build(model, run.arm.choices, settings, run.seed, start.experts)
+    return built, [p for p in built.parameters() if p.requires_grad or id(p) not in base]
 
 
-def _merged(model: Any, link: Link) -> Any:
-    from peft import PeftModel
-
-    if not isinstance(model, PeftModel):
-        return model
-    kind = model.peft_config[model.active_adapter].peft_type
-    if kind != "LORA":
-        raise InputError(
-            f"run {link.run_id!r}: its adapter is of kind {str(kind)!r}, which cannot be merged "
-            f"into its model; start from a run of lora or of group 'full'"
-        )
-    return model.merge_and_unload()  # type: ignore[operator]
+def remove_dropout(model: nn.Module) -> None:
+    """Set every dropout probability of a model to 0, those that attention layers keep as well."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if name.endswith("dropout") and isinstance(value, float):
+                setattr(module, name, 0.0)
