@@ -67,6 +67,7 @@ def child_trains(study):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_study_ended_during_the_child_comes_to_the_same_scores(tmp_path, strangers):
     whole, study = (
         Study(tmp_path / name, SCALE, target=f"law_{NAME}") for name in ("whole", "ended")
@@ -75,7 +76,7 @@ def test_a_study_ended_during_the_child_comes_to_the_same_scores(tmp_path, stran
     # First it may keep a checkpoint, which the second one goes on from and does not end itself.
     for number in (signal.SIGTERM, signal.SIGKILL):
         engine = study.start(**strangers)
-        limit = time.monotonic() + 240
+        limit = time.monotonic() + 600
         while not child_trains(study):
             assert engine.poll() is None, study.said()[-3000:]
             assert time.monotonic() < limit
