@@ -123,9 +123,7 @@ def draws(
     found = {}
     for name, count in counts[-1].items():
         begin = sum(before.get(name, 0) for before in counts[:-1])
-        found[name] = [
-            (at % sizes[name], at // sizes[name]) for at in range(begin, begin + count)
-        ]
+        found[name] = [(at % sizes[name], at // sizes[name]) for at in range(begin, begin + count)]
     return found
 
 

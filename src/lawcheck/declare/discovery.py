@@ -1,7 +1,8 @@
-"""Laws, methods and disciplines are found, never listed by hand.
+"""Laws, methods, disciplines and mixing rules are found, never listed by hand.
 
 A law is a module with a LAW in the folder `laws` of a study of lawcheck.studies, a method a module
-of lawcheck.methods with a METHOD, a discipline a package of lawcheck.disciplines with a DISCIPLINE.
+of lawcheck.methods with a METHOD, a discipline a package of lawcheck.disciplines with a DISCIPLINE,
+a mixing rule a module of lawcheck.training.mixing with a RULE.
 Others join through the entry-point groups `lawcheck.laws`, `lawcheck.methods` and so on, or as
 files in the folders named by LAWCHECK_LAWS, LAWCHECK_METHODS and so on (separated as in PATH).
 Such files are Python code and run with your rights. lawcheck.show.registry finds tables and
@@ -23,7 +24,12 @@ from types import ModuleType
 from typing import Any
 
 from lawcheck.declare.design import Arm, Discipline, Law
+from lawcheck.declare.mixing import MixingRule
 from lawcheck.errors import InputError, nearest
+
+# Kinds whose modules lie elsewhere than in lawcheck.<kind>, and that have no plural in s.
+HOMES = {"mixing": "lawcheck.training.mixing"}
+WORDS = {"mixing": "mixing rule"}
 
 
 @functools.cache
@@ -44,6 +50,11 @@ def methods() -> dict[str, Any]:
     return {m.name: m for m in _declared("methods", "METHOD").values()}
 
 
+@functools.cache
+def mixing_rules() -> dict[str, MixingRule]:
+    return {rule.name: rule for rule in _declared("mixing", "RULE").values()}
+
+
 def method_module(name: str) -> ModuleType:
     """The module that implements a method (build, load, save, trainable_parameters)."""
     method(name)
@@ -59,7 +70,7 @@ def discipline_folder(name: str) -> Path:
 
 def forget() -> None:
     """Look anew: for a process whose folders of laws, methods or disciplines have changed."""
-    for found in (laws, disciplines, methods, _modules):
+    for found in (laws, disciplines, methods, mixing_rules, _modules):
         found.cache_clear()
 
 
@@ -81,6 +92,12 @@ def discipline(name: str) -> Discipline:
     if name not in disciplines():
         raise InputError(f"discipline {name!r}: unknown; {nearest(name, disciplines())}")
     return disciplines()[name]
+
+
+def mixing_rule(name: str) -> MixingRule:
+    if name not in mixing_rules():
+        raise InputError(f"mixing rule {name!r}: unknown; {nearest(name, mixing_rules())}")
+    return mixing_rules()[name]
 
 
 def lineage(arms: Iterable[Arm]) -> tuple[Arm, ...]:
@@ -126,8 +143,8 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
             )
         if value.name in by_name:
             raise InputError(
-                f"{kind[:-1]} {value.name!r}: declared twice, in {by_name[value.name]} and "
-                f"{module}; rename one"
+                f"{WORDS.get(kind, kind[:-1])} {value.name!r}: declared twice, in "
+                f"{by_name[value.name]} and {module}; rename one"
             )
         by_name[value.name] = module
     return found
@@ -138,7 +155,7 @@ def _type_of(kind: str) -> Any:
         from lawcheck.methods.base import Method
 
         return Method
-    return {"laws": Law, "disciplines": Discipline}[kind]
+    return {"laws": Law, "disciplines": Discipline, "mixing": MixingRule}[kind]
 
 
 @functools.cache
@@ -153,7 +170,7 @@ def own_modules(kind: str) -> list[str]:
     # What belongs to one paper lies in its study's folder.
     homes = [f"lawcheck.studies.{m.name}.{kind}" for m in _below("lawcheck.studies")]
     general = {"laws": [], "tables": ["lawcheck.show.tables"], "figures": ["lawcheck.show.figures"]}
-    homes = [*general[kind], *homes] if kind in general else [f"lawcheck.{kind}"]
+    homes = [*general[kind], *homes] if kind in general else [HOMES.get(kind, f"lawcheck.{kind}")]
     return [f"{h}.{m.name}" for h in homes for m in _below(h)]
 
 

@@ -125,6 +125,7 @@ class Planner:
     def _identity(self, arm: Arm, seed: int, part: str | None) -> dict[str, Any]:
         method = discovery.method(arm.method)
         world = [d for d in discovery.disciplines().values() if self.scale.world in d.worlds]
+        rule = discovery.mixing_rule(arm.mixture.update) if arm.mixture is not None else None
         return {
             "arm": plain(arm),
             "design": method.validate(arm.choices),
@@ -137,6 +138,7 @@ class Planner:
                 "trainer": versions.TRAINER,
                 "evaluator": versions.EVALUATOR,
                 "recipes": versions.RECIPES,
+                **({"mixing": rule.version} if rule else {}),
                 "method": method.version,
                 "disciplines": {d.name: d.version for d in world},
             },

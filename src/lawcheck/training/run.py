@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from transformers import TrainingArguments, logging
 
+from lawcheck.corpus import moving
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
@@ -31,6 +32,7 @@ from lawcheck.training.hardware import accumulation_steps, check_attention
 from lawcheck.training.health import fingerprints, health
 from lawcheck.training.launch import rank, world_size
 from lawcheck.training.outcome import Size, outcome
+from lawcheck.training.phases import MovingWeights, PhasedBatches, held_out_losses
 from lawcheck.training.resuming import Resumed, resumable
 from lawcheck.training.start import Start, build_model
 from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints, arguments
@@ -42,7 +44,7 @@ LAST_BATCHES = 2
 def train_run(
     run: Run,
     scale: Scale,
-    rows: mixture.Rows | mixture.StoredMixture,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path] | None = None,
@@ -53,7 +55,8 @@ def train_run(
 ) -> dict[str, Any]:
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
-    rows: {"id", "prompt", "response"}, ids unique, or a mixture whose tokens are stored.
+    rows: {"id", "prompt", "response"}, ids unique, or a mixture whose tokens are stored or
+    whose shares move.
     base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: adapter
     folder per discipline, for
     methods that compose trained experts. A complete run is not trained again; an interrupted
@@ -91,7 +94,7 @@ def train_run(
 
 def _train(
     start: Start,
-    rows: mixture.Rows | mixture.StoredMixture,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     out: Path,
     checkpoint_seconds: float,
     made_from: Mapping[str, str] | None,
@@ -128,6 +131,11 @@ def _train(
         data_collator=_only,
         callbacks=[checkpoints],
     )
+    weights = _weights(start, rows, batches, trainer)
+    if weights is not None:
+        trainer.add_callback(weights)
+        if resumed.checkpoint:
+            weights.resume(kept_state(resumed.checkpoint, MovingWeights))
     if resumed.checkpoint:
         checkpoints.earlier |= kept_state(resumed.checkpoint, TimedCheckpoints).get("earlier", {})
         watch.resume(kept_state(resumed.checkpoint, DivergenceWatch))
@@ -136,7 +144,7 @@ def _train(
     trainer.train(resume_from_checkpoint=str(resumed.checkpoint) if resumed.checkpoint else None)
     loop = time.monotonic() - loop_began
     if checkpoints.stopped and not watch.diverged:
-        raise _interrupted(run.id, out, batches.steps * start.scale.training.epochs)
+        raise _interrupted(run.id, out, batches.steps * start.epochs)
     watch.check_weights(model, trainer.state.global_step)
     if watch.diverged:
         model, kept = _last_good(start, out, trainer, model, kept)
@@ -150,6 +158,8 @@ def _train(
         setup,
         loop,
     )
+    if weights is not None:
+        found["mixture"] = weights.record()
     with sharding.whole(model, kept):
         if trainer.is_world_process_zero():
             with atomic_folder(out / record.ADAPTER) as folder:
@@ -164,25 +174,62 @@ def _train(
     return found if trainer.is_world_process_zero() else record.read_record(out) or found
 
 
-def _batches(start: Start, rows: mixture.Rows | mixture.StoredMixture) -> data.MicroBatches:
+def _batches(
+    start: Start, rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows
+) -> data.MicroBatches | PhasedBatches:
     training, hardware = start.scale.training, start.scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
     tokenizer = load_tokenizer(start.base_folder, start.revision)
     # Not where one run fills its job: its rows come once, and may be too many to hold.
     known = _known(start.base_folder, start.revision) if hardware.runs_per_job > 1 else None
-    return data.MicroBatches(
-        mixture.encoded(rows, tokenizer, training.max_length, known),
-        start.run.seed,
-        training.batch_size,
-        accumulation * world_size(),
+    batches = functools.partial(
+        data.MicroBatches,
+        seed=start.run.seed,
+        batch_size=training.batch_size,
+        parts=accumulation * world_size(),
         flat=hardware.attention == "flash",
         row=training.max_length if hardware.packing == "rows" else None,
         devices=world_size(),
     )
+    if not isinstance(rows, mixture.DomainRows):
+        return batches(mixture.encoded(rows, tokenizer, training.max_length, known))
+    recipe = start.run.arm.recipe
+    assert recipe is not None
+    assert recipe.mixture is not None
+    domains = mixture.encoded_domains(rows, tokenizer, training.max_length, known)
+    sizes = {name: len(own) for name, own in domains.learned.items()}
+    moving.check_distinct(recipe.mixture, sizes, training.batch_size)
+    passes = recipe.epochs or training.epochs
+    return PhasedBatches(
+        domains, moving.phase_rows(recipe, start.scale.corpus.size, passes), batches
+    )
+
+
+def _weights(
+    start: Start,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
+    batches: data.MicroBatches | PhasedBatches,
+    trainer: CompletionTrainer,
+) -> MovingWeights | None:
+    """What sets the weights of a mixture's phases; None of rows that are known from the start."""
+    if not isinstance(batches, PhasedBatches):
+        return None
+    declared, hardware = start.run.arm.mixture, start.scale.hardware
+    assert isinstance(rows, mixture.DomainRows)
+    assert declared is not None
+    measure = functools.partial(
+        held_out_losses,
+        trainer,
+        batches.domains,
+        hardware.micro_batch,
+        hardware.attention == "flash",
+    )
+    rule = discovery.mixing_rule(declared.update)
+    return MovingWeights(rule, declared, rows.weights, batches, measure)
 
 
 def _arguments(
-    start: Start, batches: data.MicroBatches, out: Path, resumed: Resumed
+    start: Start, batches: data.MicroBatches | PhasedBatches, out: Path, resumed: Resumed
 ) -> TrainingArguments:
     scale, hardware = start.scale, start.scale.hardware
     return arguments(
@@ -192,6 +239,7 @@ def _arguments(
         hardware=hardware,
         seed=start.run.seed,
         steps=batches.steps,
+        epochs=start.epochs,
         accumulation=batches.parts // world_size(),
         progress=sys.stderr.isatty() and rank() == 0,
         deepspeed=(
@@ -229,7 +277,7 @@ def _health(
     trainer: CompletionTrainer,
     model: Any,
     before: Mapping[str, float] | None,
-    batches: data.MicroBatches,
+    batches: data.MicroBatches | PhasedBatches,
 ) -> dict[str, Any] | None:
     """before: `fingerprints` of the start; None of shards, which are not looked at."""
     if before is None:

@@ -29,6 +29,12 @@ class Start:
     stage: int | None
 
     @property
+    def epochs(self) -> int:
+        """Passes of the Trainer over its micro-batches: the phases of a mixture that moves."""
+        mixture = self.run.arm.mixture
+        return self.scale.training.epochs if mixture is None else mixture.phases
+
+    @property
     def revision(self) -> str:
         return self.scale.revision(self.run.arm.base)
 

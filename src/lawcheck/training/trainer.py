@@ -194,6 +194,7 @@ def arguments(
     hardware: Any,
     seed: int,
     steps: int,
+    epochs: int,
     accumulation: int,
     progress: bool,
     deepspeed: dict[str, Any] | None = None,
@@ -202,7 +203,7 @@ def arguments(
 
     deepspeed: its configuration; models that are loaded while the result lives follow it.
     """
-    total = steps * training.epochs
+    total = steps * epochs
     # Passed only where wanted: transformers is renaming it and warns.
     optional: dict[str, Any] = (
         {"gradient_checkpointing": True} if hardware.gradient_checkpointing else {}
@@ -212,7 +213,7 @@ def arguments(
         # A batch of the loader is one ready micro-batch.
         per_device_train_batch_size=1,
         gradient_accumulation_steps=accumulation,
-        num_train_epochs=training.epochs,
+        num_train_epochs=epochs,
         train_sampling_strategy="sequential",
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
