@@ -18,7 +18,7 @@ from lawcheck.errors import InputError
 from lawcheck.files.hashing import file_sha256
 from lawcheck.training.base import rows as data_rows
 from lawcheck.training.base import shipped
-from lawcheck.training.base.build import build_base, response_loss
+from lawcheck.training.base.build import build_base, token_loss
 
 TINY = {
     "corpus": {"frozen": None},
@@ -94,7 +94,7 @@ def test_loaded_model_and_padding_change_nothing(scale, built):
     samples = data_rows.encode(tokenizer, rows, 128)
     batch = data_rows.collate(samples, tokenizer.pad_token_id)
     with torch.inference_mode():
-        loss = response_loss(model, batch).item()
+        loss = token_loss(model, batch).item()
         total, count = 0.0, 0
         for sample in samples:
             ids = torch.tensor([sample.ids])

@@ -1,8 +1,9 @@
-"""Laws, methods, disciplines and mixing rules are found, never listed by hand.
+"""Laws, methods, objectives, mixing rules and disciplines are found, never listed by hand.
 
 A law is a module with a LAW in the folder `laws` of a study of lawcheck.studies, a method a module
-of lawcheck.methods with a METHOD, a discipline a package of lawcheck.disciplines with a DISCIPLINE,
-a mixing rule a module of lawcheck.training.mixing with a RULE.
+of lawcheck.methods with a METHOD, an objective a module of lawcheck.training.objectives with an
+OBJECTIVE, a mixing rule a module of lawcheck.training.mixing with a RULE, a discipline a package of
+lawcheck.disciplines with a DISCIPLINE.
 Others join through the entry-point groups `lawcheck.laws`, `lawcheck.methods` and so on, or as
 files in the folders named by LAWCHECK_LAWS, LAWCHECK_METHODS and so on (separated as in PATH).
 Such files are Python code and run with your rights. lawcheck.show.registry finds tables and
@@ -27,8 +28,8 @@ from lawcheck.declare.design import Arm, Discipline, Law
 from lawcheck.declare.mixing import MixingRule
 from lawcheck.errors import InputError, nearest
 
-# Kinds whose modules lie elsewhere than in lawcheck.<kind>, and that have no plural in s.
-HOMES = {"mixing": "lawcheck.training.mixing"}
+# Packages of declarations that are not named after them, and a word for one where no s goes off.
+HOMES = {"objectives": "lawcheck.training.objectives", "mixing": "lawcheck.training.mixing"}
 WORDS = {"mixing": "mixing rule"}
 
 
@@ -55,6 +56,18 @@ def mixing_rules() -> dict[str, MixingRule]:
     return {rule.name: rule for rule in _declared("mixing", "RULE").values()}
 
 
+@functools.cache
+def objectives() -> dict[str, Any]:
+    """Name -> lawcheck.training.objectives.base.Objective."""
+    return {o.name: o for o in _declared("objectives", "OBJECTIVE").values()}
+
+
+def objective_module(name: str) -> ModuleType:
+    """The module that implements an objective (encode, counts, loss)."""
+    objective(name)
+    return _module_of("objectives", "OBJECTIVE", name)
+
+
 def method_module(name: str) -> ModuleType:
     """The module that implements a method (build, load, save, trainable_parameters)."""
     method(name)
@@ -70,7 +83,7 @@ def discipline_folder(name: str) -> Path:
 
 def forget() -> None:
     """Look anew: for a process whose folders of laws, methods or disciplines have changed."""
-    for found in (laws, disciplines, methods, mixing_rules, _modules):
+    for found in (laws, disciplines, methods, objectives, mixing_rules, _modules):
         found.cache_clear()
 
 
@@ -86,6 +99,12 @@ def method(name: str) -> Any:
     if name not in methods():
         raise InputError(f"method {name!r}: unknown; {nearest(name, methods())}")
     return methods()[name]
+
+
+def objective(name: str) -> Any:
+    if name not in objectives():
+        raise InputError(f"objective {name!r}: unknown; {nearest(name, objectives())}")
+    return objectives()[name]
 
 
 def discipline(name: str) -> Discipline:
@@ -155,6 +174,8 @@ def _type_of(kind: str) -> Any:
         from lawcheck.methods.base import Method
 
         return Method
+    if kind == "objectives":
+        return importlib.import_module(f"{HOMES[kind]}.base").Objective
     return {"laws": Law, "disciplines": Discipline, "mixing": MixingRule}[kind]
 
 

@@ -99,7 +99,8 @@ class BuiltBase(Part):
 
     mixture: rows per discipline folder. architecture: transformers config fields.
     tokens_per_batch: padded tokens of a length-bucketed batch. shipped: a folder of package
-    data with ready bases, used when recipe and hash agree.
+    data with ready bases, used when recipe and hash agree. objective: `response` learns responses
+    in the chat template, `text` every token of prompt and response without it.
     """
 
     kind: Literal["built"]
@@ -113,6 +114,7 @@ class BuiltBase(Part):
     adamw: dict[str, float]
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     shipped: str | None = None
+    objective: Literal["response", "text"] = later(2, "response")
 
 
 class PretrainedBase(Part):

@@ -126,12 +126,14 @@ class Planner:
         method = discovery.method(arm.method)
         world = [d for d in discovery.disciplines().values() if self.scale.world in d.worlds]
         rule = discovery.mixing_rule(arm.mixture.update) if arm.mixture is not None else None
+        objective = discovery.objective(arm.recipe.objective if arm.recipe else "response")
+        learnt = {} if objective.name == "response" else {"objective": objective.version}
         return {
             "arm": plain(arm),
             "design": method.validate(arm.choices),
             "seed": seed,
             "part": part,
-            "scale": self.scale.identity(arm.method, arm.base),
+            "scale": self.scale.identity(arm.method, arm.base, objective.name),
             "data": self.data_digest,
             "base": shipped_hash(self.scale, arm.base, seed),
             "versions": {
@@ -140,6 +142,7 @@ class Planner:
                 "recipes": versions.RECIPES,
                 **({"mixing": rule.version} if rule else {}),
                 "method": method.version,
+                **learnt,
                 "disciplines": {d.name: d.version for d in world},
             },
             "experts": [r.digest for r in self.experts(arm, seed)],

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lawcheck.scores.health import ALMOST_ALL, UNIFORM
+from lawcheck.training.data import EXTRAS
 
 # A gradient is clipped, so that one spike does no harm; a hundred times the usual norm is one.
 SPIKE = 100.0
@@ -135,7 +136,8 @@ def routing(model: nn.Module, batches: Sequence[Mapping[str, Any]]) -> list[dict
         with torch.inference_mode():
             for batch in batches:
                 inputs = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-                inputs.pop("labels", None)
+                for extra in ("labels", *EXTRAS):
+                    inputs.pop(extra, None)
                 model(**inputs, use_cache=False)
         return [_layer(torch.cat([r.flatten(0, -2) for r in gate.record])) for gate in gates]
     finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from lawcheck.corpus import moving
 from lawcheck.corpus.build import training_parts, training_rows
 from lawcheck.corpus.encoding import Encoded, Sample, encode
 from lawcheck.corpus.placed import PLACE, Placed, placed
+from lawcheck.corpus.preferences import preference_pairs
 from lawcheck.corpus.recipe import Row, one_pool
 from lawcheck.corpus.shards import shard_files
 from lawcheck.corpus.token_store import TokenStore
@@ -112,12 +115,26 @@ def rows_of(
 
 
 def encoded(
-    rows: Rows | StoredMixture, tokenizer: Any, max_length: int, known: Known | None
+    rows: Rows | StoredMixture,
+    tokenizer: Any,
+    max_length: int,
+    known: Known | None,
+    objective: ModuleType,
 ) -> Encoded:
-    """Tokenized samples, from a store or from the rows themselves. known: as of `encode`."""
+    """Tokenized samples of an objective, from a store or from the rows themselves.
+
+    The store holds conversations; for other objectives than `response` its rows are read again.
+    known: as of `encode`.
+    """
     if isinstance(rows, StoredMixture):
-        return rows.encoded(tokenizer, max_length)
-    return encode(tokenizer, rows, max_length, known)
+        if objective.OBJECTIVE.name == "response":
+            return rows.encoded(tokenizer, max_length)
+        rows = training_rows(rows.run, rows.scale, rows.corpus)
+    if not objective.OBJECTIVE.pairs:
+        return objective.encode(tokenizer, rows, max_length, known)
+    pairs, unpaired = preference_pairs(rows)
+    found = objective.encode(tokenizer, pairs, max_length, known)
+    return dataclasses.replace(found, unpaired=unpaired)
 
 
 def encoded_domains(

@@ -48,14 +48,24 @@ def outcome(
     hardware = start.scale.hardware
     # `encoded` holds the samples of one epoch, or of every phase that has begun.
     begun = len(batches.counts) if isinstance(batches, PhasedBatches) else None
-    epochs = start.epochs if begun is None else 1
+    epochs = start.epochs_run if begun is None else 1
     covered = batches.steps * (begun or epochs)
     packages = (*PACKAGES, "deepspeed") if start.stage else PACKAGES
-    steps, planned = trainer.state.global_step, batches.steps * start.epochs
+    steps, planned = trainer.state.global_step, batches.steps * start.epochs_run
     tokens = int(encoded.lengths.sum()) * epochs
     # A resumed loop only took the remaining steps.
     first = trainer._initial_global_step
     share = (steps - first) / max(covered, 1)
+    objective = start.objective
+    other: dict[str, Any] = {}
+    if objective.name != "response":
+        other["objective"] = objective.name
+    if objective.pairs:
+        other |= {
+            "beta": objective.weight(start.recipe),
+            "rows_before": len(encoded.ids) + encoded.lost + encoded.unpaired,
+            "rows_unpaired": encoded.unpaired,
+        }
     return {
         "run_id": run.id,
         "arm": run.arm.name,
@@ -96,6 +106,7 @@ def outcome(
             "python": platform.python_version(),
             **{p: importlib.metadata.version(p) for p in packages},
         },
+        **other,
     }
 
 

@@ -6,25 +6,25 @@ of an epoch, so that a phase's rows are asked for once its weights are set.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from lawcheck.corpus.encoding import Encoded
 from lawcheck.corpus.moving import apportioned, copy_id, draws
 from lawcheck.declare.design import Mixture
 from lawcheck.declare.mixing import MixingRule, Phase
-from lawcheck.training.data import IGNORED, MicroBatches, pack, pack_flat
+from lawcheck.training.data import MicroBatches, pack, pack_flat
+from lawcheck.training.learnt import learnt_tokens
 from lawcheck.training.mixture import Domains
-from lawcheck.training.output_head import logits_at
+from lawcheck.training.trainer import CompletionTrainer
 
 Weights = Mapping[str, float]
 
@@ -79,35 +79,28 @@ class PhasedBatches(Dataset):
                 member = int(self.domains.learned[name][place])
                 ids.append(copy_id(whole.ids[member], copy))
                 members.append(member)
-        return _chosen(whole, ids, np.array(members, np.int64))
+        at = np.array(members, np.int64)
+        return dataclasses.replace(
+            whole,
+            ids=ids,
+            starts=whole.starts[at],
+            lengths=whole.lengths[at],
+            answers=whole.answers[at],
+        )
 
     def distinct(self, counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
         """Distinct rows per domain in these phases together."""
         return {name: min(size, sum(c[name] for c in counts)) for name, size in self.sizes.items()}
 
 
-def _chosen(whole: Encoded, ids: Sequence[str], members: NDArray[np.int64]) -> Encoded:
-    return Encoded(
-        ids=ids,
-        tokens=whole.tokens,
-        starts=whole.starts[members],
-        lengths=whole.lengths[members],
-        answers=whole.answers[members],
-        cut=whole.cut,
-        lost=whole.lost,
-    )
-
-
 def _joined(parts: Sequence[Encoded]) -> Encoded:
     """Samples of the same tokens, end to end."""
-    return Encoded(
+    return dataclasses.replace(
+        parts[0],
         ids=[name for part in parts for name in part.ids],
-        tokens=parts[0].tokens,
         starts=np.concatenate([part.starts for part in parts]),
         lengths=np.concatenate([part.lengths for part in parts]),
         answers=np.concatenate([part.answers for part in parts]),
-        cut=parts[0].cut,
-        lost=parts[0].lost,
     )
 
 
@@ -206,7 +199,7 @@ def _of_first_rank(values: dict[str, float], device: Any) -> dict[str, float]:
 
 
 def held_out_losses(
-    trainer: Trainer, domains: Domains, micro_batch: int, flat: bool
+    trainer: CompletionTrainer, domains: Domains, micro_batch: int, flat: bool
 ) -> dict[str, float]:
     """Mean loss per response token of each domain's held-out rows, in nats. Every process calls it.
 
@@ -227,12 +220,9 @@ def held_out_losses(
                     k: v.to(trainer.args.device) if isinstance(v, torch.Tensor) else v
                     for k, v in batch.items()
                 }
-                labels = F.pad(inputs.pop("labels")[:, 1:], (0, 1), value=IGNORED)
-                learnt = labels != IGNORED
-                with logits_at(trainer.model, learnt):
-                    logits = model(**inputs, use_cache=False).logits
-                total += float(F.cross_entropy(logits.float(), labels[learnt], reduction="sum"))
-                tokens += int(learnt.sum())
+                tokens += int(trainer.objective.counts(inputs)[0])
+                learnt, _ = learnt_tokens(model, trainer.model, inputs)
+                total += float(trainer.objective.loss(learnt, None)[0])
             found[name] = total / tokens
     model.train(was_training)
     return found

@@ -13,6 +13,7 @@ from lawcheck.files import origin
 from lawcheck.files.reading import read_object
 
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
+REFERENCE = "reference.safetensors"
 
 
 def weights_sha256(folder: Path) -> str | None:

@@ -8,8 +8,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from lawcheck.errors import InputError
 from lawcheck.files import interruption
 from lawcheck.files.atomic import atomic_folder, write_json
 from lawcheck.files.holding import held
-from lawcheck.training import data, mixture, record, sharding
+from lawcheck.training import data, mixture, record, reference, sharding
 from lawcheck.training.base.tokenizer import load_tokenizer
 from lawcheck.training.checkpoints import kept_state, last_checkpoint
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
@@ -35,7 +36,7 @@ from lawcheck.training.outcome import Size, outcome
 from lawcheck.training.phases import MovingWeights, PhasedBatches, held_out_losses
 from lawcheck.training.resuming import Resumed, resumable
 from lawcheck.training.start import Start, build_model
-from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints, arguments
+from lawcheck.training.trainer import CompletionTrainer, StopAfter, TimedCheckpoints, arguments
 
 # Micro-batches that a router's record is read from.
 LAST_BATCHES = 2
@@ -101,10 +102,17 @@ def _train(
 ) -> dict[str, Any]:
     began, checkpoints = time.monotonic(), TimedCheckpoints(checkpoint_seconds)
     run = start.run
-    batches = _batches(start, rows)
+    module = discovery.objective_module(start.objective.name)
+    beta = start.objective.weight(start.recipe)
+    batches = _batches(start, rows, module)
+    last = batches.steps * start.epochs_run
     # transformers warns of settings that are meant, and draws bars around files of a megabyte.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    before_training = None
+    if start.objective.reference:
+        assert isinstance(batches, data.MicroBatches)
+        before_training = _reference(run.id, out, batches, made_from)
     resumed = resumable(out / record.CHECKPOINTS, start.stage, run.id, made_from)
     # Before the model, which is loaded as shards where these arguments say so.
     args = _arguments(start, batches, out, resumed)
@@ -126,10 +134,13 @@ def _train(
         watch=watch,
         run_id=run.id,
         made_from=made_from,
+        objective=module,
+        beta=beta,
+        before=before_training,
         args=args,
         train_dataset=batches,
         data_collator=_only,
-        callbacks=[checkpoints],
+        callbacks=[StopAfter(last), checkpoints],
     )
     weights = _weights(start, rows, batches, trainer)
     if weights is not None:
@@ -144,7 +155,7 @@ def _train(
     trainer.train(resume_from_checkpoint=str(resumed.checkpoint) if resumed.checkpoint else None)
     loop = time.monotonic() - loop_began
     if checkpoints.stopped and not watch.diverged:
-        raise _interrupted(run.id, out, batches.steps * start.epochs)
+        raise _interrupted(run.id, out, last)
     watch.check_weights(model, trainer.state.global_step)
     if watch.diverged:
         model, kept = _last_good(start, out, trainer, model, kept)
@@ -175,7 +186,9 @@ def _train(
 
 
 def _batches(
-    start: Start, rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows
+    start: Start,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
+    objective: ModuleType,
 ) -> data.MicroBatches | PhasedBatches:
     training, hardware = start.scale.training, start.scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
@@ -190,19 +203,17 @@ def _batches(
         flat=hardware.attention == "flash",
         row=training.max_length if hardware.packing == "rows" else None,
         devices=world_size(),
+        replica=start.recipe.replica,
     )
     if not isinstance(rows, mixture.DomainRows):
-        return batches(mixture.encoded(rows, tokenizer, training.max_length, known))
-    recipe = start.run.arm.recipe
-    assert recipe is not None
+        return batches(mixture.encoded(rows, tokenizer, training.max_length, known, objective))
+    recipe = start.recipe
     assert recipe.mixture is not None
     domains = mixture.encoded_domains(rows, tokenizer, training.max_length, known)
     sizes = {name: len(own) for name, own in domains.learned.items()}
     moving.check_distinct(recipe.mixture, sizes, training.batch_size)
-    passes = recipe.epochs or training.epochs
-    return PhasedBatches(
-        domains, moving.phase_rows(recipe, start.scale.corpus.size, passes), batches
-    )
+    each = moving.phase_rows(recipe, start.scale.corpus.size, start.passes)
+    return PhasedBatches(domains, each, batches)
 
 
 def _weights(
@@ -228,13 +239,34 @@ def _weights(
     return MovingWeights(rule, declared, rows.weights, batches, measure)
 
 
+def _reference(
+    run_id: str, out: Path, batches: data.MicroBatches, made_from: Mapping[str, str] | None
+) -> Callable[[CompletionTrainer], None] | None:
+    """Give the batches the start's log-probabilities, now or, if not None, before the first step.
+
+    Without those of an earlier process its checkpoints are removed: the start is gone.
+    """
+    batches.reference = reference.stored(out, run_id, made_from, batches.encoded)
+    if batches.reference is not None:
+        return None
+    if rank() == 0:
+        shutil.rmtree(out / record.CHECKPOINTS, ignore_errors=True)
+
+    def compute(trainer: CompletionTrainer) -> None:
+        batches.reference = reference.compute(trainer, batches)
+        if rank() == 0:
+            reference.keep(out, run_id, made_from, batches.encoded, batches.reference)
+
+    return compute
+
+
 def _arguments(
     start: Start, batches: data.MicroBatches | PhasedBatches, out: Path, resumed: Resumed
 ) -> TrainingArguments:
     scale, hardware = start.scale, start.scale.hardware
     return arguments(
         out=out / record.CHECKPOINTS,
-        settings=scale.settings_of(start.run.arm.method),
+        settings=scale.settings_of(start.run.arm.method, start.objective.name),
         training=scale.training,
         hardware=hardware,
         seed=start.run.seed,

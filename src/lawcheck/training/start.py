@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Run
+from lawcheck.declare.design import Recipe, Run
 from lawcheck.declare.scale import Scale
+from lawcheck.errors import InputError
 from lawcheck.files.foreign import check_model
 from lawcheck.planning.cost import adapter_settings
 
@@ -29,14 +31,40 @@ class Start:
     stage: int | None
 
     @property
-    def epochs(self) -> int:
-        """Passes of the Trainer over its micro-batches: the phases of a mixture that moves."""
-        mixture = self.run.arm.mixture
-        return self.scale.training.epochs if mixture is None else mixture.phases
-
-    @property
     def revision(self) -> str:
         return self.scale.revision(self.run.arm.base)
+
+    @property
+    def recipe(self) -> Recipe:
+        assert self.run.arm.recipe is not None
+        return self.run.arm.recipe
+
+    @property
+    def objective(self) -> Any:
+        """Of lawcheck.training.objectives.base.Objective."""
+        return discovery.objective(self.recipe.objective)
+
+    @property
+    def passes(self) -> int:
+        """Passes over the recipe's rows, by the schedule."""
+        return self.recipe.epochs or self.scale.training.epochs
+
+    @property
+    def epochs(self) -> int:
+        """Of the schedule: passes, or the phases that divide them where shares may move."""
+        mixture = self.recipe.mixture
+        return self.passes if mixture is None else mixture.phases
+
+    @property
+    def epochs_run(self) -> int:
+        """Epochs until training ends. Raises InputError for an end behind the schedule's."""
+        wanted = self.recipe.stop_after or self.epochs
+        if wanted > self.epochs:
+            raise InputError(
+                f"run {self.run.id!r}: stop_after {wanted} lies beyond the {self.epochs} epochs of "
+                f"scale {self.scale.name!r}; stop earlier, or give the recipe epochs"
+            )
+        return wanted
 
 
 def build_model(start: Start) -> tuple[Any, list[nn.Parameter]]:
@@ -58,6 +86,20 @@ def build_model(start: Start) -> tuple[Any, list[nn.Parameter]]:
         **({"attn_implementation": "flash_attention_2"} if flash else {}),
     )
     base = {id(p) for p in model.parameters()}
+    settings = adapter_settings(scale)
+    if not start.objective.dropout:
+        settings = dataclasses.replace(settings, dropout=0.0)
+        remove_dropout(model)
     module = discovery.method_module(run.arm.method)
-    built = module.build(model, run.arm.choices, adapter_settings(scale), run.seed, start.experts)
+    built = module.build(model, run.arm.choices, settings, run.seed, start.experts)
     return built, [p for p in built.parameters() if p.requires_grad or id(p) not in base]
+
+
+def remove_dropout(model: nn.Module) -> None:
+    """Set every dropout probability of a model to 0, those that attention layers keep as well."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if name.endswith("dropout") and isinstance(value, float):
+                setattr(module, name, 0.0)
