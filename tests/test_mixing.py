@@ -359,6 +359,7 @@ def test_bad_input_gets_a_line(base, tmp_path):
         ({"a": 1.0, "b": float("nan")}, "weight of 'b' is nan"),
         ({"a": 1.0, "b": -0.1}, "weight of 'b' is -0.1"),
         ({"a": 0.0, "b": 0.0}, "all weights are 0"),
+        ({"a": 0.5, "b": None}, r"fails on losses of a, b \(TypeError"),
     ],
 )
 def test_a_rule_that_returns_no_weights_is_named(returned, said):

@@ -54,9 +54,18 @@ class MixingRule:
     ) -> dict[str, float]:
         """The next weights, at least FLOOR each and of sum 1, in the order of `weights`.
 
-        Raises InputError for weights of other domains, below 0, not finite, or all 0.
+        Raises InputError for weights of other domains, below 0, not finite, or all 0, and for a
+        rule that fails.
         """
-        found = self.update(dict(weights), dict(losses), tuple(history), mixture)
+        try:
+            given = self.update(dict(weights), dict(losses), tuple(history), mixture)
+            found = {domain: float(weight) for domain, weight in given.items()}
+        # Somebody else's code: whatever it raises is the rule's fault.
+        except Exception as error:
+            raise InputError(
+                f"mixing rule {self.name!r}: fails on losses of {', '.join(losses)} "
+                f"({type(error).__name__}: {error}); correct the rule"
+            ) from error
         if set(found) != set(weights):
             odd = sorted(set(found) ^ set(weights))[0]
             raise InputError(
@@ -74,7 +83,7 @@ class MixingRule:
                 f"mixing rule {self.name!r}: all weights are 0, expected one above; correct the "
                 f"rule"
             )
-        return floored({domain: float(found[domain]) for domain in weights})
+        return floored({domain: found[domain] for domain in weights})
 
 
 def floored(weights: Mapping[str, float]) -> dict[str, float]:
