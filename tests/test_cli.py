@@ -32,6 +32,7 @@ def test_list_names_everything_that_is_found(capsys):
     assert {"base", "full", "lora", "lora_moe", "lora_comp"} <= {
         m["name"] for m in found["methods"]
     }
+    assert {"response", "text", "dpo", "orpo"} <= {o["name"] for o in found["objectives"]}
     assert {"chemistry", "medicine", "biology", "math", "geography"} == {
         d["name"] for d in found["disciplines"] if d["role"] == "discipline"
     }

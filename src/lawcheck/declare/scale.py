@@ -162,7 +162,8 @@ class EvaluationSettings(Part):
 
 
 class Hardware(Part):
-    """Nothing here may change a result beyond rounding. micro_batch: samples per device step.
+    """Nothing here may change a result beyond rounding. micro_batch: samples per device step, a
+    preference pair counting as one.
 
     nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
     process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.

@@ -70,7 +70,9 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
     names = [d for d in _science() if d.name in plan.words_per_sample]
     corpus = scale.corpus
     rows = planned_mixture(arm.recipe, names, corpus.size, corpus.general_pool)
-    per_word = plan.tokens_per_word * scale.training.epochs
+    recipe = arm.recipe
+    epochs = recipe.stop_after or recipe.epochs or scale.training.epochs
+    per_word = plan.tokens_per_word * epochs
     return sum(n * plan.words_per_sample[name] * per_word for name, n in rows.items())
 
 

@@ -133,6 +133,11 @@ def encoded(
     if not objective.OBJECTIVE.pairs:
         return objective.encode(tokenizer, rows, max_length, known)
     pairs, unpaired = preference_pairs(rows)
+    if unpaired and not pairs:
+        raise InputError(
+            f"training rows: none of {unpaired} rows has a possible rejected response; give rows "
+            f"chosen and rejected, or different answers"
+        )
     found = objective.encode(tokenizer, pairs, max_length, known)
     return dataclasses.replace(found, unpaired=unpaired)
 

@@ -56,8 +56,8 @@ def train_run(
 ) -> dict[str, Any]:
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
-    rows: {"id", "prompt", "response"}, ids unique, or a mixture whose tokens are stored or
-    whose shares move.
+    rows: {"id", "prompt", "response"} or what the recipe's objective asks for, ids unique, or a
+    mixture whose tokens are stored or whose shares move.
     base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: adapter
     folder per discipline, for
     methods that compose trained experts. A complete run is not trained again; an interrupted
