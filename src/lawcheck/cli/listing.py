@@ -1,4 +1,4 @@
-"""What is there: laws, methods, objectives, disciplines and scales, by discovery."""
+"""What is there: laws, methods, objectives, mixing rules, disciplines and scales, by discovery."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ def listing() -> dict[str, list[dict[str, Any]]]:
             }
             for o in discovery.objectives().values()
         ],
+        "mixing": [
+            {"name": r.name, "title": r.title, "version": r.version}
+            for r in discovery.mixing_rules().values()
+        ],
         "disciplines": [
             {
                 "name": d.name,
@@ -75,6 +79,8 @@ def _summary(kind: str, row: dict[str, Any]) -> str:
         return f"trains {row['trains']}"
     if kind == "objectives":
         return f"learns {row['learns']}"
+    if kind == "mixing":
+        return f"{row['title']}; version {row['version']}"
     if kind == "disciplines":
         return f"{row['role']}; worlds {', '.join(row['worlds']) or 'none'}"
     return f"{row['title']}; seeds {', '.join(map(str, row['seeds']))}"

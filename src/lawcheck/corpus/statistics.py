@@ -41,17 +41,17 @@ NEXT = "run: lawcheck mixtures --scale {scale}"
 def recipes_of(laws: Iterable[Law]) -> dict[str, Recipe]:
     """Label -> recipe of every mixture that a law trains on; single disciplines are none.
 
+    Mixtures whose shares may move are left out: their rows are known once they are trained.
     Raises InputError where two recipes share a label.
     """
     found: dict[str, Recipe] = {}
     for law in laws:
         for arm in law.arms:
-            if arm.recipe is None or arm.each_alone or not discovery.trains_rows(arm):
-                continue
-            if found.setdefault(arm.recipe.label, arm.recipe) != arm.recipe:
+            recipe = arm.fixed_mixture if discovery.trains_rows(arm) else None
+            if recipe is not None and found.setdefault(recipe.label, recipe) != recipe:
                 raise InputError(
-                    f"law {law.name!r}: two recipes are called {arm.recipe.label!r}; give "
-                    f"upsampling targets in whole thousands"
+                    f"law {law.name!r}: two recipes are called {recipe.label!r}; give upsampling "
+                    f"targets in whole thousands"
                 )
     return found
 

@@ -184,6 +184,12 @@ class Recipe:
                 "recipe: a mixture beside upsampling or general_share; the mixture's own shares "
                 "say what is trained on, leave the others"
             )
+        if self.mixture is not None and (self.objective != "response" or self.stop_after):
+            raise InputError(
+                f"recipe: a mixture beside objective {self.objective!r} and stop_after "
+                f"{self.stop_after}, expected 'response' and all epochs, which its phases divide; "
+                f"leave the others"
+            )
 
     @property
     def label(self) -> str:
@@ -247,6 +253,11 @@ class Arm:
     def __post_init__(self) -> None:
         require_name("method", self.method)
         object.__setattr__(self, "design", tuple(sorted(self.design)))
+        if self.each_alone and self.mixture is not None:
+            raise InputError(
+                f"arm of method {self.method!r}: each_alone with a mixture; one discipline alone "
+                f"has no shares, leave one of them"
+            )
         self._check_parents()
         if not ARM_NAME.match(self.name):
             raise InputError(
@@ -301,6 +312,16 @@ class Arm:
             return own
         whole = "__".join(p.name for p in self.parents) + f"--{own}"
         return whole if len(whole) <= LONGEST else f"{own}-{digest(plain(self), 8)}"
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """Of its recipe, where shares may move."""
+        return None if self.recipe is None else self.recipe.mixture
+
+    @property
+    def fixed_mixture(self) -> Recipe | None:
+        """What it trains on, where that is several disciplines in rows known before training."""
+        return None if self.each_alone or self.mixture is not None else self.recipe
 
     @property
     def choices(self) -> dict[str, Scalar]:

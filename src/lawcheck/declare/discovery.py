@@ -1,8 +1,9 @@
-"""Laws, methods, objectives and disciplines are found, never listed by hand.
+"""Laws, methods, objectives, mixing rules and disciplines are found, never listed by hand.
 
 A law is a module with a LAW in the folder `laws` of a study of lawcheck.studies, a method a module
 of lawcheck.methods with a METHOD, an objective a module of lawcheck.training.objectives with an
-OBJECTIVE, a discipline a package of lawcheck.disciplines with a DISCIPLINE.
+OBJECTIVE, a mixing rule a module of lawcheck.training.mixing with a RULE, a discipline a package of
+lawcheck.disciplines with a DISCIPLINE.
 Others join through the entry-point groups `lawcheck.laws`, `lawcheck.methods` and so on, or as
 files in the folders named by LAWCHECK_LAWS, LAWCHECK_METHODS and so on (separated as in PATH).
 Such files are Python code and run with your rights. lawcheck.show.registry finds tables and
@@ -24,10 +25,12 @@ from typing import Any, cast
 
 from lawcheck.declare.design import Arm, Discipline, Law
 from lawcheck.declare.method import Method, MethodModule, check_module
+from lawcheck.declare.mixing import MixingRule
 from lawcheck.errors import InputError, nearest
 
-# Packages of declarations that are not named after them.
-HOMES = {"objectives": "lawcheck.training.objectives"}
+# Packages of declarations that are not named after them, and a word for one where no s goes off.
+HOMES = {"objectives": "lawcheck.training.objectives", "mixing": "lawcheck.training.mixing"}
+WORDS = {"mixing": "mixing rule"}
 
 
 @functools.cache
@@ -49,6 +52,11 @@ def methods() -> dict[str, Method]:
     for module in found:
         check_module(sys.modules[module])
     return {m.name: m for m in found.values()}
+
+
+@functools.cache
+def mixing_rules() -> dict[str, MixingRule]:
+    return {rule.name: rule for rule in _declared("mixing", "RULE").values()}
 
 
 @functools.cache
@@ -77,7 +85,7 @@ def discipline_folder(name: str) -> Path:
 
 def forget() -> None:
     """Look anew: for a process whose folders of laws, methods or disciplines have changed."""
-    for found in (laws, disciplines, methods, objectives, _modules):
+    for found in (laws, disciplines, methods, objectives, mixing_rules, _modules):
         found.cache_clear()
 
 
@@ -112,6 +120,12 @@ def trains_rows(arm: Arm) -> bool:
     return arm.recipe is not None and method(arm.method).trains_rows
 
 
+def mixing_rule(name: str) -> MixingRule:
+    if name not in mixing_rules():
+        raise InputError(f"mixing rule {name!r}: unknown; {nearest(name, mixing_rules())}")
+    return mixing_rules()[name]
+
+
 def of_role(role: str, world: str) -> list[Discipline]:
     """Disciplines of a role that exist in a world, in table order."""
     return [d for d in disciplines().values() if d.role == role and world in d.worlds]
@@ -135,8 +149,8 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
             )
         if value.name in by_name:
             raise InputError(
-                f"{kind[:-1]} {value.name!r}: declared twice, in {by_name[value.name]} and "
-                f"{module}; rename one"
+                f"{WORDS.get(kind, kind[:-1])} {value.name!r}: declared twice, in "
+                f"{by_name[value.name]} and {module}; rename one"
             )
         by_name[value.name] = module
     return found
@@ -145,7 +159,12 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
 def _type_of(kind: str) -> Any:
     if kind == "objectives":
         return importlib.import_module(f"{HOMES[kind]}.base").Objective
-    return {"laws": Law, "disciplines": Discipline, "methods": Method}[kind]
+    return {
+        "laws": Law,
+        "disciplines": Discipline,
+        "methods": Method,
+        "mixing": MixingRule,
+    }[kind]
 
 
 @functools.cache

@@ -174,6 +174,22 @@ class Trained(_Record):
     weights_sha256: str
 
 
+class _Phase(_Record):
+    weights: dict[str, float]
+    losses: dict[str, float | None] | None
+
+
+class _Phases(_Record):
+    losses_before: dict[str, float | None]
+    phases: list[_Phase]
+
+
+class TrainedOnPhases(Trained):
+    """train.json of a run on a mixture whose shares may move."""
+
+    mixture: _Phases
+
+
 def fitting(content: Any, kind: type[_Record], where: str, step: str) -> dict[str, Any]:
     """`content`, unchanged, once it fits a record. Raises InputError from `where` to `step`."""
     try:

@@ -17,6 +17,8 @@ from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.holding import held
 from lawcheck.files.origin import OriginError
+from lawcheck.files.reading import read_object
+from lawcheck.files.records import TrainedOnPhases, fitting
 from lawcheck.files.refusals import doing
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
@@ -235,7 +237,7 @@ def _below(planner: Planner, layout: Layout, run: Run) -> tuple[Link, ...]:
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     """One score table for a law, from the score files of its runs.
 
-    The n-gram diversity of the training mixture joins as one more row of each run.
+    What was measured on the training mixture joins as more rows of each run.
     """
     from lawcheck.pipeline.provenance import write_provenance
     from lawcheck.scores import concatenate
@@ -268,7 +270,8 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
 
 
 def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Score]:
-    """Share of distinct n-grams in the mixture of every run that is trained on one.
+    """Share of distinct n-grams in the mixture of every run whose rows are known before training;
+    weights and losses per domain and phase of those whose shares may move.
 
     Runs on a single discipline train on no mixture. Raises InputError where the statistics are
     missing or belong to another corpus.
@@ -276,24 +279,49 @@ def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Sc
     from lawcheck.corpus.statistics import diversity, read_mixtures
     from lawcheck.scores import DISTINCT
 
+    runs = list(runs)
     mixed = [
-        (run, run.arm.recipe)
+        (run, recipe)
         for run in runs
-        if run.arm.recipe is not None and discovery.trains_rows(run.arm) and not run.arm.each_alone
+        if discovery.trains_rows(run.arm) and (recipe := run.arm.fixed_mixture) is not None
     ]
-    if not mixed:
-        return []
-    content = read_mixtures(scale, layout)
-    return [
-        Score(
-            run_id=run.id,
-            arm=run.arm.name,
-            seed=run.seed,
-            task="mixture",
-            item_id="train",
-            cluster="",
-            metric=DISTINCT,
-            value=diversity(content, recipe, scale),
-        )
+    content = read_mixtures(scale, layout) if mixed else {}
+    found = [
+        _measured(run, "mixture", "train", DISTINCT, diversity(content, recipe, scale))
         for run, recipe in mixed
     ]
+    for run in runs:
+        if run.arm.mixture is not None:
+            found += _phase_scores(run, layout)
+    return found
+
+
+def _phase_scores(run: Run, layout: Layout) -> list[Score]:
+    from lawcheck.scores import LOSS, WEIGHT
+
+    path = layout.train_record(run.id)
+    how = sources.step(layout, "train", run.id)
+    mixture = fitting(read_object(path, how), TrainedOnPhases, str(path), how)["mixture"]
+    phases = mixture["phases"]
+    losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
+    weights = enumerate((p["weights"] for p in phases), start=1)
+    return [
+        _measured(run, domain, str(phase), metric, value)
+        for metric, by_phase in ((WEIGHT, weights), (LOSS, losses))
+        for phase, values in by_phase
+        for domain, value in values.items()
+        if value is not None
+    ]
+
+
+def _measured(run: Run, task: str, item: str, metric: str, value: float) -> Score:
+    return Score(
+        run_id=run.id,
+        arm=run.arm.name,
+        seed=run.seed,
+        task=task,
+        item_id=item,
+        cluster="",
+        metric=metric,
+        value=value,
+    )

@@ -75,6 +75,7 @@ class Planner:
         method = discovery.method(arm.method)
         parents = [r.digest for r in self.parents(arm, seed, part)]
         world = [d for d in discovery.disciplines().values() if self.scale.world in d.worlds]
+        rule = discovery.mixing_rule(arm.mixture.update) if arm.mixture is not None else None
         objective = discovery.objective(arm.recipe.objective if arm.recipe else "response")
         learnt = {} if objective.name == "response" else {"objective": objective.version}
         return {
@@ -89,6 +90,7 @@ class Planner:
                 "trainer": versions.TRAINER,
                 "evaluator": versions.EVALUATOR,
                 "recipes": versions.RECIPES,
+                **({"mixing": rule.version} if rule else {}),
                 "method": method.version,
                 **learnt,
                 "disciplines": {d.name: d.version for d in world},

@@ -141,8 +141,8 @@ def table(planner: Planner, layout: Layout, law: Law) -> dict[str, str]:
 
 
 def mixed(runs: Collection[Run]) -> bool:
-    """Whether any run is trained on a mixture; those on a single discipline are not."""
-    return any(discovery.trains_rows(r.arm) and not r.arm.each_alone for r in runs)
+    """Whether any run is trained on a mixture that is known before it is trained."""
+    return any(discovery.trains_rows(r.arm) and r.arm.fixed_mixture is not None for r in runs)
 
 
 def mixtures(layout: Layout, runs: Collection[Run]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import torch
 
 from lawcheck.training.data import MicroBatches
 from lawcheck.training.launch import world_size
+from lawcheck.training.phases import PhasedBatches
 from lawcheck.training.resuming import Resumed
 from lawcheck.training.start import Start
 from lawcheck.training.trainer import CompletionTrainer
@@ -31,7 +32,7 @@ class Size:
 
 def outcome(
     start: Start,
-    batches: MicroBatches,
+    batches: MicroBatches | PhasedBatches,
     trainer: CompletionTrainer,
     resumed: Resumed,
     size: Size,
@@ -44,13 +45,17 @@ def outcome(
     state: of `lawcheck.training.health.health`. setup, loop: seconds before and in the loop.
     """
     run, encoded, watch = start.run, batches.encoded, trainer.watch
-    epochs, hardware = start.epochs_run, start.scale.hardware
+    hardware = start.scale.hardware
+    # `encoded` holds the samples of one epoch, or of every phase that has begun.
+    begun = len(batches.counts) if isinstance(batches, PhasedBatches) else None
+    epochs = start.epochs_run if begun is None else 1
+    covered = batches.steps * (begun or epochs)
     packages = (*PACKAGES, "deepspeed") if start.stage else PACKAGES
-    steps, planned = trainer.state.global_step, batches.steps * epochs
+    steps, planned = trainer.state.global_step, batches.steps * start.epochs_run
     tokens = int(encoded.lengths.sum()) * epochs
     # A resumed loop only took the remaining steps.
     first = trainer._initial_global_step
-    share = (steps - first) / max(planned, 1)
+    share = (steps - first) / max(covered, 1)
     objective = start.objective
     other: dict[str, Any] = {}
     if objective.name != "response":

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from transformers import TrainingArguments, logging
 
+from lawcheck.corpus import moving
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
@@ -32,6 +33,7 @@ from lawcheck.training.hardware import accumulation_steps, check_attention
 from lawcheck.training.health import fingerprints, health
 from lawcheck.training.launch import rank, world_size
 from lawcheck.training.outcome import Size, outcome
+from lawcheck.training.phases import MovingWeights, PhasedBatches, held_out_losses
 from lawcheck.training.resuming import Resumed, resumable
 from lawcheck.training.start import Start, build_model
 from lawcheck.training.trainer import CompletionTrainer, StopAfter, TimedCheckpoints, arguments
@@ -43,7 +45,7 @@ LAST_BATCHES = 2
 def train_run(
     run: Run,
     scale: Scale,
-    rows: mixture.Rows | mixture.StoredMixture,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path] | None = None,
@@ -56,7 +58,7 @@ def train_run(
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
     rows: {"id", "prompt", "response"} or what the recipe's objective asks for, ids unique, or a
-    mixture whose tokens are stored.
+    mixture whose tokens are stored or whose shares move.
     base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: folders
     that the method builds from (`Method.takes`). start: the runs whose model the run starts from,
     first to last; empty for the base model. A complete run is not trained again; an interrupted
@@ -94,7 +96,7 @@ def train_run(
 
 def _train(
     start: Start,
-    rows: mixture.Rows | mixture.StoredMixture,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     out: Path,
     checkpoint_seconds: float,
     made_from: Mapping[str, str] | None,
@@ -110,6 +112,7 @@ def _train(
     logging.disable_progress_bar()
     before_training = None
     if start.objective.reference:
+        assert isinstance(batches, data.MicroBatches)
         before_training = _reference(run.id, out, batches, made_from)
     resumed = resumable(out / record.CHECKPOINTS, start.stage, run.id, made_from)
     # Before the model, which is loaded as shards where these arguments say so.
@@ -140,6 +143,11 @@ def _train(
         data_collator=_only,
         callbacks=[StopAfter(last), checkpoints],
     )
+    weights = _weights(start, rows, batches, trainer)
+    if weights is not None:
+        trainer.add_callback(weights)
+        if resumed.checkpoint:
+            weights.resume(kept_state(resumed.checkpoint, MovingWeights))
     if resumed.checkpoint:
         checkpoints.earlier |= kept_state(resumed.checkpoint, TimedCheckpoints).get("earlier", {})
         watch.resume(kept_state(resumed.checkpoint, DivergenceWatch))
@@ -162,6 +170,8 @@ def _train(
         setup,
         loop,
     )
+    if weights is not None:
+        found["mixture"] = weights.record()
     with sharding.whole(model, kept):
         if trainer.is_world_process_zero():
             with atomic_folder(out / record.ADAPTER) as folder:
@@ -177,23 +187,57 @@ def _train(
 
 
 def _batches(
-    start: Start, rows: mixture.Rows | mixture.StoredMixture, objective: ModuleType
-) -> data.MicroBatches:
+    start: Start,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
+    objective: ModuleType,
+) -> data.MicroBatches | PhasedBatches:
     training, hardware = start.scale.training, start.scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
     tokenizer = load_tokenizer(start.base_folder, start.revision)
     # Not where one run fills its job: its rows come once, and may be too many to hold.
     known = _known(start.base_folder, start.revision) if hardware.runs_per_job > 1 else None
-    return data.MicroBatches(
-        mixture.encoded(rows, tokenizer, training.max_length, known, objective),
-        start.run.seed,
-        training.batch_size,
-        accumulation * world_size(),
+    batches = functools.partial(
+        data.MicroBatches,
+        seed=start.run.seed,
+        batch_size=training.batch_size,
+        parts=accumulation * world_size(),
         flat=hardware.attention == "flash",
         row=training.max_length if hardware.packing == "rows" else None,
         devices=world_size(),
         replica=start.recipe.replica,
     )
+    if not isinstance(rows, mixture.DomainRows):
+        return batches(mixture.encoded(rows, tokenizer, training.max_length, known, objective))
+    recipe = start.recipe
+    assert recipe.mixture is not None
+    domains = mixture.encoded_domains(rows, tokenizer, training.max_length, known)
+    sizes = {name: len(own) for name, own in domains.learned.items()}
+    moving.check_distinct(recipe.mixture, sizes, training.batch_size)
+    each = moving.phase_rows(recipe, start.scale.corpus.size, start.passes)
+    return PhasedBatches(domains, each, batches)
+
+
+def _weights(
+    start: Start,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
+    batches: data.MicroBatches | PhasedBatches,
+    trainer: CompletionTrainer,
+) -> MovingWeights | None:
+    """What sets the weights of a mixture's phases; None of rows that are known from the start."""
+    if not isinstance(batches, PhasedBatches):
+        return None
+    declared, hardware = start.run.arm.mixture, start.scale.hardware
+    assert isinstance(rows, mixture.DomainRows)
+    assert declared is not None
+    measure = functools.partial(
+        held_out_losses,
+        trainer,
+        batches.domains,
+        hardware.micro_batch,
+        hardware.attention == "flash",
+    )
+    rule = discovery.mixing_rule(declared.update)
+    return MovingWeights(rule, declared, rows.weights, batches, measure)
 
 
 def _reference(
@@ -218,7 +262,7 @@ def _reference(
 
 
 def _arguments(
-    start: Start, batches: data.MicroBatches, out: Path, resumed: Resumed
+    start: Start, batches: data.MicroBatches | PhasedBatches, out: Path, resumed: Resumed
 ) -> TrainingArguments:
     scale, hardware = start.scale, start.scale.hardware
     return arguments(
@@ -266,7 +310,7 @@ def _health(
     trainer: CompletionTrainer,
     model: Any,
     before: Mapping[str, float] | None,
-    batches: data.MicroBatches,
+    batches: data.MicroBatches | PhasedBatches,
 ) -> dict[str, Any] | None:
     """before: `fingerprints` of the start; None of shards, which are not looked at."""
     if before is None:

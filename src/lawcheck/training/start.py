@@ -51,9 +51,15 @@ class Start:
         return discovery.objective(self.recipe.objective)
 
     @property
-    def epochs(self) -> int:
-        """Of the schedule."""
+    def passes(self) -> int:
+        """Passes over the recipe's rows, by the schedule."""
         return self.recipe.epochs or self.scale.training.epochs
+
+    @property
+    def epochs(self) -> int:
+        """Of the schedule: passes, or the phases that divide them where shares may move."""
+        mixture = self.recipe.mixture
+        return self.passes if mixture is None else mixture.phases
 
     @property
     def epochs_run(self) -> int:
