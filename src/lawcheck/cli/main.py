@@ -21,12 +21,13 @@ from lawcheck.files.refusals import one_voice, refusal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    odd = next((w for w in (sys.argv[1:] if argv is None else argv) if not _is_text(w)), None)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    odd = next((w for w in argv if not _is_text(w)), None)
     if odd is not None:
         print(f"lawcheck: argument {one_line(odd)}: not UTF-8 text; name another", file=sys.stderr)
         return 2
-    arguments = parser().parse_args(argv)
-    arguments.command = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser(argv[0] if argv else None).parse_args(argv)
+    arguments.command = argv
     _set_environment()
     try:
         with one_voice(), interruption.listening():
@@ -70,10 +71,11 @@ def _set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """Of the verb that is wanted alone, where there is one of that name; else of all verbs."""
     whole = argparse.ArgumentParser(prog="lawcheck", description=__doc__.split("\n")[0])
     subparsers = whole.add_subparsers(required=True, metavar="VERB")
-    for name, verb in found_verbs().items():
+    for name, verb in _verbs(wanted).items():
         line = (verb.__doc__ or "").partition("\n")[0].removesuffix(".")
         text = line[:1].lower() + line[1:]
         sub = subparsers.add_parser(name, help=text, description=text)
@@ -82,10 +84,9 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def found_verbs() -> dict[str, ModuleType]:
-    """Modules of `lawcheck.cli.verbs` by the name of the verb; keywords of Python end in `_`."""
-    found = {
-        m.name.rstrip("_"): importlib.import_module(f"{verbs.__name__}.{m.name}")
-        for m in pkgutil.iter_modules(verbs.__path__)
-    }
+def _verbs(wanted: str | None) -> dict[str, ModuleType]:
+    """Modules of `lawcheck.cli.verbs` in their order; `_` ends a name that Python keeps."""
+    names = {m.name.rstrip("_"): m.name for m in pkgutil.iter_modules(verbs.__path__)}
+    names = {wanted: names[wanted]} if wanted in names else names
+    found = {n: importlib.import_module(f"{verbs.__name__}.{m}") for n, m in names.items()}
     return dict(sorted(found.items(), key=lambda item: (item[1].ORDER, item[0])))
