@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from lawcheck.cli import verbs
+from lawcheck.cli import extras, verbs
 from lawcheck.errors import InputError, one_line, wrong_path
 from lawcheck.files import interruption
 from lawcheck.files.refusals import one_voice, refusal
@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_environment()
     try:
         with one_voice(), interruption.listening():
-            return int(arguments.verb(arguments) or 0)
+            extras.check(getattr(arguments.verb, "NEEDS", ()))
+            return int(arguments.verb.run(arguments) or 0)
     except InputError as error:
         print(f"lawcheck: {one_line(str(error))}", file=sys.stderr)
         return 2
@@ -42,6 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe left early; that is its right.
         sys.stderr.close()
         return 0
+    except ModuleNotFoundError as error:
+        line = extras.advice(error)
+        if line is None:
+            raise
+        print(f"lawcheck {arguments.name}: {line}", file=sys.stderr)
+        return 2
     except Exception as error:
         line = refusal(error) or wrong_path(error)
         if line is None:
@@ -79,7 +86,7 @@ def parser(wanted: str | None = None) -> argparse.ArgumentParser:
         line = (verb.__doc__ or "").partition("\n")[0].removesuffix(".")
         text = line[:1].lower() + line[1:]
         sub = subparsers.add_parser(name, help=text, description=text)
-        sub.set_defaults(name=name, verb=verb.run)
+        sub.set_defaults(name=name, verb=verb)
         verb.add(sub)
     return whole
 

@@ -8,6 +8,7 @@ from lawcheck.cli.options import add_study, add_wait, print_json, study
 from lawcheck.errors import InputError, nearest
 
 ORDER = 60
+NEEDS = ("torch",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

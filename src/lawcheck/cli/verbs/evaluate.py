@@ -8,6 +8,7 @@ from pathlib import Path
 from lawcheck.cli.options import add_runs, add_study, study
 
 ORDER = 80
+NEEDS = ("torch", "lm_eval")
 
 
 def add(parser: argparse.ArgumentParser) -> None:

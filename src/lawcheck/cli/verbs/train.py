@@ -10,6 +10,7 @@ from lawcheck.cli.options import add_runs, add_study, add_wait, study
 from lawcheck.errors import InputError
 
 ORDER = 70
+NEEDS = ("torch",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
