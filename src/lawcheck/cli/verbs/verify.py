@@ -17,7 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="remove what is faulty and what vouches for it, so that it is made anew",
+        help="remove what is faulty and its records, so that it is made again",
     )
 
 
