@@ -12,7 +12,9 @@ ORDER = 30
 
 def add(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
-    parser.add_argument("--law", action="append", help="disk space for this law's runs (repeatable; all)")
+    parser.add_argument(
+        "--law", action="append", help="disk space for this law's runs (repeatable; all)"
+    )
     parser.add_argument("--partition", default="", help="Slurm partition that jobs will use")
     parser.add_argument("--account", default="", help="Slurm account that jobs will use")
     parser.add_argument(
