@@ -140,6 +140,14 @@ def test_a_verb_that_needs_an_extra_names_it(light, tmp_path, verb, lacks):
     assert (done.returncode, done.stderr) == (2, line)
 
 
+def test_doctor_names_what_training_lacks(light, tmp_path):
+    done = run(light / "lawcheck", "doctor", "--scale", "gpu", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "MISSING packages: " in done.stdout
+    assert "torch is not installed" in done.stdout
+    assert done.stderr.startswith("lawcheck: doctor: ")
+
+
 def test_the_lock_holds_what_every_extra_asks_for():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     lock = dict(line.split("==") for line in lines if "==" in line)

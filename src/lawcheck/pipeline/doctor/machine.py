@@ -66,6 +66,8 @@ def packages(scale: Scale) -> Iterator[Check]:
 def accelerator(scale: Scale) -> Check:
     if scale.hardware.device != "cuda":
         return Check("accelerator", True, "none needed at this scale")
+    if importlib.util.find_spec("torch") is None:
+        return Check("accelerator", None, "torch is not installed", "install it, then repeat")
     import torch
 
     wanted = max(scale.hardware.gpus_per_node, 1)
