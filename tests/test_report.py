@@ -21,7 +21,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 from report_world import planner, study
 
-from lawcheck.__main__ import _parser, main
+from lawcheck.cli.main import main, parser
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
@@ -211,7 +211,7 @@ def test_the_commands_are_understood(document):
                 arguments = shlex.split(command.replace("$RUNS", "a-s0-0123456789ab"))[1:]
                 found.add(arguments[0])
                 if arguments != ["report"]:
-                    _parser().parse_args(arguments)
+                    parser().parse_args(arguments)
     assert {"judge", "render", "report", "plan", "train", "evaluate", "corpus"} <= found
 
 

@@ -36,9 +36,10 @@ class Preregistration:
 
 
 def folders() -> list[Path]:
-    """The working directory's records first, then those of the source tree."""
-    source = Path(__file__).resolve().parents[3]
-    return [p / "reproduce" / "preregistered" for p in (Path.cwd(), source)]
+    """The working directory's records first, then those of the source tree or of the wheel."""
+    package = Path(__file__).resolve().parents[1]
+    trees = (Path.cwd(), package.parents[1])
+    return [*(p / "reproduce" / "preregistered" for p in trees), package / "_preregistered"]
 
 
 # The methods that scales had when records covered all of them, whatever a law used.
