@@ -1,14 +1,14 @@
 # Which tests belong to which room of src/lawcheck: make test ROOM=judging (docs: CONTRIBUTING.md).
 # A file of tests is in one room; `whole` are those that take a study through several.
 files := atomic
-declare := design estimands scale recipe
+declare := structure design estimands scale recipe
 proxy_world := proxy_world
 methods := methods_contract methods_lora_moe methods_lora_moe_memory methods_persistence paper_shapes
 corpus := mixtures paper_corpus slices slices_data slices_harness token_store
 disciplines := paper_tasks
-planning := golden memory plan
+planning := golden parents memory plan
 scores := scores
-training := base_build base_muon base_tokenizer origin training_data training_run
+training := mixing objectives base_build base_muon base_tokenizer origin training_data training_run
 evaluation := evaluation_model evaluation_run
 judging := importing pilot reference stats verdict
 show := figures render tables
