@@ -34,7 +34,7 @@ from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import write_scores
 from lawcheck.show.page import facts
 from lawcheck.show.page.gather import read_entry
-from lawcheck.show.tables import table_1
+from lawcheck.studies.discipline_laws.tables import table_1
 from lawcheck.training import record
 
 NAME = "lora_learns"

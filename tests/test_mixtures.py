@@ -33,10 +33,10 @@ from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import write_scores
 from lawcheck.show.context import RenderContext
-from lawcheck.show.figures import figure_1a, figure_1c
 from lawcheck.show.style import figure_bytes
-from lawcheck.show.tables import table_1
 from lawcheck.studies.discipline_laws.arms import BASE, discipline_lora, lora, upsampled
+from lawcheck.studies.discipline_laws.figures import figure_1a, figure_1c
+from lawcheck.studies.discipline_laws.tables import table_1
 
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
 

@@ -47,8 +47,8 @@ def judge_file(
     growing data are judged in all (5 seeds, then 10: two looks), each with alpha / looks; None: as
     preregistered, else once. leave_out: as of `judge`; None: what the law's study leaves out.
     """
-    study = discovery.study_of(law.name)
     if leave_out is None:
+        study = discovery.study_of(law.name)
         leave_out = study.leave_out if study else ()
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
     table = load_scores(scores)
