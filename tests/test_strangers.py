@@ -64,7 +64,8 @@ def install(folder: Path, kinds) -> Path:
 def environment(folder: Path, in_folders, site: Path) -> dict[str, str]:
     variables = {f"LAWCHECK_{k.upper()}": str(folder / f"my_{k}") for k in in_folders}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **variables, "PATH": path, "PYTHONPATH": str(site)}
+    found = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, **variables, "PATH": path, "PYTHONPATH": found}
 
 
 def call(where: Path, env: dict[str, str], *words: str) -> str:

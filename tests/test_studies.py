@@ -20,6 +20,7 @@ from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.judging.preregistration import scale_digest
 from lawcheck.judging.verdict_forms import read_verdict
+from lawcheck.pipeline.tuning import served
 from lawcheck.pipeline.workflow import Workflow
 from lawcheck.planning.forecast import plan_law
 from lawcheck.planning.plan import Planner, find_runs, scale_laws
@@ -133,6 +134,14 @@ def test_the_old_name_of_rows_is_read_with_a_warning():
         old = Discipline(paper_samples=30, **given)
     assert old == Discipline(rows=30, **given)
     assert old.paper_samples == 30
+
+
+def test_rates_are_searched_on_the_arms_of_the_recorded_search():
+    arms = served(scale_laws(load_scale("proxy")).values())
+    for path in (ROOT / "reproduce" / "tuning").glob("proxy.*.json"):
+        record = json.loads(path.read_text())
+        for row in record["searched"]:
+            assert row["arms"].keys() == {a.name for a in arms[record["method"]]}
 
 
 @pytest.mark.slow
