@@ -357,9 +357,10 @@ def test_collect_refuses_statistics_that_are_missing_foreign_or_too_old(study, t
 def test_two_recipes_of_one_name_and_a_mixture_without_ngrams_are_refused():
     close = Recipe(upsampling=upsampled("diverse", 100_400))
     near = Recipe(upsampling=upsampled("diverse", 100_000))
-    law = dataclasses.replace(LAW, shown=(lora(close), lora(near)))
+    # One law cannot name both: its arms would share a name.
+    laws = [dataclasses.replace(LAW, shown=(lora(recipe),)) for recipe in (close, near)]
     with pytest.raises(InputError, match="two recipes"):
-        recipes_of([law])
+        recipes_of(laws)
     short = hand_made(**{name: ["w w"] for name in SCIENCE})
     with pytest.raises(InputError, match="no sample has 4 words"):
         statistics(short, {"d100": Recipe()})
