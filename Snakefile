@@ -1,4 +1,4 @@
-# Every law, one target each: snakemake --profile local law_share_then_specialize
+# A target for every law and study: snakemake --profile local law_share_then_specialize
 import shlex
 from contextlib import ExitStack
 
@@ -8,19 +8,19 @@ from lawcheck.errors import InputError
 from lawcheck.files.times import settle
 from lawcheck.files.holding import held
 from lawcheck.files.refusals import refusal
-from lawcheck.pipeline.workflow import Study, signed
+from lawcheck.pipeline.workflow import Workflow, signed
 
-STUDY = Study(config)
+WORKFLOW = Workflow(config)
 try:
-    STUDY.batches
+    WORKFLOW.batches
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-ROOT = str(STUDY.layout.root)
-SCALE, RESULTS = STUDY.words
+ROOT = str(WORKFLOW.layout.root)
+SCALE, RESULTS = WORKFLOW.words
 STUDY_ARGUMENTS = f"--scale {SCALE} --results {RESULTS}"
 ENVIRONMENT = workflow.source_path("reproduce/envs/lawcheck.yaml")
-SEEDS = "--seeds " + ",".join(map(str, STUDY.seeds))
+SEEDS = "--seeds " + ",".join(map(str, WORKFLOW.seeds))
 # A job may still be running whose Snakemake was killed, here or on a cluster.
 WAIT = "--wait 600"
 
@@ -30,7 +30,7 @@ wildcard_constraints:
     seed=r"\d+",
     # Not their names joined: Snakemake compiles and rewrites that text for every rule and job.
     batch=r"[^/]+-[0-9a-f]{12}",
-    law="|".join(STUDY.laws),
+    law="|".join(WORKFLOW.found),
 
 
 # One live Snakemake per results folder. Unlike Snakemake's own lock, which the profiles turn off,
@@ -41,9 +41,9 @@ HELD = ExitStack()
 onstart:
     try:
         HELD.enter_context(
-            held(STUDY.layout.root / ".lock", f"results folder {ROOT!r}")
+            held(WORKFLOW.layout.root / ".lock", f"results folder {ROOT!r}")
         )
-        if ahead := settle((STUDY.layout.root, STUDY.figures)):
+        if ahead := settle((WORKFLOW.layout.root, WORKFLOW.figures)):
             logger.info(
                 f"{ROOT}: {ahead} files were from the future; they are of now"
             )
@@ -62,7 +62,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        [STUDY.law_outputs(law) for law in STUDY.laws],
+        [WORKFLOW.law_outputs(law) for law in WORKFLOW.laws],
         f"{ROOT}/report/index.html",
 
 

@@ -96,7 +96,7 @@ def measure(share: float) -> None:
         with timed("compare, write", spent, wall):
             index = EvaluationIndex(items)
         for discipline, d in SCIENCE.items():
-            count = round(d.paper_samples * share)
+            count = round(d.rows * share)
             source = made.texts(count, lengths[discipline])
             with ShardWriter(folder, discipline, count, None) as writer:
                 for start in range(0, count, CHUNK):
@@ -180,7 +180,7 @@ def main() -> None:
         cells += [f"{total:.1f}", f"{sum(found['wall'].values()):.0f}"]
         cells += [f"{1e6 * total / found['rows']:.0f}", f"{found['peak']:.0f}"]
         print("| " + " | ".join([*cells, f"{100 * found['filled']:.1f}"]) + " |", flush=True)
-    whole = sum(d.paper_samples for d in SCIENCE.values())
+    whole = sum(d.rows for d in SCIENCE.values())
     minutes = sum(found["spent"].values()) * whole / found["rows"] / 60
     print(f"\nextrapolated to {whole:,} rows: {minutes:.0f} CPU minutes")
 

@@ -53,12 +53,12 @@ def main() -> None:
     drawn = []
     for d in science:
         mean = scale.plan.words_per_sample[d.name] * scale.plan.tokens_per_word
-        count = round(d.paper_samples * float(Fraction(options.share)))
+        count = round(d.rows * float(Fraction(options.share)))
         drawn.append(rng.lognormal(np.log(mean) - 0.18, 0.6, count))
     limit = scale.training.max_length
     lengths = np.clip(np.concatenate(drawn).astype(int), 8, limit)
     samples = encoded(lengths.tolist())
-    whole = sum(d.paper_samples for d in science)
+    whole = sum(d.rows for d in science)
     print(f"{len(lengths):,} samples, {lengths.mean():.0f} tokens each, at most {limit}")
     rows = []
     kinds = [

@@ -23,6 +23,7 @@ from lawcheck.show import RenderContext
 from lawcheck.studies.discipline_laws.laws.share_then_specialize import LAW
 
 SCIENCE = ("math", "chemistry", "biology", "medicine", "geography")
+SHORT = dict(zip(SCIENCE, ("Math", "Chem", "Bio", "Med", "Geo"), strict=True))
 EXPERTS = 5
 ROUTED = ("lora_moe", "lora_comp")
 
@@ -35,7 +36,8 @@ def disciplines() -> tuple[Discipline, ...]:
             name=name,
             title=name.title().replace("_", " "),
             role=role,
-            paper_samples=1,
+            rows=1,
+            short=SHORT.get(name, ""),
             version=1,
             worlds={"test": World(source="none", tasks=(EvalTask(name=f"test_{name}"),))},
             order=k,
@@ -209,7 +211,7 @@ def verdict(law: Law = LAW) -> Verdict:
         claim=law.claim,
         scale="proxy",
         parts=tuple(parts),
-        without_biology=(),
+        without=(),
         n_seeds=3,
         preregistered=True,
         design_digest="",

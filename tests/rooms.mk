@@ -11,13 +11,12 @@ scores := scores
 training := mixing objectives base_build base_muon base_tokenizer origin training_data training_run
 evaluation := evaluation_model evaluation_run
 judging := importing pilot reference stats verdict
-show := figures render tables
-published := published published_audit
-studies := families
+show := published published_audit figures render tables
+studies := families studies
 pipeline := doctor verify
 cli := cli pytest_plugin report contributing
 whole := bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
 whole += numerical_faults security slurm smoke stats_calibration strangers
 
 ROOMS := files declare proxy_world methods corpus disciplines planning scores training evaluation \
-  judging show published studies pipeline cli whole
+  judging show studies pipeline cli whole

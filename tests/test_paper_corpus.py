@@ -60,7 +60,7 @@ def train(name: str) -> DataSet:
 def test_declarations_add_up_to_the_published_corpus() -> None:
     for d in discovery.of_role("discipline", "paper"):
         declared = sources_of(SCALE)[d.name].train
-        assert sum(s.rows or 0 for s in declared) == d.paper_samples, d.name
+        assert sum(s.rows or 0 for s in declared) == d.rows, d.name
     assert sum(s.rows or 0 for s in general.TRAIN) >= load_scale("paper").corpus.general_pool
     assert all(s.substitute_for for s in general.TRAIN)
     assert all(s.licence and s.counted_in and s.files for s in SETS)
@@ -181,7 +181,7 @@ def test_streamed_mixtures_equal_the_listed_ones(release: Path, tmp_path: Path) 
     rows = {name: list(Shards(shard_files(folder, name))) for name in disciplines}
     pool = list(Shards(shard_files(folder, "general")))
     # The recipe counts per published sample, so a small corpus needs a large target.
-    target = {d: disciplines[d].paper_samples for d in ("biology", "geography")}
+    target = {d: disciplines[d].rows for d in ("biology", "geography")}
     recipes = [
         Recipe(),
         Recipe(fraction=0.3, general_share=0.5),

@@ -8,7 +8,7 @@ from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Law, Recipe, difference
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.pipeline.workflow import Study
+from lawcheck.pipeline.workflow import Workflow
 from lawcheck.planning.plan import Planner, batches, find_runs
 from lawcheck.studies.discipline_laws.arms import discipline_lora, lora_comp, lora_moe
 
@@ -104,8 +104,8 @@ def test_planned_rows_follow_recipe_and_part(planner):
 
 
 def test_small_runs_are_scored_where_they_are_trained():
-    assert Study({"scale": "smoke"}).joined
-    assert not Study({"scale": "paper"}).joined
+    assert Workflow({"scale": "smoke"}).joined
+    assert not Workflow({"scale": "paper"}).joined
 
 
 def test_unknown_run_names_the_nearest(planner):

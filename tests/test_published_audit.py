@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawcheck.published import printed, table_names
-from lawcheck.published.audit import (
+from lawcheck.show.audit import (
     Finding,
     agreement,
     arithmetic,
@@ -23,9 +22,11 @@ from lawcheck.published.audit import (
     words,
     write_audit,
 )
-from lawcheck.published.audit.claims import CLAIMS, SPREADS, Claim
-from lawcheck.published.audit.contrasts import Results, judge_claims, pair, scatter
-from lawcheck.published.audit.schema import SPECS, Printed, cells
+from lawcheck.show.audit.contrasts import Results, judge_claims, pair, scatter
+from lawcheck.show.audit.declared import Claim, claims, specs
+from lawcheck.show.audit.schema import Printed, cells
+from lawcheck.show.printed import printed, table_names
+from lawcheck.studies.discipline_laws.audit import SPREADS
 
 
 def packaged() -> dict[str, pd.DataFrame]:
@@ -47,7 +48,7 @@ def found() -> list[Finding]:
 
 @pytest.fixture(scope="module")
 def contrasts():
-    return {c.claim.name: c for c in judge_claims(packaged(), CLAIMS)}
+    return {c.claim.name: c for c in judge_claims(packaged(), claims())}
 
 
 # --------------------------------------------------------- what stands in the tables, by hand
@@ -224,7 +225,7 @@ def t3_exchanged() -> pd.DataFrame:
     return frame.rename(columns=dict(zip(legal + fin, fin + legal, strict=True)))
 
 
-@pytest.mark.parametrize("spec", [s for s in SPECS if s.means], ids=lambda s: s.name)
+@pytest.mark.parametrize("spec", [s for s in specs() if s.means], ids=lambda s: s.name)
 def test_a_wrong_average_is_found_anywhere(spec):
     tables = repaired()
     for column in spec.means:
@@ -319,7 +320,7 @@ def planted(gain: float) -> dict[str, pd.DataFrame]:
     ("gain", "outcome"), [(0.1, "supported"), (-0.1, "reversed"), (0.0, "within noise")]
 )
 def test_contrasts_are_judged_by_size_and_sign(gain, outcome):
-    (claim,) = [c for c in CLAIMS if c.name == "shared_a_gains"]
+    (claim,) = [c for c in claims() if c.name == "shared_a_gains"]
     (contrast,) = judge_claims(planted(gain), [claim])
     assert contrast.value == pytest.approx(100 * gain)
     assert contrast.outcome == outcome
@@ -336,7 +337,7 @@ def test_contrasts_are_judged_by_size_and_sign(gain, outcome):
 
 def test_pairs_agree_in_what_is_not_compared():
     results = Results(packaged())
-    for claim in CLAIMS:
+    for claim in claims():
         if claim.peak:
             continue
         named = {k for k in claim.treatment if claim.treatment[k] != claim.control.get(k)}
@@ -364,7 +365,7 @@ def test_a_claim_without_cells_is_passed_over():
 
 def test_every_cell_of_the_specified_tables_is_read():
     read = {(c.spec.name, c.line, c.column) for c in cells(packaged())}
-    for spec in SPECS:
+    for spec in specs():
         frame = printed(spec.name)
         assert set(spec.values) <= set(frame)
         filled = sum((frame[c] != "").sum() - (frame[c] == "\u2014").sum() for c in spec.values)

@@ -80,7 +80,7 @@ def test_upsampling_reaches_its_target_and_leaves_the_rest_alone(corpus, target)
         count = Counter(row["discipline"] for row in rows)
         for name, d in SCIENCE.items():
             scarce = name in ("biology", "geography")
-            expected = len(corpus[name]) * (target / d.paper_samples if scarce else 1)
+            expected = len(corpus[name]) * (target / d.rows if scarce else 1)
             assert count[name] == pytest.approx(expected, abs=0.51)
         planned = planned_mixture(recipe, list(SCIENCE.values()), 1 / 300, 0)
         assert sum(planned.values()) == pytest.approx(len(rows), abs=5)

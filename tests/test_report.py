@@ -26,11 +26,11 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
 from lawcheck.judging.verdict_forms import read_verdict
-from lawcheck.pipeline.workflow import Study
-from lawcheck.published import published
+from lawcheck.pipeline.workflow import Workflow
 from lawcheck.show.page import words, write_report
 from lawcheck.show.page.moves import moves
 from lawcheck.show.page.published import printed_estimate
+from lawcheck.show.printed import published, rows_of
 from lawcheck.studies.discipline_laws import arms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -309,19 +309,19 @@ def test_published_contrasts_come_from_one_printed_table():
     table = published("table8_design")
     mean = table[table["method"] == "LoRA-MoE"].groupby("variant")["avg"].mean()
     share = next(h for h in SHARE.hypotheses if h.name == "share")
-    found = printed_estimate(share.estimand)
+    found = printed_estimate(share.estimand, rows_of(SHARE))
     assert found is not None
     assert found.where == "Table 8"
     assert found.value == pytest.approx(100 * (mean["shared A"] - mean[""]))
     specialise = next(h for h in SHARE.hypotheses if h.name == "specialise")
-    assert printed_estimate(specialise.estimand) is None
+    assert printed_estimate(specialise.estimand, rows_of(SHARE)) is None
     gain = next(h for h in SHARE.hypotheses if h.name == "delta_m_full")
-    assert printed_estimate(gain.estimand).value == pytest.approx(7.376)
+    assert printed_estimate(gain.estimand, rows_of(SHARE)).value == pytest.approx(7.376)
 
 
 def test_snakemakes_own_report_has_captions_for_what_it_shows():
-    marked = Study({"scale": "proxy"}).marked(SHARE.name)
-    captions = Study({"scale": "proxy"}).captions(SHARE.name)
+    marked = Workflow({"scale": "proxy"}).marked(SHARE.name)
+    captions = Workflow({"scale": "proxy"}).captions(SHARE.name)
     assert {Path(path).suffix for path, kind, _ in marked if kind} == {".png", ".csv"}
     assert {title for _, kind, title in marked if kind} == set(captions)
     job = SimpleNamespace(

@@ -172,9 +172,7 @@ def test_clusters_and_diverged_runs():
 def test_tasks_belong_to_the_discipline_that_declares_them():
     def discipline(name: str, task: str, role: str = "discipline") -> Discipline:
         worlds = {"proxy": World(source="none", tasks=(EvalTask(name=task),))}
-        return Discipline(
-            name=name, title=name, role=role, paper_samples=1, version=1, worlds=worlds
-        )
+        return Discipline(name=name, title=name, role=role, rows=1, version=1, worlds=worlds)
 
     places = task_places([discipline("math", "sums"), discipline("general", "ifeval", "general")])
     assert places["sums"] == places["math"] == PLACES["math"]

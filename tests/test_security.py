@@ -14,7 +14,7 @@ import torch
 
 from lawcheck.errors import InputError
 from lawcheck.files.foreign import check_adapter, check_model
-from lawcheck.pipeline.workflow import Study
+from lawcheck.pipeline.workflow import Workflow
 from lawcheck.training.base.tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -197,7 +197,7 @@ def test_words_of_the_study_stay_words_of_the_shell(tmp_path):
 
 
 def test_the_words_are_quoted():
-    scale, results = Study({"results": "a b;c"}).words
+    scale, results = Workflow({"results": "a b;c"}).words
     assert shlex.split(f"--scale {scale} --results {results}")[-1] == "a b;c"
 
 

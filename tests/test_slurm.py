@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from lawcheck.declare.scale import load_scale
-from lawcheck.pipeline.workflow import Study
+from lawcheck.pipeline.workflow import Workflow
 from lawcheck.planning.cluster import asked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,8 +161,8 @@ def test_where_bases_are_built_here_nothing_is_looked_up_and_nothing_started_by_
 
 
 def test_a_retry_asks_for_more_time_and_memory():
-    resources = Study({"scale": "smoke"}).resources()
-    batch = next(iter(Study({"scale": "smoke"}).batches))
+    resources = Workflow({"scale": "smoke"}).resources()
+    batch = next(iter(Workflow({"scale": "smoke"}).batches))
     wildcards = SimpleNamespace(batch=batch)
     first, second = (
         {n: of(wildcards, attempt=k) if callable(of) else of for n, of in resources.items()}

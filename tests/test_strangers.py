@@ -34,7 +34,7 @@ hardware: {{runs_per_job: 20}}
 def write_page(folder: Path) -> Path:
     """Every file of the page, and tiny.yaml."""
     found = dict(BLOCK.findall((ROOT / "docs" / "adding.md").read_text(encoding="utf-8")))
-    assert len(found) == 9
+    assert len(found) == 13
     for name, text in found.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,8 @@ def install(folder: Path, kinds) -> Path:
 def environment(folder: Path, in_folders, site: Path) -> dict[str, str]:
     variables = {f"LAWCHECK_{k.upper()}": str(folder / f"my_{k}") for k in in_folders}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **variables, "PATH": path, "PYTHONPATH": str(site)}
+    found = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, **variables, "PATH": path, "PYTHONPATH": found}
 
 
 def call(where: Path, env: dict[str, str], *words: str) -> str:

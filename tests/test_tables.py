@@ -13,11 +13,12 @@ from render_world import SCIENCE, context, damaged, rows, table
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe
 from lawcheck.planning.cost import planned_cost
-from lawcheck.published import printed, printed_share, published_value
-from lawcheck.published.notes import label_notes
 from lawcheck.show import grids
+from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.grid import caption
+from lawcheck.show.printed import printed
 from lawcheck.studies.discipline_laws import arms
+from lawcheck.studies.discipline_laws.published import printed_share, published_value
 
 PUBLISHED = {
     "table_2": "table2_if",

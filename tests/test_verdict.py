@@ -19,6 +19,7 @@ from lawcheck.declare.design import (
     Law,
     RelativeGain,
     RouterInformation,
+    Without,
     difference,
     pooled,
 )
@@ -177,9 +178,9 @@ def test_missing_arms_name_themselves_and_the_command(keep, message):
 
 def test_a_discipline_nobody_scored_is_said():
     rows = columns({A: 0.6, B: 0.6}, 3, 60, tasks=SCIENCE[1:])
-    found = judge(law(part()), table(rows), tasks=PLACES)
+    found = judge(law(part()), table(rows), tasks=PLACES, leave_out=("biology",))
     assert "mean of 4 of 5 disciplines; no scores of biology" in found.parts[0].notes
-    assert found.without_biology == ()
+    assert found.without == (Without(discipline="biology", parts=()),)
 
 
 def test_unplaced_task_unknown_target_and_wrong_kinds():
@@ -249,12 +250,17 @@ def test_relative_gain_is_per_seed_in_percent():
     rows = columns({A: 0.66, B: 0.6}, 4, 300, tasks=SCIENCE)
     gain = part(estimand=RelativeGain(arm=A, reference=B))
     scores = table(rows)
-    found = judge(law(gain), scores, tasks=PLACES)
+    found = judge(law(gain), scores, tasks=PLACES, leave_out=("biology", "math"))
     level = {a: np.array([scores.cube(a, t, range(4)).mean(axis=1) for t in SCIENCE]) for a in "ab"}
     expected = 100 * (level["a"] / level["b"] - 1).mean(axis=0)
     assert found.parts[0].estimate == pytest.approx(expected.mean())
     assert found.parts[0].se == pytest.approx(expected.std(ddof=1) / 2)
-    assert [p.name for p in found.without_biology] == ["gain"]
+    for left in found.without:
+        kept = [k for k, t in enumerate(SCIENCE) if t != left.discipline]
+        each = [100 * (level["a"][k] / level["b"][k] - 1) for k in kept]
+        (again,) = left.parts
+        assert again.name == "gain"
+        assert again.estimate == pytest.approx(np.mean(each))
     rows["value"] = [
         0.0 if a == "b" else v for a, v in zip(rows["arm"], rows["value"], strict=True)
     ]
@@ -284,13 +290,14 @@ def share_judge(rows, **options):
 
 def test_the_share_law_on_synthetic_scores():
     rows = share_scores()
-    found = share_judge(rows, preregistered=True)
+    found = share_judge(rows, preregistered=True, leave_out=("biology", "math"))
     outcome = {p.name: p.outcome for p in found.parts}
     for name in ("share", "not_mere_sharing", "specialise", "cost", "specialise_over_plain"):
         assert outcome[name] == "shown", name
     assert found.outcome in ("INCONCLUSIVE", "HOLDS")
-    assert {p.name for p in found.without_biology} >= {"share", "parity", "delta_m_moe"}
-    assert "specialise" not in {p.name for p in found.without_biology}
+    for left in found.without:
+        assert {p.name for p in left.parts} >= {"share", "parity", "delta_m_moe"}
+        assert "specialise" not in {p.name for p in left.parts}
     lines = text(found)
     assert "(preregistered)" in lines
     assert all(p.name in lines for p in found.parts)
@@ -300,8 +307,9 @@ def test_equal_scores_give_equal_bytes_and_files_read_back(tmp_path):
     rows = share_scores()
     order = np.random.default_rng(2).permutation(len(rows["value"]))
     moved = {c: [v[k] for k in order] for c, v in rows.items()}
-    first = verdict_json(share_judge(rows))
-    assert verdict_json(share_judge(moved)) == first
+    left = {"leave_out": ("biology", "math")}
+    first = verdict_json(share_judge(rows, **left))
+    assert verdict_json(share_judge(moved, **left)) == first
     (tmp_path / "v.json").write_bytes(first)
     verdict = read_verdict(tmp_path / "v.json")
     assert verdict_json(verdict) == first

@@ -29,7 +29,7 @@ rule mixtures:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=STUDY.scale.hardware.memory_mb,
+        mem_mb=WORKFLOW.scale.hardware.memory_mb,
     params:
         study=STUDY_ARGUMENTS,
     shell:
@@ -48,7 +48,7 @@ rule base:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=STUDY.scale.hardware.memory_mb,
+        mem_mb=WORKFLOW.scale.hardware.memory_mb,
     params:
         study=STUDY_ARGUMENTS,
         wait=WAIT,

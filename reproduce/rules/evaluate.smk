@@ -1,4 +1,4 @@
-if not STUDY.joined:
+if not WORKFLOW.joined:
 
     rule evaluate:
         input:
@@ -12,12 +12,12 @@ if not STUDY.joined:
         conda:
             ENVIRONMENT
         resources:
-            **STUDY.resources(training=False),
+            **WORKFLOW.resources(training=False),
         params:
             study=STUDY_ARGUMENTS,
             runs=signed(
                 lambda wildcards: " ".join(
-                    r.id for r in STUDY.batches[wildcards.batch].runs
+                    r.id for r in WORKFLOW.batches[wildcards.batch].runs
                 )
             ),
         shell:
@@ -26,7 +26,7 @@ if not STUDY.joined:
 
 rule collect:
     input:
-        scores=lambda wildcards: STUDY.score_inputs(wildcards.law),
+        scores=lambda wildcards: WORKFLOW.score_inputs(wildcards.law),
         mixtures=f"{ROOT}/mixtures.json",
     output:
         f"{ROOT}/laws/{{law}}.scores.parquet",

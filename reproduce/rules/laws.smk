@@ -21,7 +21,7 @@ rule judge:
         "lawcheck judge {wildcards.law} --scale {params.scale} --scores {input:q} --json {output:q} > {log:q} 2>&1"
 
 
-for _law in STUDY.laws:
+for _law in WORKFLOW.found:
 
     rule:
         name:
@@ -35,14 +35,14 @@ for _law in STUDY.laws:
                     report(
                         path,
                         caption="../captions/law.rst",
-                        category=STUDY.laws[_law].title,
+                        category=WORKFLOW.found[_law].title,
                         subcategory=f"{kind}s".capitalize(),
                         labels={"shows": title},
                     )
                     if kind
                     else path
                 )
-                for path, kind, title in STUDY.marked(_law)
+                for path, kind, title in WORKFLOW.marked(_law)
             ],
         log:
             f"{ROOT}/logs/render.{_law}.log",
@@ -53,10 +53,10 @@ for _law in STUDY.laws:
         params:
             study=STUDY_ARGUMENTS,
             law=_law,
-            figures=STUDY.figures.parent,
-            scale=STUDY.scale.name,
-            claim=STUDY.laws[_law].claim,
-            captions=STUDY.captions(_law),
+            figures=WORKFLOW.figures.parent,
+            scale=WORKFLOW.scale.name,
+            claim=WORKFLOW.found[_law].claim,
+            captions=WORKFLOW.captions(_law),
         shell:
             "lawcheck render {params.law} {params.study} --figures {params.figures:q} > {log:q} 2>&1"
 
@@ -64,7 +64,17 @@ for _law in STUDY.laws:
         name:
             f"law_{_law}"
         input:
-            STUDY.law_outputs(_law),
+            WORKFLOW.law_outputs(_law),
+        localrule: True
+
+
+for _study, _laws in WORKFLOW.studies.items():
+
+    rule:
+        name:
+            f"study_{_study}"
+        input:
+            [WORKFLOW.law_outputs(law) for law in _laws],
         localrule: True
 
 
@@ -72,8 +82,8 @@ for _law in STUDY.laws:
 # time from whatever is there.
 rule report:
     input:
-        scores=[f"{ROOT}/laws/{law}.scores.parquet" for law in STUDY.laws],
-        verdicts=[f"{ROOT}/laws/{law}.json" for law in STUDY.laws],
+        scores=[f"{ROOT}/laws/{law}.scores.parquet" for law in WORKFLOW.laws],
+        verdicts=[f"{ROOT}/laws/{law}.json" for law in WORKFLOW.laws],
     output:
         report(
             f"{ROOT}/report/index.html",

@@ -1,6 +1,6 @@
 # Where base models come from a hub, a run that lacks something fails here, in seconds. Scales that
 # build their own bases need no such look. To look again, remove the record.
-PREFLIGHT = [f"{ROOT}/preflight.json"] if STUDY.loads_pretrained else []
+PREFLIGHT = [f"{ROOT}/preflight.json"] if WORKFLOW.loads_pretrained else []
 if PREFLIGHT:
 
     rule preflight:
@@ -14,6 +14,6 @@ if PREFLIGHT:
         params:
             study=STUDY_ARGUMENTS,
             seeds=SEEDS,
-            options=STUDY.doctor_options,
+            options=WORKFLOW.doctor_options,
         shell:
             "lawcheck doctor {params.study} {params.seeds} {params.options} --record {output:q} > {log:q} 2>&1"

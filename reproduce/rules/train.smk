@@ -1,15 +1,15 @@
 from lawcheck.planning.cluster import launcher
 
 
-# One job carries several runs at small scale and scores them too (STUDY.joined), one run at paper
+# One job carries several runs at small scale and scores them too (WORKFLOW.joined), one run at paper
 # scale. Adapters, trainer checkpoints and single score files are not declared, so that a killed
 # job resumes where it stopped.
 rule train:
     input:
-        signed(lambda wildcards: STUDY.train_inputs(wildcards.batch)),
+        signed(lambda wildcards: WORKFLOW.train_inputs(wildcards.batch)),
         preflight=ancient(PREFLIGHT),
     output:
-        **({"scores": f"{ROOT}/batches/{{batch}}.scores.json"} if STUDY.joined else {}),
+        **({"scores": f"{ROOT}/batches/{{batch}}.scores.json"} if WORKFLOW.joined else {}),
         train=f"{ROOT}/batches/{{batch}}.train.json",
     log:
         f"{ROOT}/logs/train.{{batch}}.log",
@@ -19,19 +19,19 @@ rule train:
     conda:
         ENVIRONMENT
     resources:
-        **STUDY.resources(),
+        **WORKFLOW.resources(),
     params:
-        launcher=launcher(STUDY.scale.hardware),
+        launcher=launcher(WORKFLOW.scale.hardware),
         study=STUDY_ARGUMENTS,
         wait=WAIT,
         scores=(
             (lambda wildcards, output: f"--scores {shlex.quote(output.scores)}")
-            if STUDY.joined
+            if WORKFLOW.joined
             else ""
         ),
         runs=signed(
             lambda wildcards: " ".join(
-                r.id for r in STUDY.batches[wildcards.batch].runs
+                r.id for r in WORKFLOW.batches[wildcards.batch].runs
             )
         ),
     shell:

@@ -34,10 +34,10 @@ def train_words(batch: str, runs: list[str]) -> list[str]:
 
 def stages() -> list[list[str]]:
     """The words of every verb, in the order and with the files of the workflow."""
-    from lawcheck.pipeline.workflow import Study
+    from lawcheck.pipeline.workflow import Workflow
 
     with _law_found():
-        study = Study({"scale": str(SCALE)})
+        study = Workflow({"scale": str(SCALE)})
         inputs, batches = study.score_inputs(LAW), study.batches
     wanted = {Path(path).name.removesuffix(".scores.json") for path in inputs}
     scale, table = ["--scale", str(SCALE)], str(ROOT / f"laws/{LAW}.scores.parquet")

@@ -1,7 +1,8 @@
-"""What is there: laws, methods, objectives, mixing rules, disciplines and scales, by discovery."""
+"""What is there: studies, laws, methods, objectives, disciplines and so on, by discovery."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from lawcheck.declare import discovery
@@ -9,13 +10,25 @@ from lawcheck.declare.scale import load_scale, scale_names
 
 
 def listing() -> dict[str, list[dict[str, Any]]]:
+    homes = {name: discovery.study_of(name) for name in discovery.laws()}
     return {
+        "studies": [
+            {
+                "name": study.name,
+                "target": f"study_{study.name}",
+                "title": study.title,
+                "source": study.source,
+                "laws": [law for law, home in homes.items() if home == study],
+            }
+            for study in discovery.studies().values()
+        ],
         "laws": [
             {
                 "name": law.name,
                 "target": f"law_{law.name}",
                 "title": law.title,
                 "source": law.source,
+                "study": home.name if (home := homes[law.name]) else None,
                 "arms": len(law.arms),
                 "primary": sum(h.role == "primary" for h in law.hypotheses),
                 "secondary": sum(h.role == "secondary" for h in law.hypotheses),
@@ -50,7 +63,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
             {
                 "name": d.name,
                 "role": d.role,
-                "paper_samples": d.paper_samples,
+                "paper_samples": d.rows,
                 "worlds": {w: [t.name for t in world.tasks] for w, world in d.worlds.items()},
             }
             for d in discovery.disciplines().values()
@@ -63,16 +76,31 @@ def listing() -> dict[str, list[dict[str, Any]]]:
 
 
 def listing_text(found: dict[str, list[dict[str, Any]]]) -> str:
+    """One line a thing; laws stand below their study, those of none last."""
     lines = []
-    for kind, rows in found.items():
+    for kind, rows in _groups(found):
         lines.append(kind)
-        for row in rows:
-            lines.append(f"  {row['name']:<24} {_summary(kind, row)}")
+        lines += [f"  {row['name']:<24} {_summary(kind, row)}" for row in rows]
     return "\n".join(lines)
 
 
+def _groups(
+    found: dict[str, list[dict[str, Any]]],
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for kind, rows in found.items():
+        if kind != "laws":
+            yield kind, rows
+            continue
+        for study in (*(s["name"] for s in found["studies"]), None):
+            own = [row for row in rows if row["study"] == study]
+            if own:
+                yield f"laws of {study or 'no study'}", own
+
+
 def _summary(kind: str, row: dict[str, Any]) -> str:
-    if kind == "laws":
+    if kind == "studies":
+        return f"{len(row['laws'])} laws; {row['title']}"
+    if kind.startswith("laws"):
         parts = f"{row['primary']} primary, {row['secondary']} secondary parts"
         return f"{row['arms']} arms, {parts}; {row['source']}"
     if kind == "methods":

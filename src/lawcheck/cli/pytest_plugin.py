@@ -89,6 +89,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from lawcheck.declare import discovery
     from lawcheck.declare.design import Law
+    from lawcheck.declare.scale import STUDIES, load_scale
     from lawcheck.errors import InputError
 
     marker = metafunc.definition.get_closest_marker("laws")
@@ -96,7 +97,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     roles = marker.kwargs.get("roles", ("primary",)) if marker else ("primary",)
     try:
         laws = [w if isinstance(w, Law) else discovery.law(w) for w in wanted]
-        laws = laws or list(discovery.laws().values())
+        # Without a scale, as a scale that names no studies.
+        scale = metafunc.config.getoption("--lawcheck-scale") or metafunc.config.getini(
+            "lawcheck_scale"
+        )
+        studies = load_scale(scale).studies if scale else STUDIES
+        laws = laws or list(discovery.laws_of(studies).values())
     except InputError as error:
         raise pytest.Collector.CollectError(str(error)) from None
     if "law_name" in names:

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 def planned_rows(discipline: Discipline, size: float) -> int:
     """Training rows of a discipline at a size factor, before fraction and upsampling."""
-    return round(discipline.paper_samples * size)
+    return round(discipline.rows * size)
 
 
 def planned_mixture(
@@ -48,7 +48,7 @@ def planned_mixture(
         rows = recipe.fraction * planned_rows(d, size)
         up = recipe.upsampling
         if up is not None and d.name in up.disciplines:
-            rows *= max(1.0, up.target / d.paper_samples)
+            rows *= max(1.0, up.target / d.rows)
         planned[d.name] = rows
     planned["general"] = recipe.general_share * general_pool
     return planned
@@ -108,7 +108,7 @@ def _mixed(
         yield from kept
         up = recipe.upsampling
         if up is not None and name in up.disciplines:
-            target = round(len(kept) * up.target / disciplines[name].paper_samples)
+            target = round(len(kept) * up.target / disciplines[name].rows)
             pool: Sequence[int] = range(len(kept))
             if up.kind == "unique":
                 # Planning imports this module and needs no arrays.

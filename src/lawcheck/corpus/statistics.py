@@ -99,6 +99,21 @@ def read_mixtures(scale: Scale, layout: Layout) -> dict[str, Any]:
     return fitting(content, Statistics, path.name, step)
 
 
+def with_mixtures(
+    content: dict[str, Any], scale: Scale, layout: Layout, recipes: Mapping[str, Recipe]
+) -> dict[str, Any]:
+    """The statistics, with the mixtures that they lack counted now.
+
+    For laws of studies that the scale does not list, which mixtures.json knows nothing of.
+    """
+    lost = {label: r for label, r in recipes.items() if label not in content["mixtures"]}
+    if not lost:
+        return content
+    general = any(r.general_share for r in lost.values())
+    found = statistics(placed(scale, layout.corpus, general), lost, layout.root)
+    return {**content, "mixtures": content["mixtures"] | found["mixtures"]}
+
+
 def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> float:
     """Share of distinct n-grams of a mixture. Raises InputError for one that is not there."""
     mixtures = content.get("mixtures")

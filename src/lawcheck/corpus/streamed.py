@@ -226,7 +226,7 @@ def _line(discipline: str, split: str, data_set: DataSet, read: int, samples: in
 def _total(discipline: str, lines: Iterable[Row], written: int) -> Row:
     """The discipline as a whole, against Table 1. written: rows in the corpus."""
     own = [line for line in lines if line["discipline"] == discipline and line["split"] == "train"]
-    published = discovery.discipline(discipline).paper_samples
+    published = discovery.discipline(discipline).rows
     return {
         "discipline": discipline,
         "split": "total",

@@ -7,8 +7,10 @@ accelerator, network, clock or environment; it uses the standard library only.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,7 +52,7 @@ class Upsampling:
 
     kind: `diverse` duplicates samples drawn at random, `unique` only samples that hold a
     discipline-specific token. target: samples per discipline at paper size; other scales keep
-    the ratio target / paper_samples of each discipline.
+    the ratio target / rows of each discipline.
     """
 
     kind: Literal["diverse", "unique"]
@@ -406,19 +408,41 @@ class World:
 class Discipline:
     """A scientific discipline, or one of the two companions (`general`, `out_of_domain`).
 
-    paper_samples: training samples in the paper's Table 1 (0: not part of the science corpus).
+    rows: for training at corpus size 1 (0: not part of the science corpus). short: heading of its
+    column; the title where it is empty.
     """
 
     name: str
     title: str
     role: Role
-    paper_samples: int
+    rows: int
     version: int
     worlds: Mapping[str, World]
     order: int = 100
+    short: str = ""
 
     def __post_init__(self) -> None:
         require_name("discipline", self.name)
+
+    @property
+    def paper_samples(self) -> int:
+        """What `rows` was called in version 0.1."""
+        return self.rows
+
+
+def _renamed(init: Any) -> Any:
+    @functools.wraps(init)
+    def accepting(self: Discipline, **given: Any) -> None:
+        if "paper_samples" in given:
+            warnings.warn("Discipline: paper_samples is now rows", DeprecationWarning, stacklevel=2)
+            given["rows"] = given.pop("paper_samples")
+        init(self, **given)
+
+    return accepting
+
+
+# For one release.
+Discipline.__init__ = _renamed(Discipline.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -720,15 +744,26 @@ class PartVerdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Without:
+    """The parts about the average again, over all disciplines but one; empty where none changes."""
+
+    discipline: str
+    parts: tuple[PartVerdict, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Judgement of a law on one score table. Equal scores give equal bytes."""
+    """Judgement of a law on one score table. Equal scores give equal bytes.
+
+    without: one reading a discipline that the law's study leaves out.
+    """
 
     law: str
     outcome: Outcome
     claim: str
     scale: str
     parts: tuple[PartVerdict, ...]
-    without_biology: tuple[PartVerdict, ...]
+    without: tuple[Without, ...]
     n_seeds: int
     preregistered: bool
     design_digest: str

@@ -1,12 +1,13 @@
-"""Laws, methods, objectives, mixing rules and disciplines are found, never listed by hand.
+"""Studies, laws, methods, objectives, mixing rules, disciplines are found, never listed by hand.
 
-A law is a module with a LAW in the folder `laws` of a study of lawcheck.studies, a method a module
-of lawcheck.methods with a METHOD, an objective a module of lawcheck.training.objectives with an
-OBJECTIVE, a mixing rule a module of lawcheck.training.mixing with a RULE, a discipline a package of
-lawcheck.disciplines with a DISCIPLINE.
-Others join through the entry-point groups `lawcheck.laws`, `lawcheck.methods` and so on, or as
-files in the folders named by LAWCHECK_LAWS, LAWCHECK_METHODS and so on (separated as in PATH).
-Such files are Python code and run with your rights. lawcheck.show.registry finds tables and
+A study is a package of lawcheck.studies with a STUDY, a law a module with a LAW in the folder
+`laws` of a study, a method a module of lawcheck.methods with a METHOD, an objective a module of
+lawcheck.training.objectives with an OBJECTIVE, a mixing rule a module of lawcheck.training.mixing
+with a RULE, a discipline a package of lawcheck.disciplines with a DISCIPLINE. Others join through
+the entry-point groups `lawcheck.studies`, `lawcheck.laws` and so on, or as files in the folders
+named by LAWCHECK_STUDIES, LAWCHECK_LAWS and so on (separated as in PATH); a study there is a
+package or, with all it has, one file. Such files are Python code and run with your rights.
+lawcheck.show.registry finds tables and
 figures alike.
 """
 
@@ -19,6 +20,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -26,16 +28,65 @@ from typing import Any, cast
 from lawcheck.declare.design import Arm, Discipline, Law
 from lawcheck.declare.method import Method, MethodModule, check_module
 from lawcheck.declare.mixing import MixingRule
+from lawcheck.declare.studies import Study
 from lawcheck.errors import InputError, nearest
 
 # Packages of declarations that are not named after them, and a word for one where no s goes off.
 HOMES = {"objectives": "lawcheck.training.objectives", "mixing": "lawcheck.training.mixing"}
-WORDS = {"mixing": "mixing rule"}
+WORDS = {"mixing": "mixing rule", "studies": "study"}
+
+
+@functools.cache
+def studies() -> dict[str, Study]:
+    """By `order`, then name."""
+    found = _declared("studies", "STUDY").values()
+    return {s.name: s for s in sorted(found, key=lambda s: (s.order, s.name))}
 
 
 @functools.cache
 def laws() -> dict[str, Law]:
     return {law.name: law for law in _declared("laws", "LAW").values()}
+
+
+def laws_of(wanted: Iterable[str]) -> dict[str, Law]:
+    """The laws of these studies, and those of no study. Raises InputError for an unknown study."""
+    names = {study(name).name for name in wanted}
+    return {name: law for name, law in laws().items() if _homes().get(name) in (None, *names)}
+
+
+def study_of(law: str) -> Study | None:
+    """The study in whose folder a law lies; None for a law of its own, and for an unknown one."""
+    return studies()[_homes()[law]] if law in _homes() else None
+
+
+@functools.cache
+def _homes() -> dict[str, str]:
+    """Law -> its study, for the laws that have one."""
+    folders = {f"{m}.": s.name for m, s in _modules("studies", "STUDY").items()}
+    return {
+        law.name: home
+        for module, law in _modules("laws", "LAW").items()
+        for folder, home in folders.items()
+        if f"{module}.".startswith(folder)
+    }
+
+
+def study_module(name: str) -> ModuleType:
+    """The module that declares a study."""
+    study(name)
+    return _module_of("studies", "STUDY", name)
+
+
+@functools.cache
+def study_part(study: Study | None, part: str) -> ModuleType | None:
+    """The module `part` of a study's folder, such as `published`; None where there is none."""
+    if study is None:
+        return None
+    home = study_module(study.name)
+    name = f"{home.__name__}.{part}"
+    if not hasattr(home, "__path__") or importlib.util.find_spec(name) is None:
+        return None
+    return _imported(name)
 
 
 @functools.cache
@@ -84,9 +135,16 @@ def discipline_folder(name: str) -> Path:
 
 
 def forget() -> None:
-    """Look anew: for a process whose folders of laws, methods or disciplines have changed."""
-    for found in (laws, disciplines, methods, objectives, mixing_rules, _modules):
+    """Look again: for a process whose folders of laws, methods and so on have changed."""
+    every = (studies, laws, disciplines, methods, objectives, mixing_rules)
+    for found in (*every, study_part, _homes, _modules):
         found.cache_clear()
+
+
+def study(name: str) -> Study:
+    if name not in studies():
+        raise InputError(f"study {name!r}: unknown; {nearest(name, studies())}")
+    return studies()[name]
 
 
 def law(name: str) -> Law:
@@ -149,17 +207,22 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
             )
         if value.name in by_name:
             raise InputError(
-                f"{WORDS.get(kind, kind[:-1])} {value.name!r}: declared twice, in "
-                f"{by_name[value.name]} and {module}; rename one"
+                f"{_one(kind)} {value.name!r}: declared twice, in {by_name[value.name]} and "
+                f"{module}; rename one"
             )
         by_name[value.name] = module
     return found
+
+
+def _one(kind: str) -> str:
+    return WORDS.get(kind, kind[:-1])
 
 
 def _type_of(kind: str) -> Any:
     if kind == "objectives":
         return importlib.import_module(f"{HOMES[kind]}.base").Objective
     return {
+        "studies": Study,
         "laws": Law,
         "disciplines": Discipline,
         "methods": Method,
@@ -170,17 +233,43 @@ def _type_of(kind: str) -> Any:
 @functools.cache
 def _modules(kind: str, attribute: str) -> dict[str, Any]:
     """Module name -> declaration."""
-    loaded = [*map(importlib.import_module, own_modules(kind)), *strangers(kind)]
+    loaded = [*map(_imported, own_modules(kind)), *strangers(kind)]
     return {m.__name__: getattr(m, attribute) for m in loaded if hasattr(m, attribute)}
 
 
 def own_modules(kind: str) -> list[str]:
-    """Names of the package's own modules of a kind, in a fixed order; those of studies last."""
+    """Names of the modules of a kind in the package and in studies, in a fixed order.
+
+    Those of studies come last. A study of one file may declare them all itself.
+    """
+    if kind not in ("laws", "tables", "figures"):
+        home = HOMES.get(kind, f"lawcheck.{kind}")
+        return [f"{home}.{m.name}" for m in _below(home)]
+    general = f"lawcheck.show.{kind}"
+    found = [f"{general}.{m.name}" for m in _below(general)] if kind != "laws" else []
     # What belongs to one paper lies in its study's folder.
-    homes = [f"lawcheck.studies.{m.name}.{kind}" for m in _below("lawcheck.studies")]
-    general = {"laws": [], "tables": ["lawcheck.show.tables"], "figures": ["lawcheck.show.figures"]}
-    homes = [*general[kind], *homes] if kind in general else [HOMES.get(kind, f"lawcheck.{kind}")]
-    return [f"{h}.{m.name}" for h in homes for m in _below(h)]
+    for home in _modules("studies", "STUDY"):
+        found.append(home)
+        if hasattr(sys.modules[home], "__path__"):
+            found += [f"{home}.{kind}.{m.name}" for m in _below(f"{home}.{kind}")]
+    return found
+
+
+def _imported(name: str) -> ModuleType:
+    """A module of the package, or of a study from outside."""
+    if name.startswith("lawcheck."):
+        return importlib.import_module(name)
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{name}: {_refusal(error, 'studies')}") from error
+
+
+def _refusal(error: BaseException, kind: str) -> str:
+    said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    return (
+        f"cannot be imported ({said}); correct the file, or take it out of LAWCHECK_{kind.upper()}"
+    )
 
 
 def _below(package: str) -> list[pkgutil.ModuleInfo]:
@@ -198,34 +287,39 @@ def strangers(kind: str) -> list[ModuleType]:
     """
     named = {e.module for e in importlib.metadata.entry_points(group=f"lawcheck.{kind}")}
     found = [importlib.import_module(n) for n in sorted(named)]
-    return found + [_from_file(p, kind) for p in _files(f"LAWCHECK_{kind.upper()}")]
+    return found + [_from_file(p, kind) for p in _files(kind)]
 
 
-def _files(variable: str) -> list[Path]:
+def _files(kind: str) -> list[Path]:
+    variable = f"LAWCHECK_{kind.upper()}"
     paths = []
     for entry in filter(None, os.environ.get(variable, "").split(os.pathsep)):
         folder = Path(entry)
         if not folder.is_dir():
             raise InputError(f"{variable}: {entry!r} is not a folder; name one or unset it")
-        paths += [p for p in sorted(folder.glob("*.py")) if not p.name.startswith("_")]
+        found = [p for p in folder.glob("*.py") if not p.name.startswith("_")]
+        if kind == "studies":
+            found += folder.glob("*/__init__.py")
+        paths += sorted(found)
     return paths
 
 
 def _from_file(path: Path, kind: str) -> ModuleType:
-    name = f"lawcheck_external_{kind}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    package = path.name == "__init__.py"
+    name = f"lawcheck_external_{kind}_{path.parent.name if package else path.stem}"
+    folders = [str(path.parent)] if package else None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folders)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Of an earlier look: modules below a package are not those of its new content.
+    for below in [m for m in sys.modules if m.startswith(f"{name}.")]:
+        del sys.modules[below]
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     # Somebody else's code: whatever it raises, even an exit, is that file's fault.
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        raise InputError(
-            f"{path}: cannot be imported ({said}); correct the file, or take it out of "
-            f"LAWCHECK_{kind.upper()}"
-        ) from error
+        raise InputError(f"{path}: {_refusal(error, kind)}") from error
     return module

@@ -46,7 +46,8 @@ def discipline_expert(composition: Arm, discipline: str) -> Arm:
 class Method:
     """One way of training an arm.
 
-    trains: what moves, in words. design: the choices an arm may make, with their defaults.
+    trains: what moves, in words. short: its name in tables, `name` in words where it is empty.
+    design: the choices an arm may make, with their defaults.
     choices: the values allowed for the design keys that hold words. routes: the model has gates
     whose routing probabilities can be recorded.
 
@@ -70,6 +71,7 @@ class Method:
     takes: Literal["base", "model", "models", "adapters"] = "base"
     trains_rows: bool = True
     implied: Callable[[Arm, str], Arm] | None = None
+    short: str = ""
 
     def __post_init__(self) -> None:
         require_name("method", self.name)

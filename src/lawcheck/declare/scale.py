@@ -1,6 +1,7 @@
 """Where an arm is realised: the typed form of reproduce/scales/*.yaml.
 
-Everything but `title`, `seeds`, `plan` and `hardware` can touch a result and enters the run ids.
+Everything but `title`, `seeds`, `plan`, `studies` and `hardware` can touch a result and enters
+the run ids.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ def _numbers(value: Any) -> Any:
     if any(isinstance(v, bool) for v in (value if isinstance(value, list | tuple) else (value,))):
         raise ValueError("input should be a number, not yes or no")
     return value
+
+
+# Of scales that name none.
+STUDIES = ("discipline_laws",)
 
 
 def later(version: int, default: Any, **limits: Any) -> Any:
@@ -220,6 +225,8 @@ class PlanSettings(Part):
 
 
 class Scale(Part):
+    """studies: whose laws `all`, the report and plans are about; laws of no study join them."""
+
     name: str
     title: str
     world: str
@@ -233,6 +240,7 @@ class Scale(Part):
     evaluation: EvaluationSettings
     hardware: Hardware
     plan: PlanSettings | None = None
+    studies: tuple[str, ...] = later(2, STUDIES)
 
     def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""

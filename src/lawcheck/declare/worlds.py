@@ -83,6 +83,11 @@ def data_digest(scale: Scale) -> str | None:
     return digest(sums)
 
 
+def scale_laws(scale: Scale) -> dict[str, Law]:
+    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study."""
+    return realisable(scale, discovery.laws_of(scale.studies))
+
+
 def realisable(scale: Scale, laws: Mapping[str, Law]) -> dict[str, Law]:
     """The laws whose base models the scale declares and whose methods there are."""
     return {name: law for name, law in laws.items() if not unrealisable(scale, law)}
@@ -94,6 +99,9 @@ def unrealisable(scale: Scale, law: Law) -> str:
     A law on somebody's own scores names methods that lawcheck does not have; it is judged, and
     nothing of it is planned.
     """
+    study = discovery.study_of(law.name)
+    if study and study.world not in ("", scale.world):
+        return f"its study needs world {study.world!r}, scale {scale.name!r} has {scale.world!r}"
     for arm in law.arms:
         if arm.base not in scale.bases:
             return f"scale {scale.name!r} declares no base model {arm.base!r}"

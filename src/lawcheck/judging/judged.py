@@ -30,13 +30,17 @@ def judge_file(
     scale: Scale | None = None,
     out: Path | None = None,
     looks: int | None = None,
+    leave_out: Sequence[str] | None = None,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
     scale: the scale the scores come from; None for somebody's own scores. looks: how often the
     growing data are judged in all (5 seeds, then 10: two looks), each with alpha / looks; None: as
-    preregistered, else once.
+    preregistered, else once. leave_out: as of `judge`; None: what the law's study leaves out.
     """
+    if leave_out is None:
+        study = discovery.study_of(law.name)
+        leave_out = study.leave_out if study else ()
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
     table = load_scores(scores)
     world = scale.world if scale else None
@@ -51,6 +55,7 @@ def judge_file(
         preregistered=record.fits,
         pretrained=scale is None or all(b.kind == "pretrained" for b in scale.bases.values()),
         looks=record.looks if looks is None else looks,
+        leave_out=leave_out,
     )
     found = law_findings(law, table)
     notes = [*verdict.notes, *(f.text for f in found), *([record.note] if record.note else [])]

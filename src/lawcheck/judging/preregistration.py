@@ -53,7 +53,7 @@ def scale_digest(scale: Scale, law: Law, version: int = 1) -> str:
     version: of the record it is compared with. 1 covers all methods that scales had then, 2 those
     of the law's own arms; so neither moves when a scale gains a method.
     """
-    settings = scale.content({"title", "hardware", "plan", "seeds", "bases"})
+    settings = scale.content({"title", "hardware", "plan", "seeds", "bases", "studies"})
     covered: Collection[str] = FIRST_METHODS
     if version > 1:
         covered = {

@@ -20,6 +20,7 @@ from lawcheck.declare.design import (
     PartOutcome,
     PartVerdict,
     Verdict,
+    Without,
     plain,
 )
 from lawcheck.errors import InputError, nearest
@@ -36,7 +37,6 @@ from lawcheck.judging.stats import (
 )
 from lawcheck.scores import ScoreTable, TaskPlace
 
-BIOLOGY = "biology"
 BOUNDED = ("equivalent", "no_gain")
 
 
@@ -61,6 +61,7 @@ def judge(
     looks: int = 1,
     pretrained: bool = True,
     seed: int = 0,
+    leave_out: Sequence[str] = (),
 ) -> Verdict:
     """Judge every hypothesis of a law on one score table.
 
@@ -68,7 +69,8 @@ def judge(
     quantity, scale), for laws with a Cost part. bases: seed -> base model; several seeds on one
     base are aggregated by base. looks: planned looks at growing data; each uses alpha / looks.
     pretrained: whether the base models were pretrained by others; where not, parts that need it
-    are descriptive. seed: of the generator that permutation tests draw from.
+    are descriptive. seed: of the generator that permutation tests draw from. leave_out:
+    disciplines without which, one at a time, the parts about the average are judged again.
 
     Raises InputError where a part cannot be estimated at all: an unplaced task, no planned cost;
     and its kind MissingScoresError for an arm without scores or arms that share no seed.
@@ -97,7 +99,10 @@ def judge(
         claim=law.claim,
         scale=scale,
         parts=tuple(parts),
-        without_biology=_without_biology(law, evidence, everything, looks),
+        without=tuple(
+            Without(discipline=name, parts=_without(name, law, evidence, everything, looks))
+            for name in leave_out
+        ),
         n_seeds=min(sampled, default=0),
         preregistered=preregistered,
         design_digest=design_digest(law),
@@ -324,15 +329,18 @@ def _underpowered(trial: Trial, part: PartVerdict) -> bool:
     return part.outcome == "open" and weak
 
 
-def _without_biology(
-    law: Law, evidence: Evidence, trials: Sequence[Trial], looks: int
+def _without(
+    discipline: str, law: Law, evidence: Evidence, trials: Sequence[Trial], looks: int
 ) -> tuple[PartVerdict, ...]:
-    """The parts about the average again, biology left out; the others keep their p values."""
+    """The parts about the average again, one discipline left out; the others keep their p values.
+
+    Empty where the average is not over this discipline and others.
+    """
     changed = {h.name for h in law.hypotheses if h.estimand.averages}
     disciplines = {s.discipline for s in evidence.strata("average")} if changed else set()
-    if BIOLOGY not in disciplines or len(disciplines) == 1:
+    if discipline not in disciplines or len(disciplines) == 1:
         return ()
-    less = dataclasses.replace(evidence, without=frozenset({BIOLOGY}))
+    less = dataclasses.replace(evidence, without=frozenset({discipline}))
     again = [
         _trial(t.hypothesis, law, less.for_part(t.hypothesis.name), looks)
         if t.hypothesis.name in changed

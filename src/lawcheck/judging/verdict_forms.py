@@ -10,18 +10,21 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import PartVerdict, Verdict, plain
+from lawcheck.declare.design import PartVerdict, Verdict, Without, plain
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_json
 
 DIGITS = 10
 EXIT = {"HOLDS": 0, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
+# A reading that leaves a discipline out stands under its own key: without_biology.
+WITHOUT = "without_"
 CLAIM = {"greater": "> 0", "less": "< 0", "below": "< 0"}
 
 
 def verdict_json(verdict: Verdict) -> bytes:
     """Sorted keys, numbers to 10 significant digits: equal scores give equal bytes."""
     data = _rounded(plain(verdict))
+    data |= {WITHOUT + w["discipline"]: w["parts"] for w in data.pop("without")}
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
@@ -29,11 +32,23 @@ def verdict_json(verdict: Verdict) -> bytes:
 def read_verdict(path: str | Path) -> Verdict:
     """The verdict in a file that `verdict_json` filled. Raises InputError for anything else."""
     data = read_json(Path(path), "judge again", f"verdict {path}")
+    left: dict[str, Any] = {}
+    if isinstance(data, dict):
+        left = {k: data.pop(k) for k in sorted(data) if k.startswith(WITHOUT)}
+        data = {**data, "without": []}
     verdict = _built(Verdict, data, str(path))
+
+    def parts(name: str, value: Any) -> tuple[PartVerdict, ...]:
+        if not isinstance(value, list | tuple):
+            raise _odd(str(path), name, value)
+        return tuple(_built(PartVerdict, p, str(path)) for p in value)
+
     return dataclasses.replace(
         verdict,
-        parts=tuple(_built(PartVerdict, p, str(path)) for p in verdict.parts),
-        without_biology=tuple(_built(PartVerdict, p, str(path)) for p in verdict.without_biology),
+        parts=parts("parts", verdict.parts),
+        without=tuple(
+            Without(discipline=k.removeprefix(WITHOUT), parts=parts(k, v)) for k, v in left.items()
+        ),
     )
 
 
@@ -50,9 +65,10 @@ def text(verdict: Verdict) -> str:
     lines += [f"  note: {n}" for n in verdict.notes]
     for role in ("primary", "secondary"):
         lines += [line for p in verdict.parts if p.role == role for line in ("", *part_lines(p))]
-    if verdict.without_biology:
-        lines += ["", "  without biology:"]
-        lines += [f"    {p.name}: {p.outcome}, {estimate(p)}" for p in verdict.without_biology]
+    for left in verdict.without:
+        if left.parts:
+            lines += ["", f"  without {left.discipline.replace('_', ' ')}:"]
+            lines += [f"    {p.name}: {p.outcome}, {estimate(p)}" for p in left.parts]
     return "\n".join(lines) + "\n"
 
 
@@ -141,10 +157,12 @@ def _built(kind: type, data: Any, origin: str) -> Any:
         if _fits(hints[name], value):
             values[name] = tuple(value) if isinstance(value, list) else value
         else:
-            raise InputError(
-                f"verdict {origin}: field {name!r} holds {str(value)[:40]!r}; judge again"
-            )
+            raise _odd(origin, name, value)
     return kind(**values)
+
+
+def _odd(origin: str, name: str, value: Any) -> InputError:
+    return InputError(f"verdict {origin}: field {name!r} holds {str(value)[:40]!r}; judge again")
 
 
 def _fits(hint: Any, value: Any) -> bool:

@@ -13,6 +13,7 @@ from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
 METHOD = Method(
     name="full",
     title="Full fine-tuning",
+    short="FT",
     version=1,
     trains="every parameter",
     group="full",

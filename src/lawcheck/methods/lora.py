@@ -12,6 +12,7 @@ from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
 METHOD = Method(
     name="lora",
     title="LoRA",
+    short="LoRA",
     version=1,
     trains="one low-rank pair (A, B) per adapted module",
     group="peft",

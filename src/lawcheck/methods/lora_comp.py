@@ -14,6 +14,7 @@ from lawcheck.methods.lora_moe import arithmetic
 METHOD = Method(
     name="lora_comp",
     title="LoRA composition",
+    short="LoRA-Comp",
     version=1,
     trains="one gate per decoder layer, over frozen discipline experts",
     group="peft",

@@ -12,7 +12,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
-from lawcheck.declare.worlds import data_folder
+from lawcheck.declare.worlds import data_folder, scale_laws
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.holding import held
@@ -243,7 +243,8 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     from lawcheck.scores import concatenate
 
     runs = planner.law_runs(law)
-    measured = mixture_scores(planner.scale, layout, runs.values())
+    listed = law.name in scale_laws(planner.scale) or law.name not in discovery.laws()
+    measured = mixture_scores(planner.scale, layout, runs.values(), listed)
     files = []
     for run_id in runs:
         # All are there before any is compared.
@@ -269,14 +270,17 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     return target
 
 
-def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Score]:
+def mixture_scores(
+    scale: Scale, layout: Layout, runs: Iterable[Run], listed: bool = True
+) -> list[Score]:
     """Share of distinct n-grams in the mixture of every run whose rows are known before training;
     weights and losses per domain and phase of those whose shares may move.
 
-    Runs on a single discipline train on no mixture. Raises InputError where the statistics are
+    Runs on a single discipline train on no mixture. listed: whether mixtures.json must know all
+    that the runs are trained on. Raises InputError where the statistics are
     missing or belong to another corpus.
     """
-    from lawcheck.corpus.statistics import diversity, read_mixtures
+    from lawcheck.corpus.statistics import diversity, read_mixtures, with_mixtures
     from lawcheck.scores import DISTINCT
 
     runs = list(runs)
@@ -286,6 +290,8 @@ def mixture_scores(scale: Scale, layout: Layout, runs: Iterable[Run]) -> list[Sc
         if discovery.trains_rows(run.arm) and (recipe := run.arm.fixed_mixture) is not None
     ]
     content = read_mixtures(scale, layout) if mixed else {}
+    if mixed and not listed:
+        content = with_mixtures(content, scale, layout, {r.label: r for _, r in mixed})
     found = [
         _measured(run, "mixture", "train", DISTINCT, diversity(content, recipe, scale))
         for run, recipe in mixed

@@ -8,12 +8,12 @@ highest five-discipline average over those arms wins; evaluation items are never
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm
+from lawcheck.declare.design import Arm, Law, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import science
@@ -22,32 +22,57 @@ from lawcheck.files.atomic import write_json
 from lawcheck.files.reading import read_object
 from lawcheck.pipeline import stages
 from lawcheck.planning.plan import Planner
-from lawcheck.studies.discipline_laws import arms
 
 # Far from the seeds of any study.
 SEARCH_SEED = 1000
 # Half-decade steps around what small models take; five values for every method.
 PEFT_GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-VARIANTS = ("plain", "shared_expert", "shared_a", "rank_route")
-
-SERVED: dict[str, tuple[Arm, ...]] = {
-    "full": (arms.full(),),
-    "lora": (arms.lora(), arms.discipline_lora()),
-    "lora_moe": tuple(arms.lora_moe(v) for v in VARIANTS),
-    "lora_comp": (arms.lora_comp(),),
-}
 
 
-def search(planner: Planner, layout: Layout, methods: list[str] | None, out: Path) -> Iterator[str]:
-    """Search each method's learning rate; write <out>/<scale>.<method>.json; yield lines."""
-    for method in methods or list(SERVED):
-        if method not in SERVED:
-            raise InputError(f"tune: no search for method {method!r}; {nearest(method, SERVED)}")
+def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
+    """Method -> the laws' arms that its rate is searched on.
+
+    Those on all data without more, on the default base, of any design but of the usual size: a
+    rate is chosen for a method, not for what a law varies.
+    """
+    found: dict[str, dict[Arm, None]] = {}
+    for law in laws:
+        for arm in law.arms:
+            plain = arm.recipe == Recipe() and arm.base == "default" and not arm.parents
+            if plain and arm.method in discovery.methods() and _usual_size(arm):
+                found.setdefault(arm.method, {})[arm] = None
+    return {method: tuple(arms) for method, arms in sorted(found.items())}
+
+
+def _usual_size(arm: Arm) -> bool:
+    usual = discovery.method(arm.method).design
+    return all(isinstance(v, str) or v == usual.get(key) for key, v in arm.design)
+
+
+def search(
+    planner: Planner,
+    layout: Layout,
+    laws: Iterable[Law],
+    methods: list[str] | None,
+    out: Path,
+) -> Iterator[str]:
+    """Search each method's learning rate on arms of the laws (`served`); yield lines.
+
+    Writes <out>/<scale>.<method>.json.
+    """
+    arms = served(laws)
+    for method in methods or list(arms):
+        if method not in arms:
+            raise InputError(
+                f"tune: no law trains method {method!r} plainly on all data; "
+                f"{nearest(method, arms)}"
+            )
         stages.build_bases(planner, layout, "default", [SEARCH_SEED])
         rows = []
-        for rate in FULL_GRID if method == "full" else PEFT_GRID:
-            row = _score(_with_rate(planner.scale, method, rate), layout, method)
+        grid = FULL_GRID if discovery.method(method).group == "full" else PEFT_GRID
+        for rate in grid:
+            row = _score(_with_rate(planner.scale, method, rate), layout, arms[method])
             rows.append({"learning_rate": rate, **row})
             told = "unscored" if row["mean"] is None else f"{row['mean']:.4f}"
             yield f"{method} {rate:g}: {told}"
@@ -78,10 +103,10 @@ def _with_rate(scale: Scale, method: str, rate: float) -> Scale:
     return scale.model_copy(update={"methods": {**scale.methods, method: settings}})
 
 
-def _score(scale: Scale, layout: Layout, method: str) -> dict[str, Any]:
+def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any]:
     """Average score per served arm on the tuning split, their mean, and the training time."""
     planner = Planner(scale, (SEARCH_SEED,))
-    runs = {a: planner.runs_of(a, SEARCH_SEED) for a in SERVED[method]}
+    runs = {a: planner.runs_of(a, SEARCH_SEED) for a in arms}
     everything = planner.with_parents(r for group in runs.values() for r in group)
     stages.train(planner, layout, list(everything.values()))
     scored = [r for group in runs.values() for r in group]

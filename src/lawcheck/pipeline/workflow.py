@@ -14,10 +14,10 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import BuiltBase, PretrainedBase, Scale, load_scale
-from lawcheck.declare.worlds import realisable
+from lawcheck.declare.worlds import realisable, scale_laws
 from lawcheck.errors import InputError
 from lawcheck.planning.cluster import asked
-from lawcheck.planning.plan import Batch, Planner, batches
+from lawcheck.planning.plan import Batch, Planner, every_batch
 from lawcheck.planning.shipped import shipped_hash
 
 # Of the forms of a table or figure, the one that an engine's own report shows.
@@ -25,7 +25,7 @@ KINDS = {".png": "figure", ".csv": "table"}
 
 
 @dataclass(frozen=True)
-class Study:
+class Workflow:
     """All laws at one scale, as batches and files.
 
     settings: `scale` (name or YAML path), `seeds` (a count or a list), `results` (folder),
@@ -58,12 +58,27 @@ class Study:
 
     @cached_property
     def laws(self) -> dict[str, Law]:
-        """Every law whose base models the scale declares."""
-        return realisable(self.scale, discovery.laws())
+        """What `all` and the report are about."""
+        return scale_laws(self.scale)
+
+    @cached_property
+    def found(self) -> dict[str, Law]:
+        """Every law that has a target: those, and of other studies what the scale can run."""
+        return self.laws | realisable(self.scale, discovery.laws())
+
+    @cached_property
+    def studies(self) -> dict[str, list[str]]:
+        """Study -> its laws, for the studies of which the scale can run something."""
+        homes = {law: discovery.study_of(law) for law in self.found}
+        return {
+            name: laws
+            for name in discovery.studies()
+            if (laws := [law for law, study in homes.items() if study and study.name == name])
+        }
 
     @cached_property
     def batches(self) -> dict[str, Batch]:
-        return batches(self.planner, self.laws)
+        return every_batch(self.planner)
 
     @property
     def joined(self) -> bool:

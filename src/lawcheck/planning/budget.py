@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from lawcheck.declare.design import Arm, Run
@@ -22,15 +23,17 @@ def budget(
     arms: list[Arm],
     runs: dict[str, Run],
     accelerator: Accelerator | None = None,
+    printed_hours: Callable[[Arm], float | None] | None = None,
 ) -> dict[str, Any]:
     """Of the runs of these arms. JSON-ready; hours of training only, bytes of one process.
 
     runs: by id, all that they are made from among them. accelerator: instead of the one that the
-    scale's plan assumes. Raises InputError for a scale without a `plan` section.
+    scale's plan assumes. printed_hours: GPU hours of an arm in print, if its study knows them.
+    Raises InputError for a scale without a `plan` section.
     """
     scale = on_accelerator(planner.scale, accelerator)
     assert scale.plan is not None
-    rows = [_arm(a, planner, scale, accelerator) for a in arms]
+    rows = [_arm(a, planner, scale, accelerator, printed_hours) for a in arms]
     # Every run counts once, although the parents of an arm may be another arm's runs.
     made = Counter(run.arm for run in runs.values() if run.arm.has_weights)
     hours = sum(_hours_per_run(a, scale, planner) * n for a, n in made.items())
@@ -66,14 +69,15 @@ def _hours_per_run(arm: Arm, scale: Scale, planner: Planner) -> float:
 
 
 def _arm(
-    arm: Arm, planner: Planner, scale: Scale, accelerator: Accelerator | None
+    arm: Arm,
+    planner: Planner,
+    scale: Scale,
+    accelerator: Accelerator | None,
+    printed_hours: Callable[[Arm], float | None] | None,
 ) -> dict[str, Any]:
-    # pandas, which plans at other scales do without.
-    from lawcheck.published import published_value
-
     hours = gpu_hours(arm, scale)
     memory = planned_memory(arm, scale)
-    paper = published_value("table3_final", arm, "gpu_hours")
+    paper = printed_hours(arm) if printed_hours else None
     entry: dict[str, Any] = {
         "name": arm.name,
         "tokens_per_seed": planned_tokens(arm, scale),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law
-from lawcheck.declare.worlds import realisable, unrealisable
+from lawcheck.declare.design import Arm, Law
+from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
 from lawcheck.errors import InputError, nearest
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
 from lawcheck.planning.cost import adapter_settings, planned_cost, planned_tokens
-from lawcheck.planning.plan import Planner, batches
+from lawcheck.planning.plan import Planner, batches, every_batch
 
 
 def plan_law(
@@ -20,13 +21,16 @@ def plan_law(
     law: Law,
     only: str | None = None,
     accelerator: Accelerator | None = None,
+    printed_hours: Callable[[Arm], float | None] | None = None,
 ) -> dict[str, Any]:
     """Runs of a law (or of one of its arms) with their planned size. JSON-ready.
 
     accelerator: what hours, wall time and memory are planned on, at scales with a `plan` section.
+    printed_hours: GPU hours of an arm as its paper prints them, to stand beside the planned ones.
     """
     scale = planner.scale
-    laws = realisable(scale, {law.name: law, **discovery.laws()})
+    own = scale_laws(scale)
+    laws = realisable(scale, {law.name: law, **own})
     if law.name not in laws:
         for arm in law.arms:
             discovery.method(arm.method)
@@ -46,7 +50,9 @@ def plan_law(
         for other in laws.values()
         for run_id in planner.with_parents(planner.law_runs(other).values())
     )
-    jobs = [b for b in batches(planner, laws).values() if {r.id for r in b.runs} & set(runs)]
+    beside = law.name in discovery.laws() and law.name not in own
+    found_jobs = every_batch(planner) if beside else batches(planner, laws)
+    jobs = [b for b in found_jobs.values() if {r.id for r in b.runs} & set(runs)]
     minutes = _minutes(planner, runs)
     found: dict[str, Any] = {
         "law": law.name,
@@ -61,7 +67,7 @@ def plan_law(
         "settings": {"rank": adapter_settings(scale).rank, "batch": scale.training.batch_size},
     }
     if scale.plan is not None or accelerator is not None:
-        found["budget"] = budget(planner, list(arms.values()), runs, accelerator)
+        found["budget"] = budget(planner, list(arms.values()), runs, accelerator, printed_hours)
     return found
 
 
@@ -82,7 +88,7 @@ def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
 def _minutes(planner: Planner, runs: dict[str, Any]) -> float:
     """Planned minutes of one device: a full-corpus run's, in proportion to rows."""
     whole = sum(
-        round(d.paper_samples * planner.scale.corpus.size)
+        round(d.rows * planner.scale.corpus.size)
         for d in discovery.of_role("discipline", planner.scale.world)
     )
     rows = sum(planner.row_count(r) for r in runs.values())

@@ -13,7 +13,7 @@ from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Arm, Law, Run, plain
 from lawcheck.declare.lineage import check_parents
 from lawcheck.declare.scale import Scale
-from lawcheck.declare.worlds import data_digest, realisable, science
+from lawcheck.declare.worlds import data_digest, realisable, scale_laws, science
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.planning.shipped import shipped_hash
@@ -189,8 +189,21 @@ class Batch:
     needs: tuple[str, ...]
 
 
-def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:
-    """Partition the runs of all laws into jobs.
+def every_batch(planner: Planner) -> dict[str, Batch]:
+    """The jobs of a scale's laws, and beside them those of the laws of all other studies.
+
+    The latter do not move the former: they use their runs, and share out what is left.
+    """
+    own = scale_laws(planner.scale)
+    found = batches(planner, own)
+    others = {n: law for n, law in discovery.laws().items() if n not in own}
+    return found | batches(planner, realisable(planner.scale, others), found.values())
+
+
+def batches(
+    planner: Planner, laws: Mapping[str, Law], given: Iterable[Batch] = ()
+) -> dict[str, Batch]:
+    """Partition the runs of all laws into jobs; runs of given jobs are in those.
 
     Runs share a job only if exactly the same laws want them: then every law needs a batch
     wholly or not at all, whichever targets are asked for together. Runs that load other runs'
@@ -198,6 +211,7 @@ def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:
     run without parents, so that batches cannot depend on one another in a circle. The largest
     runs come first, which evens out the jobs.
     """
+    home = {run.id: batch.id for batch in given for run in batch.runs}
     wanted: dict[str, set[str]] = defaultdict(set)
     found: dict[str, Run] = {}
     for name, law in laws.items():
@@ -208,10 +222,11 @@ def batches(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Batch]:
     levels: dict[str, int] = {}
     # Parents come before what is made from them.
     for run_id, run in found.items():
+        if run_id in home:
+            continue
         level = levels[run_id] = max((levels[p.id] + 1 for p in planner.needs(run)), default=0)
         classes[(run.seed, level, tuple(sorted(wanted[run_id])))].append(run)
     result: dict[str, Batch] = {}
-    home: dict[str, str] = {}
     for key in sorted(classes, key=lambda k: (k[1], k[0], k[2])):
         for members in _even(classes[key], planner):
             needs = {home[p.id] for r in members for p in planner.needs(r)}
@@ -244,6 +259,8 @@ def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> 
     known: dict[str, Run] = {}
     for law in realisable(planner.scale, laws).values():
         known |= planner.with_parents(planner.law_runs(law).values())
+        if all(run_id in known for run_id in ids):
+            break
     for run_id in ids:
         if run_id not in known:
             raise InputError(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.scale import PretrainedBase, Scale
-from lawcheck.declare.worlds import realisable
+from lawcheck.declare.worlds import scale_laws
 from lawcheck.planning.cost import adapter_settings, shapes
 from lawcheck.planning.plan import Planner
 
@@ -49,7 +49,7 @@ def stored_bytes(scale: Scale, runs: Mapping[Arm, int]) -> int:
 def planned_storage(planner: Planner, laws: Iterable[Law] | None = None) -> int:
     """Bytes of every run that these laws need, each once (None: every law of the scale)."""
     if laws is None:
-        laws = realisable(planner.scale, discovery.laws()).values()
+        laws = scale_laws(planner.scale).values()
     runs: dict[str, Run] = {}
     for law in laws:
         runs |= planner.with_parents(planner.law_runs(law).values())

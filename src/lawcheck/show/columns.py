@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from lawcheck.declare.design import Arm
-from lawcheck.published import published_text
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Cell, Column, Grid, Row
 from lawcheck.show.notes import notes
 from lawcheck.show.summary import Measure
 
-SHORT = {
-    "chemistry": "Chem",
-    "medicine": "Med",
-    "biology": "Bio",
-    "math": "Math",
-    "geography": "Geo",
-}
 PLANNED = "planned at paper scale"
 INTERVALS = (
     "Mean \u00b1 half width of the 95 % interval (seeds and items crossed; items only where a "
@@ -29,8 +21,7 @@ INTERVALS = (
 def accuracy_columns(context: RenderContext) -> tuple[Column, ...]:
     """One column a discipline in table order, then their equally weighted mean."""
     columns = [
-        Column(key=d.name, header=SHORT.get(d.name, d.title), unit="accuracy")
-        for d in context.science
+        Column(key=d.name, header=d.short or d.title, unit="accuracy") for d in context.science
     ]
     return (*columns, Column(key="average", header="Avg", unit="accuracy"))
 
@@ -44,8 +35,8 @@ def fixed(value: float | None, interval: str) -> Measure | None:
     )
 
 
-# How a cell is printed elsewhere: arm -> text, or None where it is not in print.
-Printed = Callable[[Arm], str | None]
+# How a cell is printed elsewhere: (arm, column key) -> text, or None where it is not in print.
+Printed = Callable[[Arm, str], str | None]
 
 
 def row(
@@ -54,24 +45,19 @@ def row(
     arm: Arm,
     label: str,
     block: str = "",
-    published: str | Sequence[str] = (),
+    published: Printed | None = None,
     measures: Mapping[str, Callable[[Arm], Measure | None]] | None = None,
-    printed: Mapping[str, Printed] | None = None,
 ) -> Row:
     """Fill one arm's row.
 
-    published: the published tables, the first that holds a cell counts. measures: column key ->
-    how to measure it; default its accuracy. printed: column key -> its published text; default
-    the cell of the published tables.
+    published: the cells in print beside ours. measures: column key -> how to measure it; default
+    its accuracy.
     """
-    tables = (published,) if isinstance(published, str) else tuple(published)
     cells = []
     for column in columns:
         how = (measures or {}).get(column.key)
         found = how(arm) if how else context.summary.accuracy(arm, column.key)
-        told = (printed or {}).get(column.key)
-        texts = [told(arm)] if told else [published_text(t, arm, column.key) for t in tables]
-        text = next((t for t in texts if t is not None), None)
+        text = published(arm, column.key) if published else None
         cells.append(Cell(measure=found, published=text))
     return Row(
         label=label,
@@ -87,11 +73,13 @@ def filled(
     columns: Sequence[Column],
     rows: Sequence[Row],
     said: Sequence[str] = (),
+    published_scale: str = "published",
 ) -> Grid:
     """A grid of these rows with everything a reader must know about them; `said` stands first."""
     return Grid(
         columns=tuple(columns),
         rows=tuple(rows),
         scale=context.shown_scale,
+        published_scale=published_scale,
         notes=(*said, *notes(context, columns, rows)),
     )

@@ -20,7 +20,6 @@ from lawcheck.show.selection import method_label
 from lawcheck.show.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, hatched
 from lawcheck.show.summary import ITEMS_ONLY, Measure
 
-PUBLISHED = "published, 7B, one run"
 # Characters of a note that fit beside each other over two columns.
 NOTE_WIDTH = 135
 MOST_NAMED = 6

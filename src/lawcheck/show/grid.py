@@ -78,7 +78,7 @@ class Grid:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     scale: str
-    published_scale: str = "published, 7B, one run"
+    published_scale: str = "published"
     notes: tuple[str, ...] = field(default=())
 
     def long(self) -> pd.DataFrame:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
-from lawcheck.published import METHODS
 from lawcheck.show.context import RenderContext
-
-# The order of the paper's widest table; other methods come after.
-ORDER = ("full", "lora", "lora_moe", "lora_comp")
 
 
 def fitting(context: RenderContext, wanted_by: str, fits: Callable[[Arm], bool]) -> list[Arm]:
@@ -58,15 +55,10 @@ def _value(arm: Arm, key: str) -> object:
 
 
 def method_label(arm: Arm) -> str:
-    """A method as the paper's tables call it."""
-    name = METHODS.get(arm.method, arm.method.replace("_", " "))
+    """A method as tables call it."""
+    known = discovery.methods().get(arm.method)
+    name = (known and known.short) or arm.method.replace("_", " ")
     return f"Discipline {name}" if arm.each_alone else name
-
-
-def by_paper(arm: Arm) -> tuple[bool, int, str]:
-    """Sort key of methods in the paper's order: each discipline alone, FT, LoRA, LoRA-MoE, ..."""
-    place = ORDER.index(arm.method) if arm.method in ORDER else len(ORDER)
-    return not arm.each_alone, place, arm.method
 
 
 def fraction(arm: Arm) -> float:

@@ -13,7 +13,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from lawcheck.published.audit import write_audit
+    from lawcheck.show.audit import write_audit
 
     for path in write_audit(Path(arguments.out)):
         print(path)

@@ -1,4 +1,4 @@
-"""Laws, methods, disciplines and scales."""
+"""What is there: studies, laws, methods and so on."""
 
 from __future__ import annotations
 

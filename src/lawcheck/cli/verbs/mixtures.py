@@ -18,6 +18,7 @@ def run(arguments: argparse.Namespace) -> None:
     from lawcheck.declare import discovery
 
     planner, layout = study(arguments)
-    found = write_mixtures(planner.scale, discovery.laws(), layout)
+    scale = planner.scale
+    found = write_mixtures(scale, discovery.laws_of(scale.studies), layout)
     for label, entry in sorted(found["mixtures"].items()):
         print(f"{entry['distinct_share']:.6f}  {sum(entry['rows'].values()):>8}  {label}")

@@ -42,7 +42,14 @@ def run(arguments: argparse.Namespace) -> None:
         print_json(planned) if arguments.json else print(pilot_text(planned))
         return
     accelerator = load_accelerator(arguments.hardware) if arguments.hardware else None
-    found = plan_law(planner, law, arguments.arm, accelerator)
+    printed_hours = None
+    if planner.scale.plan is not None or accelerator is not None:
+        # pandas, which other plans do without.
+        from lawcheck.show.printed import rows_of
+
+        printed = rows_of(law)
+        printed_hours = printed.gpu_hours if printed else None
+    found = plan_law(planner, law, arguments.arm, accelerator, printed_hours)
     if arguments.runs:
         print("\n".join(row["id"] for row in found["runs"]))
     elif arguments.json:

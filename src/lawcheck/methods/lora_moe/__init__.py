@@ -43,6 +43,7 @@ __all__ = [
 METHOD = Method(
     name="lora_moe",
     title="LoRA-MoE",
+    short="LoRA-MoE",
     version=1,
     trains="experts (A, B) per adapted module and one gate per decoder layer",
     group="peft",

@@ -33,11 +33,18 @@ class Written:
 def write_report(planner: Planner, layout: Layout, out: Path) -> Written:
     """Write <out>/index.html from the results in `layout`.
 
-    Laws that were not run are named on the page with the command that runs them, as are laws
-    whose results do not fit their declaration or the scale. Raises InputError where no law is
-    left to show.
+    Laws are those of the scale's studies, those of no study, and what else was judged, by study.
+    Laws that were not run are named on the page with the command that runs them, as are laws whose
+    results do not fit their declaration or the scale. Raises InputError where no law is left to
+    show.
     """
-    entries, absent = gather(planner, layout, discovery.laws())
+    listed = discovery.laws_of(planner.scale.studies)
+    laws = {
+        name: law
+        for name, law in discovery.laws().items()
+        if name in listed or layout.verdict(name).is_file()
+    }
+    entries, absent = gather(planner, layout, laws)
     cards = []
     for entry in entries:
         try:

@@ -57,7 +57,7 @@ def corpus_rows(entries: Sequence[Entry]) -> tuple[CorpusRow, ...]:
                 CorpusRow(
                     d.title,
                     d.role,
-                    d.paper_samples,
+                    d.rows,
                     sizes["train"],
                     sizes["eval"],
                     sizes["tune"],

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.studies import Study
 from lawcheck.judging.verdict_forms import level
 from lawcheck.planning.plan import Planner
 from lawcheck.show import grids, pictures
@@ -44,6 +46,35 @@ class Card:
     @property
     def primary(self) -> tuple[Part, ...]:
         return tuple(p for p in self.parts if p.verdict.role == "primary")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """The laws of one study, or of none. absent: those without a card."""
+
+    study: Study | None
+    cards: tuple[Card, ...]
+    absent: tuple[Absent, ...]
+
+
+def sections(cards: Sequence[Card], absent: Sequence[Absent]) -> tuple[Section, ...]:
+    """In the order of studies, laws of none last; without studies that have no law on the page."""
+    homes = {law: discovery.study_of(law) for law in discovery.laws()}
+    found = (
+        Section(
+            study=study,
+            cards=tuple(c for c in cards if homes.get(c.entry.law.name) == study),
+            absent=tuple(a for a in absent if homes.get(a.law.name) == study),
+        )
+        for study in (*discovery.studies().values(), None)
+    )
+    return tuple(s for s in found if s.cards or s.absent)
+
+
+def heading(found: Sequence[Section]) -> str:
+    """What the page is about, in words."""
+    topics = {s.study.topic for s in found if s.study is not None}
+    return f"Laws of {topics.pop() if len(topics) == 1 else ''}".removesuffix(" of ")
 
 
 def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
@@ -85,13 +116,16 @@ def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> s
     environment.filters["soft"] = soft
     style, script = (_asset(environment, name) for name in ("style.css", "page.js"))
     entries = [c.entry for c in cards]
+    by_study = sections(cards, absent)
     return environment.get_template("page.html").render(
         style=style,
         script=script,
         policy=policy(style, script),
         scale=planner.scale,
-        cards=cards,
-        absent=absent,
+        heading=heading(by_study),
+        sections=by_study,
+        cards=[c for s in by_study for c in s.cards],
+        absent=[a for s in by_study for a in s.absent],
         seeds=sorted({s for e in entries for s in e.seeds}),
         corpus=facts.corpus_rows(entries),
         corpus_files=facts.corpus_files(entries),

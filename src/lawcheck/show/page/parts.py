@@ -9,6 +9,7 @@ from lawcheck.judging.verdict_forms import settles
 from lawcheck.show.page.gather import Entry
 from lawcheck.show.page.published import Printed, printed_estimate
 from lawcheck.show.page.words import minus, title, underpowered
+from lawcheck.show.printed import Rows, rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,27 +23,25 @@ class Part:
     notes: tuple[str, ...]
     printed: Printed | None
     arms: tuple[tuple[str, str], ...]
-    without: PartVerdict | None
 
 
 def parts_of(entry: Entry) -> tuple[Part, ...]:
     """In declared order, primary first."""
-    less = {p.name: p for p in entry.verdict.without_biology}
+    rows = rows_of(entry.law)
     both = zip(entry.law.hypotheses, entry.verdict.parts, strict=True)
-    found = [_part(h, p, less.get(p.name)) for h, p in both]
+    found = [_part(h, p, rows) for h, p in both]
     return tuple(sorted(found, key=lambda x: x.verdict.role != "primary"))
 
 
-def _part(h: Hypothesis, p: PartVerdict, without: PartVerdict | None) -> Part:
+def _part(h: Hypothesis, p: PartVerdict, rows: Rows | None) -> Part:
     return Part(
         verdict=p,
         claim=h.claim,
         label=title(p.name),
         p=p.p if p.role == "primary" else p.holm,
         notes=tuple(minus(n) if _is_number_note(n) else n for n in p.notes),
-        printed=printed_estimate(h.estimand),
+        printed=printed_estimate(h.estimand, rows),
         arms=weighted_arms(h),
-        without=without,
     )
 
 

@@ -5,18 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lawcheck.declare.design import Contrast, Estimand, RelativeGain
-from lawcheck.published import published_value
-
-# Tables of the main paper that print scores of arms.
-TABLES = {
-    "table3_final": "Table 3",
-    "table8_design": "Table 8",
-    "table7_params": "Table 7",
-    "table6_if_full": "Table 6",
-    "table5_upsample": "Table 5",
-    "table4_scales": "Table 4",
-    "table2_if": "Table 2",
-}
+from lawcheck.show.printed import Rows
 
 
 @dataclass(frozen=True)
@@ -27,25 +16,27 @@ class Printed:
     where: str
 
 
-def printed_estimate(estimand: Estimand) -> Printed | None:
+def printed_estimate(estimand: Estimand, rows: Rows | None) -> Printed | None:
     """The estimand computed from one printed table; None where no table holds all its cells.
 
     Cells of different tables are never mixed: equal labels differ between some of them.
     """
-    for table, where in TABLES.items():
-        value = _value(estimand, table)
+    if rows is None:
+        return None
+    for table, where in rows.TABLES.items():
+        value = _value(estimand, table, rows)
         if value is not None:
             return Printed(value, where)
     return None
 
 
-def _value(estimand: Estimand, table: str) -> float | None:
+def _value(estimand: Estimand, table: str, rows: Rows) -> float | None:
     if isinstance(estimand, Contrast):
-        cells = [(w, published_value(table, a, estimand.target)) for a, w in estimand.weights]
+        cells = [(w, rows.published_value(table, a, estimand.target)) for a, w in estimand.weights]
         known = [w * v for w, v in cells if v is not None]
         return 100 * sum(known) if len(known) == len(cells) else None
     if isinstance(estimand, RelativeGain):
         # Printed against discipline LoRA, which is the reference here, too.
         alone = estimand.reference.each_alone and estimand.reference.method == "lora"
-        return published_value(table, estimand.arm, "delta_m") if alone else None
+        return rows.published_value(table, estimand.arm, "delta_m") if alone else None
     return None

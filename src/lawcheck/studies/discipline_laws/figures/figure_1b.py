@@ -19,8 +19,8 @@ from lawcheck.show.drawing import (
     series,
     write_notes,
 )
-from lawcheck.show.families import AFTER, LOOKS, STEP, arm_labels, families
 from lawcheck.show.style import BLACK, TWO_COLUMNS, Picture
+from lawcheck.studies.discipline_laws.families import AFTER, LOOKS, STEP, arm_labels, families
 
 FIGURE = Picture(
     name="figure_1b",

@@ -14,11 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from lawcheck.declare.estimands import Curve
-from lawcheck.published import departures_of, published_value
 from lawcheck.show.context import RenderContext
-from lawcheck.show.curves import by_method
 from lawcheck.show.drawing import (
-    PUBLISHED,
     Look,
     dodge,
     gap_notes,
@@ -33,6 +30,8 @@ from lawcheck.show.drawing import (
 )
 from lawcheck.show.selection import fitting, fraction
 from lawcheck.show.style import TWO_COLUMNS, Picture, hatched
+from lawcheck.studies.discipline_laws.curves import by_method
+from lawcheck.studies.discipline_laws.published import SCALE, departures_of, published_value
 
 FIGURE = Picture(
     name="figure_2",
@@ -69,7 +68,7 @@ def build(context: RenderContext) -> Figure:
         )
     }
     if any(published_value(PRINTED, a, t) is not None for a in arms for t in targets):
-        columns[PUBLISHED] = lambda axes, target: _theirs(axes, target, curves, looks)
+        columns[SCALE] = lambda axes, target: _theirs(axes, target, curves, looks)
     figure = Figure(figsize=(TWO_COLUMNS, 0.9 + ROW * len(targets)), layout="constrained")
     panels = figure.subplots(len(targets), len(columns), sharex=True, squeeze=False)
     for k, (title, draw) in enumerate(columns.items()):

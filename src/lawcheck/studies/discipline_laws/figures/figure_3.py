@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from lawcheck.declare.design import Arm, Upsampling
 from lawcheck.declare.estimands import DIVERSITY, RankCorrelation
 from lawcheck.errors import InputError
-from lawcheck.published import published_value
 from lawcheck.show.context import RenderContext
 from lawcheck.show.contrasts import change, rank_correlation
 from lawcheck.show.drawing import (
@@ -29,6 +28,7 @@ from lawcheck.show.drawing import (
 from lawcheck.show.selection import method_label
 from lawcheck.show.style import BLACK, GREY, TWO_COLUMNS, Picture, empty
 from lawcheck.show.summary import Measure
+from lawcheck.studies.discipline_laws.published import SCALE, published_value
 from lawcheck.studies.discipline_laws.tables.table_5 import mixture_arms
 
 FIGURE = Picture(
@@ -71,7 +71,7 @@ def build(context: RenderContext) -> Figure:
     _changes(ours, context, mixtures, looks)
     _printed_changes(theirs, mixtures, looks)
     ours.set_title(f"(B) measured, {scale}", loc="left")
-    theirs.set_title("(B) published, 7B, one run", loc="left")
+    theirs.set_title(f"(B) {SCALE}", loc="left")
     handles = [legend_handle(look, name, joined=False) for name, look in looks.items()]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     named = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from lawcheck.published import departures_of
 from lawcheck.show.context import RenderContext
-from lawcheck.show.scaling import Ladder, by_fraction, draw
 from lawcheck.show.selection import fitting
 from lawcheck.show.style import Picture
+from lawcheck.studies.discipline_laws.published import departures_of
+from lawcheck.studies.discipline_laws.scaling import Ladder, by_fraction, draw
 
 FIGURE = Picture(
     name="figure_4a",

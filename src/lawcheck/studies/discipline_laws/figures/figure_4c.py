@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lawcheck.declare.design import Arm
-from lawcheck.published import published_value
 from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import (
     dodge,
@@ -23,6 +22,7 @@ from lawcheck.show.drawing import (
     write_notes,
 )
 from lawcheck.show.style import GREY, TWO_COLUMNS, Picture
+from lawcheck.studies.discipline_laws.published import SCALE, published_value
 from lawcheck.studies.discipline_laws.tables.table_8 import design_arms, design_label
 
 FIGURE = Picture(
@@ -51,7 +51,7 @@ def build(context: RenderContext) -> Figure:
     handles = _ours(ours, context, groups, designs)
     _theirs(theirs, groups, designs)
     ours.set_title(f"(c) measured, scale {context.shown_scale}, {seeds}", loc="left")
-    theirs.set_title("(c) published, 7B, one run", loc="left")
+    theirs.set_title(f"(c) {SCALE}", loc="left")
     for axes in (ours, theirs):
         axes.set_xticks(range(len(designs)), [_wrapped(design_label(d)) for d in designs])
         axes.set_xlim(-0.5, len(designs) - 0.5)

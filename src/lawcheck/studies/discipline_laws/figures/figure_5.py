@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from lawcheck.errors import InputError
-from lawcheck.show.columns import SHORT
 from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import gap_notes, write_notes
 from lawcheck.show.style import TWO_COLUMNS, Picture, empty
@@ -71,7 +70,7 @@ def _panel(axes: Axes, title: str, routing: Routing, top: float, first: bool) ->
     matrix = routing.matrices[0]
     # Light to dark, so that a grey print keeps the order.
     image = axes.imshow(matrix, cmap="Blues", vmin=0.0, vmax=top, aspect="auto")
-    names = [SHORT.get(d.name, d.title) for d in routing.disciplines]
+    names = [d.short or d.title for d in routing.disciplines]
     axes.set_yticks(range(len(names)), names if first else [""] * len(names))
     axes.set_xticks(range(matrix.shape[1]), [str(e + 1) for e in range(matrix.shape[1])])
     axes.set_xlabel(f"Expert (run of seed {routing.seeds[0]})")

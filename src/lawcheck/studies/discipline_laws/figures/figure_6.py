@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from lawcheck.show.columns import SHORT
 from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import (
     dodge,
@@ -19,8 +18,8 @@ from lawcheck.show.drawing import (
     series,
     write_notes,
 )
-from lawcheck.show.families import LOOKS, STEP, arm_labels, families
 from lawcheck.show.style import TWO_COLUMNS, Picture
+from lawcheck.studies.discipline_laws.families import LOOKS, STEP, arm_labels, families
 
 FIGURE = Picture(
     name="figure_6",
@@ -48,7 +47,7 @@ def build(context: RenderContext) -> Figure:
             measures = [context.summary.accuracy(arm, d.name) for d in disciplines]
             series(axes, xs, measures, LOOKS[side], side, joined=False, size=3.6)
             gaps(axes, xs, measures, STEP / 2)
-        axes.set_xticks(range(len(disciplines)), [SHORT.get(d.name, d.title) for d in disciplines])
+        axes.set_xticks(range(len(disciplines)), [d.short or d.title for d in disciplines])
         axes.set_xlim(-0.5, len(disciplines) - 0.5)
         axes.margins(y=0.1)
         light_grid(axes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lawcheck.published import printed
 from lawcheck.show.columns import fixed
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Cell, Column, Grid, Row, Table
+from lawcheck.show.printed import printed
 
 TABLE = Table(
     name="table_1",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from lawcheck.declare.design import Arm
-from lawcheck.published import departures_of
-from lawcheck.published.notes import label_notes
+from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS, filled, row
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
 from lawcheck.show.selection import fitting, fraction, general_share, method_label
+from lawcheck.studies.discipline_laws.published import SCALE, cells, departures_of
 
 TABLE = Table(
     name="table_2",
@@ -34,9 +34,9 @@ def build(context: RenderContext) -> Grid:
     arms = _arms(context)
     context.summary.require([arm for _, _, arm in arms], TABLE.name)
     rows = tuple(
-        row(context, COLUMNS, arm, label, block, "table2_if") for block, label, arm in arms
+        row(context, COLUMNS, arm, label, block, cells("table2_if")) for block, label, arm in arms
     )
-    return filled(context, COLUMNS, rows, label_notes("table2_if"))
+    return filled(context, COLUMNS, rows, label_notes("table2_if"), published_scale=SCALE)
 
 
 def _arms(context: RenderContext) -> list[tuple[str, str, Arm]]:

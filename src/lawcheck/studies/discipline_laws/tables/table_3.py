@@ -15,6 +15,7 @@ from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
 from lawcheck.show.selection import one
 from lawcheck.studies.discipline_laws.arms import TUNED
+from lawcheck.studies.discipline_laws.published import SCALE, cells
 
 TABLE = Table(
     name="table_3",
@@ -55,10 +56,11 @@ def build(context: RenderContext) -> Grid:
         ),
     }
     rows = tuple(
-        row(context, columns, arm, label, "", "table3_final", measures) for label, arm in arms
+        row(context, columns, arm, label, "", cells("table3_final"), measures)
+        for label, arm in arms
     )
     said = ["CPU s: measured training time of one seed at this scale."] if context.measured else []
-    return filled(context, columns, rows, said)
+    return filled(context, columns, rows, said, published_scale=SCALE)
 
 
 def _arms(context: RenderContext) -> list[tuple[str, Arm]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lawcheck.declare.estimands import Curve
-from lawcheck.published import departures_of
-from lawcheck.published.notes import label_notes
+from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.show.context import RenderContext
-from lawcheck.show.curves import curves, peak_cell, roughness_cell
 from lawcheck.show.grid import Column, Grid, Row, Table
-from lawcheck.show.selection import by_paper, fitting, fraction, fraction_block, method_label
+from lawcheck.show.selection import fitting, fraction, fraction_block, method_label
+from lawcheck.studies.discipline_laws.curves import curves, peak_cell, roughness_cell
+from lawcheck.studies.discipline_laws.published import SCALE, by_paper, cells, departures_of
 
 TABLE = Table(
     name="table_4",
@@ -36,12 +36,12 @@ def build(context: RenderContext) -> Grid:
     context.summary.require(arms, TABLE.name)
     columns = accuracy_columns(context)
     rows = [
-        row(context, columns, arm, method_label(arm), fraction_block(arm), PRINTED)
+        row(context, columns, arm, method_label(arm), fraction_block(arm), cells(PRINTED))
         for arm in sorted(arms, key=lambda a: (fraction(a), by_paper(a)))
     ]
     lines = curves(sorted(arms, key=by_paper))
     rows += _over_fractions(context, columns, lines)
-    return filled(context, columns, rows, label_notes(PRINTED))
+    return filled(context, columns, rows, label_notes(PRINTED), published_scale=SCALE)
 
 
 def _over_fractions(

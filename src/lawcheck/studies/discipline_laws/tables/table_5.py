@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from lawcheck.declare.design import Arm, Upsampling
-from lawcheck.published import departures_of
-from lawcheck.published.notes import label_notes
 from lawcheck.scores import DISTINCT
+from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
-from lawcheck.show.selection import by_paper, fitting, fraction, method_label
+from lawcheck.show.selection import fitting, fraction, method_label
+from lawcheck.studies.discipline_laws.published import SCALE, by_paper, cells, departures_of
 
 TABLE = Table(
     name="table_5",
@@ -64,12 +64,18 @@ def build(context: RenderContext) -> Grid:
             arm,
             mixture_label(arm),
             method_label(arm),
-            PRINTED,
+            cells(PRINTED),
             measures={DIVERSITY.key: context.summary.diversity},
         )
         for arm in arms
     ]
-    return filled(context, columns, rows, (*_diversity_notes(context), *label_notes(PRINTED)))
+    return filled(
+        context,
+        columns,
+        rows,
+        (*_diversity_notes(context), *label_notes(PRINTED)),
+        published_scale=SCALE,
+    )
 
 
 def _diversity_notes(context: RenderContext) -> list[str]:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from lawcheck.declare.design import Arm
-from lawcheck.published import departures_of
-from lawcheck.published.notes import label_notes
+from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Grid, Table
-from lawcheck.show.selection import (
-    by_paper,
-    fitting,
-    fraction,
-    fraction_block,
-    general_share,
-    method_label,
-)
+from lawcheck.show.selection import fitting, fraction, fraction_block, general_share, method_label
+from lawcheck.studies.discipline_laws.published import SCALE, by_paper, cells, departures_of
 
 TABLE = Table(
     name="table_6",
@@ -44,5 +37,7 @@ def build(context: RenderContext) -> Grid:
     context.summary.require(arms, TABLE.name)
     columns = accuracy_columns(context)
     arms.sort(key=lambda a: (fraction(a), by_paper(a), general_share(a)))
-    rows = [row(context, columns, arm, label(arm), fraction_block(arm), PRINTED) for arm in arms]
-    return filled(context, columns, rows, label_notes(PRINTED))
+    rows = [
+        row(context, columns, arm, label(arm), fraction_block(arm), cells(PRINTED)) for arm in arms
+    ]
+    return filled(context, columns, rows, label_notes(PRINTED), published_scale=SCALE)

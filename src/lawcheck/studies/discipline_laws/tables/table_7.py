@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from lawcheck.declare.design import Arm
-from lawcheck.published import BASE_RANK, departures_of, printed_share
-from lawcheck.published.notes import label_notes
+from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS, PLANNED, accuracy_columns, filled, fixed, row
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
-from lawcheck.show.selection import by_paper, fitting, fraction, fraction_block, method_label
+from lawcheck.show.selection import fitting, fraction, fraction_block, method_label
+from lawcheck.studies.discipline_laws.published import (
+    BASE_RANK,
+    SCALE,
+    by_paper,
+    cells,
+    departures_of,
+    printed_share,
+)
 from lawcheck.studies.discipline_laws.tables.table_8 import design_label
 
 TABLE = Table(
@@ -47,6 +54,10 @@ def label(arm: Arm) -> str:
     return f"{method_label(arm)}, {name[0].lower()}{name[1:]}"
 
 
+def _printed(arm: Arm, column: str) -> str | None:
+    return printed_share(arm) if column == SHARE.key else cells(*PRINTED)(arm, column)
+
+
 def build(context: RenderContext) -> Grid:
     arms = fitting(context, TABLE.name, lambda a: not a.each_alone and _shown(a))
     context.summary.require(arms, TABLE.name)
@@ -59,10 +70,9 @@ def build(context: RenderContext) -> Grid:
             arm,
             label(arm),
             fraction_block(arm),
-            PRINTED,
+            _printed,
             measures={SHARE.key: lambda a: fixed(context.costs(a, SHARE.key), PLANNED)},
-            printed={SHARE.key: printed_share},
         )
         for arm in arms
     ]
-    return filled(context, columns, rows, label_notes(PRINTED[0]))
+    return filled(context, columns, rows, label_notes(PRINTED[0]), published_scale=SCALE)

@@ -8,6 +8,7 @@ from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Grid, Table
 from lawcheck.show.selection import fraction_block
+from lawcheck.studies.discipline_laws.published import SCALE, cells
 
 TABLE = Table(
     name="table_8",
@@ -67,9 +68,9 @@ def build(context: RenderContext) -> Grid:
             arm,
             design_label(variant),
             fraction_block(arm),
-            "table8_design",
+            cells("table8_design"),
         )
         for arms in groups.values()
         for variant, arm in arms
     )
-    return filled(context, columns, rows)
+    return filled(context, columns, rows, published_scale=SCALE)

@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy import stats
 
+from lawcheck.declare import discovery
 from lawcheck.files.atomic import atomic_file, write_json, write_text
-from lawcheck.published import printed
-from lawcheck.published.audit.contrasts import ITEM_CORRELATION, Contrast
-from lawcheck.published.audit.finding import Finding
-from lawcheck.published.audit.words import errors, says
+from lawcheck.show.audit.contrasts import ITEM_CORRELATION, Contrast
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.words import errors, says
 from lawcheck.show.style import BLACK, BLUE, GREY, RED, SKY, TWO_COLUMNS, figure_bytes
 
 OUTCOMES = {"supported": BLUE, "reversed": RED, "within noise": GREY}
@@ -64,7 +64,7 @@ def _plain(contrast: Contrast) -> dict[str, object]:
 
 
 def page(findings: Sequence[Finding], contrasts: Sequence[Contrast]) -> str:
-    titles = printed("papers").set_index("paper")["title"].to_dict()
+    titles = {name: study.title for name, study in discovery.studies().items()}
     lines = [
         "# Audit of the published tables",
         "",
@@ -113,7 +113,7 @@ def page(findings: Sequence[Finding], contrasts: Sequence[Contrast]) -> str:
 def forest(contrasts: Sequence[Contrast]) -> Figure:
     """Claimed contrasts with the 95 % bands of item noise and of run noise around 0."""
     papers = list(dict.fromkeys(c.claim.paper for c in contrasts))
-    labels = printed("papers").set_index("paper")["label"].to_dict()
+    labels = {name: study.label or study.title for name, study in discovery.studies().items()}
     groups = [[c for c in contrasts if c.claim.paper == p] for p in papers]
     heights = [len(g) + 1.6 for g in groups]
     figure = Figure(figsize=(TWO_COLUMNS, ROW * sum(heights) + 0.9), layout="constrained")

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import functools
 
-from lawcheck.published import printed
-from lawcheck.published.audit.agreement import readings, repeated_configurations
-from lawcheck.published.audit.arithmetic import averages
-from lawcheck.published.audit.finding import Finding
-from lawcheck.published.audit.schema import SPECS
-
-PAPER = "discipline_laws"
+from lawcheck.show.audit.agreement import readings, repeated_configurations
+from lawcheck.show.audit.arithmetic import averages
+from lawcheck.show.audit.declared import specs
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.printed import printed
 
 
 def label_notes(table: str) -> tuple[str, ...]:
-    """Notes on one table of the main paper (`table2_if` to `table8_design`); may be empty."""
-    where = {s.name: s.where for s in SPECS if s.paper == PAPER}.get(table)
-    return tuple(_sentence(f) for f in _findings() if f.where.partition(",")[0] == where)
+    """Notes on one printed table that its study declares for the audit; may be empty."""
+    spec = next((s for s in specs() if s.name == table), None)
+    if spec is None:
+        return ()
+    own = _findings(spec.paper)
+    return tuple(_sentence(f) for f in own if f.where.partition(",")[0] == spec.where)
 
 
 @functools.cache
-def _findings() -> tuple[Finding, ...]:
+def _findings(paper: str) -> tuple[Finding, ...]:
     # Tables of one paper only: other papers print tables of the same numbers.
-    tables = {s.name: printed(s.name) for s in SPECS if s.paper == PAPER}
+    tables = {s.name: printed(s.name) for s in specs() if s.paper == paper}
     return (*readings(tables), *repeated_configurations(tables), *averages(tables))
 
 

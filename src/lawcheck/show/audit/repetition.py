@@ -7,8 +7,9 @@ from itertools import combinations, pairwise
 
 import pandas as pd
 
-from lawcheck.published.audit.finding import Finding
-from lawcheck.published.audit.schema import Tables, TableSpec, number, present, rows
+from lawcheck.show.audit.declared import Tables, TableSpec
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.schema import number, present, rows
 
 # Values at a bound repeat of themselves.
 FLOOR, CEILING = 0.02, 0.98

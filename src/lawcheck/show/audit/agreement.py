@@ -9,14 +9,11 @@ from itertools import combinations
 
 import pandas as pd
 
-from lawcheck.published.audit.finding import Finding
-from lawcheck.published.audit.schema import (
-    SPECS,
+from lawcheck.show.audit.declared import Row, Tables, TableSpec, specs
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.schema import (
     Cell,
     Configuration,
-    Row,
-    Tables,
-    TableSpec,
     cells,
     named,
     number,
@@ -110,7 +107,7 @@ def exchanged_headings(tables: Tables) -> list[Finding]:
         if straight >= len(crossed):
             continue
         suspect.add(key)
-        spec = next(s for s in SPECS if s.name == name)
+        spec = next(s for s in specs() if s.name == name)
         found.append(
             Finding(
                 paper=spec.paper,
@@ -166,7 +163,7 @@ def _group_means(spec: TableSpec, row: Row) -> dict[str, float]:
         values = [p.value for c in columns if (p := number(row[c])) is not None]
         if values:
             found[group] = sum(values) / len(values)
-    for other in SPECS:
+    for other in specs():
         for group in other.groups:
             if group in spec.values and (p := number(row[group])) is not None:
                 found[group] = p.value

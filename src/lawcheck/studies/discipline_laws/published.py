@@ -1,29 +1,29 @@
-"""Numbers that are already in print, as package data: one CSV file a table.
-
-Every file holds `paper` and `source` (table and row as printed) beside its own columns. Cells
-keep their printed digits, because the audit needs to know how a number was rounded. Standard
-library and pandas only.
-"""
+"""Which printed row is an arm's, and how the paper calls and orders its methods."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
-import io
-import re
-from importlib.resources import files
-
-import pandas as pd
+from collections.abc import Callable
 
 from lawcheck.declare.design import Arm, Recipe
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError
+from lawcheck.show.printed import lines
 from lawcheck.studies.discipline_laws.arms import TUNED
 
-DATA = files(__name__) / "data"
-SUMS = "SHA256SUMS"  # of every table, as `sha256sum *.csv` prints them
+# Of the numbers in print, beside another scale's.
+SCALE = "published, 7B, one run"
 
-# The columns of the main paper's tables, by the names that arms are measured under here.
+# Tables that print scores of arms.
+TABLES = {
+    "table3_final": "Table 3",
+    "table8_design": "Table 8",
+    "table7_params": "Table 7",
+    "table6_if_full": "Table 6",
+    "table5_upsample": "Table 5",
+    "table4_scales": "Table 4",
+    "table2_if": "Table 2",
+}
+# The columns of those tables, by the names that arms are measured under here.
 COLUMNS = {
     "chemistry": "chem",
     "medicine": "med",
@@ -37,97 +37,25 @@ COLUMNS = {
     "trainable_share": "param_pct",
     "gpu_hours": "gpu_hours",
 }
+# In the order of the paper's widest table.
 METHODS = {"full": "FT", "lora": "LoRA", "lora_moe": "LoRA-MoE", "lora_comp": "LoRA-Comp"}
 BASE_RANK = 16
-
-
-STEP = f"reinstall the package; after a knowing change record it in {SUMS}"
-
-
-def table_names() -> list[str]:
-    """Every transcribed table, sorted. Raises InputError for a damaged package."""
-    return sorted(_sums())
-
-
-def _sums() -> dict[str, str]:
-    """Table -> SHA-256 of its file."""
-    try:
-        lines = (DATA / SUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"published tables: {SUMS} cannot be read ({error}); {STEP}") from None
-    found = {}
-    for line in lines:
-        match = re.fullmatch(r"([0-9a-f]{64})  ([a-z0-9_-]+)\.csv", line)
-        if match is None or match.group(2) in found:
-            raise InputError(
-                f"published tables: {SUMS} holds {line[:40]!r}, expected a sum and a table; {STEP}"
-            )
-        found[match.group(2)] = match.group(1)
-    odd = sorted(found.keys() ^ {e.name[:-4] for e in DATA.iterdir() if e.name.endswith(".csv")})
-    if odd:
-        there = "without its file" if odd[0] in found else f"not in {SUMS}"
-        raise InputError(f"published table {odd[0]!r}: found {there}; {STEP}")
-    return found
-
-
-@functools.cache
-def _printed(name: str) -> pd.DataFrame:
-    sums = _sums()
-    if name not in sums:
-        raise InputError(f"published table {name!r}: unknown; {nearest(name, sums)}")
-    try:
-        raw = (DATA / f"{name}.csv").read_bytes()
-    except OSError as error:
-        raise InputError(f"published table {name!r}: cannot be read ({error}); {STEP}") from None
-    found = hashlib.sha256(raw).hexdigest()
-    # Every number that the checks read stands in these files: none is taken from a damaged one.
-    if found != sums[name]:
-        raise InputError(
-            f"published table {name!r}: found sha256 {found[:12]}, expected {sums[name][:12]}; "
-            f"{STEP}"
-        )
-    return pd.read_csv(io.BytesIO(raw), dtype=str, keep_default_na=False)
-
-
-@functools.cache
-def _lines(name: str) -> list[dict[str, str]]:
-    """The rows of a printed table, cells as text; tables ask for hundreds of them."""
-    return [{str(k): str(v) for k, v in line.items()} for line in _printed(name).to_dict("records")]
-
-
-def printed(name: str) -> pd.DataFrame:
-    """One table with every cell as it is printed; an empty cell is the empty string."""
-    return _printed(name).copy()
-
-
-def published(name: str) -> pd.DataFrame:
-    """One table with numbers as numbers: a column is converted when all its cells allow it.
-
-    An empty cell of a numeric column is NaN. Raises InputError for an unknown name.
-    """
-    frame = printed(name)
-    for column in frame.columns:
-        cells = frame[column]
-        numbers = pd.to_numeric(cells.where(cells != "", None), errors="coerce")
-        if numbers.notna().any() and (numbers.notna() | (cells == "")).all():
-            frame[column] = numbers
-    return frame
 
 
 def published_text(table: str, arm: Arm, column: str) -> str | None:
     """The printed cell of an arm, or None when the table does not hold it.
 
-    table: a table of the main paper (`table2_if` to `table8_design`). column: a discipline,
+    table: `table2_if` to `table8_design`. column: a discipline,
     `average`, `general`, `out_of_domain`, `delta_m`, `trainable_share` or `gpu_hours`.
     """
-    lines = _lines(table)
+    rows = lines(table)
     wanted = COLUMNS.get(column, column)
     if table == "table2_if" and column == "average":
         wanted = "science"
     keys = _keys(table, arm)
-    if keys is None or wanted not in lines[0]:
+    if keys is None or wanted not in rows[0]:
         return None
-    chosen = [line for line in lines if all(line[k] == v for k, v in keys.items())]
+    chosen = [line for line in rows if all(line[k] == v for k, v in keys.items())]
     if len(chosen) > 1:
         raise InputError(f"published table {table!r}: {len(chosen)} rows fit arm {arm.name!r}")
     return (chosen[0][wanted] or None) if chosen else None
@@ -140,6 +68,28 @@ def published_value(table: str, arm: Arm, column: str) -> float | None:
         return float(text) if text is not None else None
     except ValueError:
         return None
+
+
+def cells(*tables: str) -> Callable[[Arm, str], str | None]:
+    """(arm, column) -> the printed cell in the first of these tables that holds it."""
+
+    def text(arm: Arm, column: str) -> str | None:
+        found = (published_text(t, arm, column) for t in tables)
+        return next((t for t in found if t is not None), None)
+
+    return text
+
+
+def gpu_hours(arm: Arm) -> float | None:
+    """Of training, as printed."""
+    return published_value("table3_final", arm, "gpu_hours")
+
+
+def by_paper(arm: Arm) -> tuple[bool, int, str]:
+    """Sort key of methods: each discipline alone, then in the paper's order, then others."""
+    order = list(METHODS)
+    place = order.index(arm.method) if arm.method in METHODS else len(order)
+    return not arm.each_alone, place, arm.method
 
 
 def _keys(table: str, arm: Arm) -> dict[str, str] | None:

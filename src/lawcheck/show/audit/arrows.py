@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lawcheck.published.audit.finding import Finding
-from lawcheck.published.audit.schema import Tables, number, present, rows
+from lawcheck.show.audit.declared import Tables
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.schema import number, present, rows
 
 
 def check(tables: Tables) -> list[Finding]:

@@ -17,14 +17,11 @@ import numpy as np
 from scipy import stats
 
 from lawcheck.judging.stats import holm
-from lawcheck.published.audit.claims import PROXIES, Claim, Pattern, RunProxy
-from lawcheck.published.audit.schema import (
-    BENCHMARKS,
-    SCIENCE,
+from lawcheck.show.audit.declared import Claim, Pattern, RunProxy, Tables, audits
+from lawcheck.show.audit.schema import (
     Configuration,
-    Tables,
     cells,
-    rows,
+    stated_sizes,
 )
 
 ITEM_CORRELATION = 0.5
@@ -87,23 +84,15 @@ class Results:
 def _sizes(tables: Tables) -> dict[tuple[str, str], int]:
     """Items behind a column; the smallest where several are possible, which is cautious."""
     found: dict[tuple[str, str], int] = {}
-    if "test_sizes" in tables:
-        for row in rows(tables["test_sizes"]):
-            key = (row["paper"], row["column"])
-            found[key] = min(found.get(key, 10**9), int(row["n_items"]))
-    if "versatune_benchmarks" in tables:
-        for row in rows(tables["versatune_benchmarks"]):
-            found[row["paper"], row["benchmark"]] = int(row["n_items"])
+    for paper, column, row in stated_sizes(tables):
+        found[paper, column] = min(found.get((paper, column), 10**9), int(row["n_items"]))
     return found
 
 
 def components(paper: str, quantity: str) -> dict[str, float]:
     """The columns that are scored item by item, with their weights in a quantity."""
-    if paper == "discipline_laws" and quantity == "avg":
-        return dict.fromkeys(SCIENCE, 1 / len(SCIENCE))
-    if paper == "versatune" and quantity in BENCHMARKS:
-        return dict.fromkeys(BENCHMARKS[quantity], 1 / 2)
-    return {quantity: 1.0}
+    declared = audits().get(paper)
+    return dict(declared.components.get(quantity, {}) if declared else {}) or {quantity: 1.0}
 
 
 def pair(results: Results, claim: Claim) -> list[tuple[Configuration, Configuration]]:
@@ -206,7 +195,8 @@ def run_error(
 
 
 def _proxies(paper: str) -> list[RunProxy]:
-    return [p for p in PROXIES if p.paper == paper]
+    declared = audits().get(paper)
+    return list(declared.proxies) if declared else []
 
 
 def judge_claims(tables: Tables, claims: Sequence[Claim]) -> list[Contrast]:

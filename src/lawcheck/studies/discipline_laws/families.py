@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
-from lawcheck.published import departures_of
 from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import Look
 from lawcheck.show.style import BLACK, BLUE
+from lawcheck.studies.discipline_laws.published import departures_of
 
 BEFORE, AFTER = "before", "after discipline LoRA"
 LOOKS = {BEFORE: Look(BLACK, "o"), AFTER: Look(BLUE, "s")}

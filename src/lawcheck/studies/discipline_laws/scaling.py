@@ -13,7 +13,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
-from lawcheck.published import published_value
 from lawcheck.show.context import RenderContext
 from lawcheck.show.contrasts import change, no_gain_margin
 from lawcheck.show.drawing import (
@@ -31,6 +30,7 @@ from lawcheck.show.drawing import (
 )
 from lawcheck.show.style import BLACK, GREY, TWO_COLUMNS, empty, hatched
 from lawcheck.show.summary import Measure
+from lawcheck.studies.discipline_laws.published import published_value
 
 STEP = 0.2
 # Decades between marks beside a trainable share: ours and the published one of each fraction.

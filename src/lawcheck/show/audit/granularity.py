@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from lawcheck.published.audit.finding import Finding
-from lawcheck.published.audit.schema import Cell, Printed, Tables, cells, rows
+from lawcheck.show.audit.declared import Tables
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.schema import Cell, Printed, cells, stated_sizes
 
 # Sizes searched where none is stated.
 LARGEST = 2000
@@ -35,15 +36,10 @@ def sizes(tables: Tables) -> dict[tuple[str, str], list[tuple[int, str, str]]]:
     Benchmarks with sub-tasks are left out: their score may be a mean of means.
     """
     found: dict[tuple[str, str], list[tuple[int, str, str]]] = defaultdict(list)
-    if "test_sizes" in tables:
-        for row in rows(tables["test_sizes"]):
-            entry = (int(row["n_items"]), row["benchmark"], row["status"])
-            found[row["paper"], row["column"]].append(entry)
-    if "versatune_benchmarks" in tables:
-        for row in rows(tables["versatune_benchmarks"]):
-            if row["subtasks"] == "":
-                entry = (int(row["n_items"]), row["benchmark"], "stated")
-                found[row["paper"], row["benchmark"]].append(entry)
+    for paper, column, row in stated_sizes(tables):
+        if row.get("subtasks", "") == "":
+            entry = (int(row["n_items"]), row["benchmark"], row.get("status", "stated"))
+            found[paper, column].append(entry)
     return found
 
 

@@ -16,11 +16,11 @@ from lawcheck.declare.design import Arm
 from lawcheck.declare.estimands import Curve
 from lawcheck.judging.evidence import MissingScoresError
 from lawcheck.judging.stats import paired_t, roughness
-from lawcheck.published import published_text, published_value
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Cell
 from lawcheck.show.selection import fraction, method_label
 from lawcheck.show.summary import SEEDS_ONLY, Measure, measure
+from lawcheck.studies.discipline_laws.published import published_text, published_value
 
 POINTS = 100.0
 # A line has two parameters; a residual needs a third point.

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from lawcheck.published.audit.claims import (
-    BOUNDS,
-    NUMBERS,
-    SPREADS,
+from lawcheck.show.audit.contrasts import ALPHA, Contrast, Results, scatter
+from lawcheck.show.audit.declared import (
     BoundClaim,
     NumberClaim,
     SpreadClaim,
+    Tables,
+    audits,
 )
-from lawcheck.published.audit.contrasts import ALPHA, Contrast, Results, scatter
-from lawcheck.published.audit.finding import Finding
-from lawcheck.published.audit.schema import Printed, Tables, cells, number, rows
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.schema import Printed, cells, number, rows
 
 SAYS = {
     "greater": "above 0",
@@ -27,11 +26,12 @@ SAYS = {
 
 
 def check(tables: Tables, contrasts: Sequence[Contrast]) -> list[Finding]:
+    declared = audits().values()
     return [
         *about_contrasts(contrasts),
-        *(f for b in BOUNDS for f in bound(tables, b)),
-        *(f for s in SPREADS for f in spread(tables, s)),
-        *(f for n in NUMBERS for f in stated_number(tables, n)),
+        *(f for a in declared for b in a.bounds for f in bound(tables, b)),
+        *(f for a in declared for s in a.spreads for f in spread(tables, s)),
+        *(f for a in declared for n in a.numbers for f in stated_number(tables, n)),
         *counts(contrasts),
     ]
 

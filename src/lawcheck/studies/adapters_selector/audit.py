@@ -1,0 +1,288 @@
+"""The printed tables of Adapters Selector, for the audit: columns, runs, claims in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from lawcheck.show.audit.declared import (
+    Audit,
+    BoundClaim,
+    Claim,
+    NumberClaim,
+    Row,
+    RunProxy,
+    Tables,
+    TableSpec,
+    equal,
+)
+from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.parameters import LAYERS, Setting, lora, settings, share, sizes
+from lawcheck.show.audit.schema import Printed, rows
+
+PAPER = "adapters_selector"
+MED, LEGAL, FIN = (
+    ("med_ie", "med_mc", "med_tg", "med_qa"),
+    ("legal_ie", "legal_mc", "legal_ji", "legal_jw"),
+    ("fin_re", "fin_sa", "fin_ha", "fin_cm"),
+)
+SIX = ("med_ie", "med_mc", "legal_ie", "legal_mc", "fin_re", "fin_sa")
+
+
+def selector(row: Row) -> dict[str, str] | None:
+    """A selector of the third paper's first two tables; other rows are other systems."""
+    if row["embedding"] == "\u2014" or not row["selector"].isdigit():
+        return {"system": row["selector"]}
+    size, _, tasks = row["size"].partition("*")
+    return _selector(tasks, size, row["embedding"], row["distance"])
+
+
+def _selector(
+    tasks: str, size: str = "500", embedding: str = "embed-layer", distance: str = "COS"
+) -> dict[str, str]:
+    return {
+        "tasks": tasks,
+        "size": size,
+        "embedding": embedding,
+        "distance": distance,
+        "model": "Qwen2-7B",
+    }
+
+
+def selector_update(row: Row) -> dict[str, str]:
+    """`origin` is the selector before the update; everything else is an update of its own."""
+    operation, _, step = row["selector"].partition(" ")
+    if step == "origin":
+        return _selector("6" if row["med_tg"] == "\u2014" else "12")
+    return {"operation": operation, "step": step, "ratio": row["ratio"]}
+
+
+def selector_model(row: Row) -> dict[str, str]:
+    return {**_selector("12"), "model": row["model"]}
+
+
+def _selector_table(
+    number: int, keys: tuple[str, ...], values: tuple[str, ...], **more: Any
+) -> TableSpec:
+    return TableSpec(
+        name=f"adapters_selector_t{number}",
+        paper=PAPER,
+        where=f"Table {number}",
+        keys=keys,
+        values=(*values, "acc"),
+        **more,
+    )
+
+
+SPECS = (
+    _selector_table(
+        1,
+        ("selector", "size", "embedding", "distance"),
+        SIX,
+        configure=selector,
+        means={"acc": equal(*SIX)},
+        groups={"legal": LEGAL[:2], "fin": FIN[:2]},
+    ),
+    _selector_table(
+        2,
+        ("selector", "size", "embedding", "distance"),
+        (*MED, *LEGAL, *FIN),
+        configure=selector,
+        means={"acc": equal(*MED, *LEGAL, *FIN)},
+        groups={"legal": LEGAL, "fin": FIN},
+    ),
+    _selector_table(
+        3,
+        ("selector", "ratio"),
+        (*MED, *FIN, *LEGAL),
+        configure=selector_update,
+        means={"acc": equal(*MED, *LEGAL, *FIN)},
+        groups={"legal": LEGAL, "fin": FIN},
+    ),
+    _selector_table(
+        4,
+        ("model",),
+        (*MED, "legal", "fin"),
+        configure=selector_model,
+        means={"acc": {**equal(*MED), "legal": 4.0, "fin": 4.0}},
+    ),
+)
+
+CLAIMS = (
+    Claim(
+        name="more_selected_data_helps",
+        paper=PAPER,
+        source="section 5.1",
+        words="500 and 1000 selected samples a task beat 100",
+        says="greater",
+        quantities=("acc",),
+        treatment={"size": ("500", "1000")},
+        control={"size": ("100",)},
+    ),
+    Claim(
+        name="beyond_500_no_gain",
+        paper=PAPER,
+        source="section 5.1",
+        words="1000 selected samples gain less than two points over 500",
+        says="no_gain",
+        margin=0.02,
+        quantities=("acc",),
+        treatment={"size": ("1000",)},
+        control={"size": ("500",)},
+    ),
+    Claim(
+        name="embedding_layer_beats_m3e",
+        paper=PAPER,
+        source="section 5.1",
+        words="the embedding layer selects better than m3e in most cases, six tasks",
+        says="greater",
+        quantities=("acc",),
+        treatment={"embedding": ("embed-layer",), "tasks": ("6",)},
+        control={"embedding": ("m3e",), "tasks": ("6",)},
+    ),
+    Claim(
+        name="selector_beats_other_systems",
+        paper=PAPER,
+        source="section 5.1",
+        words="the selector system beats the two other systems on six tasks",
+        says="greater",
+        quantities=("acc",),
+        treatment={"system": ("Ours LLM+Selector14",)},
+        control={"system": ("MTFCoder", "MoE LoRA")},
+    ),
+    Claim(
+        name="small_model_beats_larger",
+        paper=PAPER,
+        source="section 5.4",
+        words="Gemma2B beats Yi1.5-6B and Qwen2-7B",
+        says="greater",
+        quantities=("acc",),
+        treatment={"model": ("Gemma2B",)},
+        control={"model": ("Yi1.5-6B", "Qwen2-7B")},
+    ),
+)
+
+BOUNDS = (
+    BoundClaim(
+        name="legal_and_finance_above_90",
+        paper=PAPER,
+        source="section 5.1",
+        words="with twelve tasks legal and finance tasks stay above 90 %",
+        runs={"tasks": ("12",)},
+        quantities=(*LEGAL, *FIN),
+        side="above",
+        level=0.9,
+    ),
+    BoundClaim(
+        name="ambiguous_tasks_below_60",
+        paper=PAPER,
+        source="section 5.1",
+        words="with twelve tasks text generation and question answering are below 60 %",
+        runs={"tasks": ("12",)},
+        quantities=("med_tg", "med_qa"),
+        side="below",
+        level=0.6,
+    ),
+    BoundClaim(
+        name="extraction_below_65",
+        paper=PAPER,
+        source="section 5.1",
+        words="with twelve tasks medical information extraction falls below 65 %",
+        runs={"tasks": ("12",)},
+        quantities=("med_ie",),
+        side="below",
+        level=0.65,
+    ),
+)
+
+NUMBERS = (
+    NumberClaim(
+        name="balance_loses_extraction",
+        paper=PAPER,
+        source="section 5.3",
+        words="balancing lowers medical information extraction by 33 %",
+        stated="-33",
+        meant="percent_change",
+        first=("adapters_selector_t3", {"selector": "balance mix 3"}, "med_ie"),
+        second=("adapters_selector_t3", {"selector": "balance origin"}, "med_ie"),
+    ),
+    NumberClaim(
+        name="balance_lifts_generation",
+        paper=PAPER,
+        source="section 5.3",
+        words="balancing raises text generation by 23 %",
+        stated="23",
+        meant="percent_change",
+        first=("adapters_selector_t3", {"selector": "balance mix 3"}, "med_tg"),
+        second=("adapters_selector_t3", {"selector": "balance origin"}, "med_tg"),
+    ),
+    NumberClaim(
+        name="add_close_to_joint",
+        paper=PAPER,
+        source="section 5.3",
+        words="adding tasks ends 0.5 % below selector 28",
+        stated="-0.5",
+        meant="percent_change",
+        first=("adapters_selector_t3", {"selector": "add mix 3"}, "acc"),
+        second=("adapters_selector_t2", {"selector": "28"}, "acc"),
+    ),
+)
+
+PROXIES = (
+    *(
+        RunProxy(
+            paper=PAPER,
+            words="scatter of three sizes over three distances, m3e, twelve tasks (Table 2)",
+            runs={"tasks": (tasks,), "embedding": ("m3e",)},
+            factors=("size", "distance"),
+        )
+        for tasks in ("12",)
+    ),
+)
+
+
+def single_shares(tables: Tables) -> list[Finding]:
+    """Shares of single adapters whose rank is printed beside them, all ranks together."""
+    if "adapters_selector_f4" not in tables:
+        return []
+    lines = rows(tables["adapters_selector_f4"])
+    common: set[Setting] | None = None
+    for row in lines:
+        target, rank = Printed(row["trainable_pct"]), int(row["rank"])
+        fits = set()
+        for setting in settings():
+            if setting.rank != rank:
+                continue
+            trained = lora(setting)
+            if row["method"] == "DoRA":
+                # One magnitude an output beside the two matrices.
+                trained += LAYERS * sizes(setting)[1]
+            value = share(trained, setting)
+            if target.fits(value, value):
+                fits.add(dataclasses.replace(setting, rank=0))
+        common = fits if common is None else common & fits
+    given = sorted(common or ())
+    return [
+        Finding(
+            paper=PAPER,
+            where=lines[0]["source"],
+            kind="parameter_grid",
+            printed=", ".join(
+                f"{r['method']} rank {r['rank']} {r['trainable_pct']}" for r in lines
+            ),
+            recomputed="; ".join(s.words.replace(", rank 0", "") for s in given) or "no match",
+            note=f"{len(given)} configurations of the grid give every printed share",
+            severity="note",
+            confidence="medium",
+        )
+    ]
+
+
+AUDIT = Audit(
+    specs=SPECS,
+    claims=CLAIMS,
+    bounds=BOUNDS,
+    numbers=NUMBERS,
+    proxies=PROXIES,
+    further=(single_shares,),
+)
