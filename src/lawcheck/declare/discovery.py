@@ -28,6 +28,7 @@ from typing import Any, cast
 from lawcheck.declare.design import Arm, Discipline, Law
 from lawcheck.declare.method import Method, MethodModule, check_module
 from lawcheck.declare.mixing import MixingRule
+from lawcheck.declare.objective import Objective
 from lawcheck.declare.studies import Study
 from lawcheck.errors import InputError, nearest
 
@@ -111,8 +112,7 @@ def mixing_rules() -> dict[str, MixingRule]:
 
 
 @functools.cache
-def objectives() -> dict[str, Any]:
-    """Name -> lawcheck.training.objectives.base.Objective."""
+def objectives() -> dict[str, Objective]:
     return {o.name: o for o in _declared("objectives", "OBJECTIVE").values()}
 
 
@@ -161,7 +161,7 @@ def method(name: str) -> Method:
     return methods()[name]
 
 
-def objective(name: str) -> Any:
+def objective(name: str) -> Objective:
     if name not in objectives():
         raise InputError(f"objective {name!r}: unknown; {nearest(name, objectives())}")
     return objectives()[name]
@@ -219,14 +219,13 @@ def _one(kind: str) -> str:
 
 
 def _type_of(kind: str) -> Any:
-    if kind == "objectives":
-        return importlib.import_module(f"{HOMES[kind]}.base").Objective
     return {
         "studies": Study,
         "laws": Law,
         "disciplines": Discipline,
         "methods": Method,
         "mixing": MixingRule,
+        "objectives": Objective,
     }[kind]
 
 

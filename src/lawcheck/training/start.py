@@ -13,6 +13,7 @@ from torch import nn
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe, Run
+from lawcheck.declare.objective import Objective
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
 from lawcheck.planning.cost import adapter_settings
@@ -46,8 +47,7 @@ class Start:
         return self.run.arm.recipe
 
     @property
-    def objective(self) -> Any:
-        """Of lawcheck.training.objectives.base.Objective."""
+    def objective(self) -> Objective:
         return discovery.objective(self.recipe.objective)
 
     @property

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lawcheck.training.objectives.base import Objective
+from lawcheck.declare.objective import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor

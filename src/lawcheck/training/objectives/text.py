@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lawcheck.training.objectives.base import Objective
+from lawcheck.declare.objective import Objective
 from lawcheck.training.objectives.response import counts, loss
 
 __all__ = ["OBJECTIVE", "counts", "encode", "loss"]
