@@ -7,6 +7,11 @@ READY := $(VENV)/.ready
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --profile local
 TARGETS := $(if $(filter all,$(LAWS)),all,$(addprefix law_,$(LAWS)))
 
+include tests/rooms.mk
+ifneq ($(filter-out $(ROOMS),$(ROOM)),)
+$(error ROOM=$(ROOM): unknown; one of: $(ROOMS))
+endif
+
 .PHONY: setup laws test smoke slices lint publish report faults
 
 setup: $(READY)
@@ -44,20 +49,23 @@ publish: $(READY)
 	$(BIN)/lawcheck publish --scale proxy
 	$(MAKE) report
 
-# Page, tables and figures of the published results, drawn anew from their scores and verdicts.
+# Page, tables and figures of the published results, drawn again from their scores and verdicts.
 report: $(READY)
 	$(BIN)/lawcheck render --scale proxy --results results/reference --figures paper_figures/reference
 	$(BIN)/lawcheck report --from results/reference/proxy
 
 lint: $(READY)
+	$(BIN)/python .ci/words
+	$(BIN)/codespell
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile reproduce/rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
 
+# make test ROOM=judging: the quick tests of one room.
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest $(if $(ROOM),-m "not slow" $(patsubst %,tests/test_%.py,$($(ROOM))))
 
 # The long form of what `make test` tries in a few minutes: kills and deaths at writes
 # (docs/faults.md), damaged files (docs/bad-input.md), two clones and other arithmetic

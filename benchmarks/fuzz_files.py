@@ -28,9 +28,9 @@ from lawcheck.corpus.sources.locking import read_lock
 from lawcheck.corpus.sources.reading import rows_of
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError, one_line
+from lawcheck.files.reading import read_object
 from lawcheck.files.refusals import one_voice
 from lawcheck.judging.verdict_forms import read_verdict
-from lawcheck.pipeline.stages import read_json
 from lawcheck.planning.accelerators import load_accelerator
 from lawcheck.planning.shipped import read_record as read_base
 from lawcheck.training.record import read_record
@@ -272,7 +272,12 @@ def file_kinds() -> list[Kind]:
             strict,
             damage=structured,
         ),
-        Kind("record.json", record.encode(), calling(read_json), strict),
+        Kind(
+            "record.json",
+            record.encode(),
+            calling(lambda p: read_object(p, "again")),
+            strict,
+        ),
         Kind("base.json", record.encode(), calling(lambda p: read_base(p.parent)), strict),
         Kind("train.json", record.encode(), calling(lambda p: read_record(p.parent))),
     ]

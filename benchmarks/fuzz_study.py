@@ -15,27 +15,31 @@ from unittest import mock
 from fuzz_damage import damaged, structured
 from fuzz_files import Kind, calling, strict
 
-from lawcheck import published
 from lawcheck.__main__ import main as command_line
 from lawcheck.corpus.build import build_corpus, check_corpus
 from lawcheck.corpus.statistics import diversity, read_mixtures, recipes_of, write_mixtures
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, digest
+from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
+from lawcheck.files import origin
 from lawcheck.files.atomic import write_json
+from lawcheck.files.hashing import digest
 from lawcheck.judging import preregistration
-from lawcheck.judging.judged import judge_file, render_context
+from lawcheck.judging.judged import judge_file
 from lawcheck.pipeline import stages
 from lawcheck.pipeline.doctor import machine
-from lawcheck.pipeline.verify import checkpoints, origin, sources
 from lawcheck.pipeline.verify.published import Published
+from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import write_scores
+from lawcheck.show import printed
+from lawcheck.show.judged import render_context
 from lawcheck.show.page import facts
 from lawcheck.show.page.gather import read_entry
-from lawcheck.show.tables import table_1
-from lawcheck.training import record
+from lawcheck.studies import discipline_laws
+from lawcheck.studies.discipline_laws.tables import table_1
+from lawcheck.training import checkpoints, record
 
 NAME = "lora_learns"
 LAW = f"""
@@ -380,7 +384,8 @@ def _printed_tables() -> list[Kind]:
     """Tables in print, which the package brings along: all are audited, one is damaged."""
     from lawcheck.show.audit import audit
 
-    data = Path(str(published.DATA))
+    data = Path(discipline_laws.__file__).parent / discipline_laws.STUDY.published
+    recorded = printed._recorded
 
     def audited(name: str) -> Callable[[Path], Any]:
         def read(path: Path) -> None:
@@ -390,15 +395,18 @@ def _printed_tables() -> list[Kind]:
             shutil.rmtree(folder / name, ignore_errors=True)
             _put(path, folder / name)
             try:
-                published._printed.cache_clear()
-                with mock.patch.object(published, "DATA", folder):
+                printed._printed.cache_clear()
+                copied = {data: folder}
+                with mock.patch.object(
+                    printed, "_recorded", lambda path: recorded(copied.get(path, path))
+                ):
                     audit()
             finally:
-                published._printed.cache_clear()
+                printed._printed.cache_clear()
 
         return read
 
-    names = ("table3_final.csv", "test_sizes.csv", "papers.csv", published.SUMS)
+    names = ("table3_final.csv", "test_sizes.csv", "table8_design.csv", printed.SUMS)
     return [
         Kind(f"printed {n}", sound, calling(audited(n)), share=0.3)
         for n in names

@@ -16,9 +16,9 @@ from lawcheck.corpus import frozen
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.files.hashing import file_sha256
+from lawcheck.planning import shipped
 from lawcheck.training.base import rows as data_rows
-from lawcheck.training.base import shipped
-from lawcheck.training.base.build import build_base, response_loss
+from lawcheck.training.base.build import build_base, token_loss
 
 TINY = {
     "corpus": {"frozen": None},
@@ -85,16 +85,17 @@ def test_two_fresh_processes_build_the_same_bits(scale, built, tmp_path):
     assert hashes["other seed"] != hashes["a"]
 
 
-def test_loaded_model_and_padding_change_nothing(scale, built):
+@pytest.mark.parametrize("objective", ["response", "text"])
+def test_loaded_model_and_padding_change_nothing(objective, scale, built):
     model = AutoModelForCausalLM.from_pretrained(built).eval()
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     tokenizer = AutoTokenizer.from_pretrained(built)
     recipe = scale.bases["default"]
     rows = data_rows.pretraining_rows(scale, recipe, None)[::40]
-    samples = data_rows.encode(tokenizer, rows, 128)
+    samples = data_rows.encode(tokenizer, rows, 128, objective)
     batch = data_rows.collate(samples, tokenizer.pad_token_id)
     with torch.inference_mode():
-        loss = response_loss(model, batch).item()
+        loss = token_loss(model, batch).item()
         total, count = 0.0, 0
         for sample in samples:
             ids = torch.tensor([sample.ids])
@@ -104,6 +105,17 @@ def test_loaded_model_and_padding_change_nothing(scale, built):
             count += len(targets)
     assert loss == pytest.approx(total / count, rel=1e-5)
     assert sample.ids[-1] == tokenizer.eos_token_id
+
+
+def test_a_text_base_learns_whole_texts_without_a_template(scale, built, tmp_path):
+    recipe = {**TINY["bases"]["default"], "objective": "text"}
+    other = load_scale("proxy", {**TINY, "bases": {"default": recipe}})
+    record = build_base(other, "default", 3, tmp_path / "text", progress=False)
+    assert record["recipe"] == {**scale.base_recipe("default"), "objective": "text"}
+    plain = json.loads((built / "base.json").read_text())
+    # Two tokens of the template less in every row.
+    assert record["tokens"] == plain["tokens"] - 2 * record["rows"]
+    assert record["losses"][-1][1] < record["losses"][0][1]
 
 
 def test_save_and_load_give_identical_logits(built, tmp_path):

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from lawcheck.__main__ import main
-from lawcheck.corpus.build import check_corpus, read_rows
+from lawcheck.corpus.build import check_corpus
+from lawcheck.corpus.folder import read_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
@@ -32,6 +33,7 @@ def test_list_names_everything_that_is_found(capsys):
     assert {"base", "full", "lora", "lora_moe", "lora_comp"} <= {
         m["name"] for m in found["methods"]
     }
+    assert {"response", "text", "dpo", "orpo"} <= {o["name"] for o in found["objectives"]}
     assert {"chemistry", "medicine", "biology", "math", "geography"} == {
         d["name"] for d in found["disciplines"] if d["role"] == "discipline"
     }

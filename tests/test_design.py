@@ -16,14 +16,14 @@ from lawcheck.declare.design import (
     Recipe,
     arm,
     difference,
-    digest,
     plain,
 )
+from lawcheck.declare.method import discipline_expert
 from lawcheck.errors import InputError
+from lawcheck.files.hashing import digest
 from lawcheck.studies.discipline_laws.arms import (
     TUNED,
     discipline_lora,
-    experts_of,
     lora_comp,
     lora_moe,
 )
@@ -62,9 +62,10 @@ def test_difference_weights_sum_to_zero_and_merge_arms_on_both_sides(left, right
 
 def test_composition_routes_over_experts_of_its_own_data_without_general_rows():
     recipe = Recipe(fraction=0.5, general_share=1.0, upsampling=TUNED.upsampling)
-    experts = experts_of(lora_comp(recipe))
-    assert experts.each_alone
-    assert experts.recipe == Recipe(fraction=0.5, upsampling=TUNED.upsampling)
+    expert = discipline_expert(lora_comp(recipe), "biology")
+    assert expert.each_alone
+    assert expert.recipe == Recipe(fraction=0.5, upsampling=TUNED.upsampling)
+    assert discipline_expert(lora_comp(recipe), "math").recipe == Recipe(fraction=0.5)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_router_rows_are_shares_of_the_experts(scored):
 
 
 def test_a_prompt_counts_by_its_own_tokens_only(world, scored):
-    from lawcheck.methods.lora_moe.routing import routing_probabilities
+    from lawcheck.methods.routing import routing_probabilities
 
     model = AutoModelForCausalLM.from_pretrained(world / "base")
     model = discovery.method_module("lora_moe").load(model, world / "lora_moe" / "adapter")

@@ -30,14 +30,15 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Hypothesis, Law, Recipe, difference
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.judging.judged import family_titles
 from lawcheck.planning.cost import planned_cost
 from lawcheck.scores import DISTINCT
-from lawcheck.show import RenderContext, drawing, families
+from lawcheck.show import RenderContext, drawing
+from lawcheck.show.judged import family_titles
 from lawcheck.show.printed import published
 from lawcheck.show.registry import renderer
 from lawcheck.show.style import RC, figure_bytes
 from lawcheck.show.summary import Measure
+from lawcheck.studies.discipline_laws import families
 from lawcheck.studies.discipline_laws.arms import (
     BASE,
     TUNED,

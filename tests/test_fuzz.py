@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lawcheck import published
 from lawcheck.__main__ import main
 from lawcheck.corpus.shards import COLUMNS, Shards
 from lawcheck.declare.scale import load_scale
@@ -20,9 +19,11 @@ from lawcheck.errors import LONGEST, InputError, one_line, wrong_path
 from lawcheck.files import records
 from lawcheck.files.atomic import write_json
 from lawcheck.files.reading import parse_json, parse_yaml, read_json
+from lawcheck.files.records import read_provenance
 from lawcheck.methods import adapters
-from lawcheck.pipeline.provenance import read_provenance
 from lawcheck.planning.accelerators import load_accelerator
+from lawcheck.show import printed
+from lawcheck.studies import discipline_laws
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import fuzz
@@ -221,10 +222,13 @@ def test_published_provenance_fits_its_record():
     assert all(read_provenance(path)["runs"] for path in found)
 
 
+PRINTED = Path(discipline_laws.__file__).parent / discipline_laws.STUDY.published
+
+
 @pytest.mark.parametrize("change", ["damaged", "lost", "unlisted"])
 def test_a_table_in_print_is_the_one_that_was_transcribed(tmp_path, monkeypatch, change):
     folder = tmp_path / "data"
-    shutil.copytree(str(published.DATA), folder)
+    shutil.copytree(PRINTED, folder)
     table = folder / "table3_final.csv"
     if change == "damaged":
         table.write_bytes(table.read_bytes().replace(b"0.", b"1.", 1))
@@ -232,13 +236,15 @@ def test_a_table_in_print_is_the_one_that_was_transcribed(tmp_path, monkeypatch,
         table.unlink()
     else:
         shutil.copyfile(table, folder / "table3_again.csv")
-    monkeypatch.setattr(published, "DATA", folder)
-    published._printed.cache_clear()
+    recorded = printed._recorded
+    copied = {PRINTED: folder}
+    monkeypatch.setattr(printed, "_recorded", lambda path: recorded(copied.get(path, path)))
+    printed._printed.cache_clear()
     try:
         with pytest.raises(InputError, match="published table 'table3_"):
-            published.printed("table3_final")
+            printed.printed("table3_final")
     finally:
-        published._printed.cache_clear()
+        printed._printed.cache_clear()
 
 
 def test_a_law_on_own_scores_leaves_the_planning_of_others_alone(found, capsys):

@@ -14,12 +14,13 @@ import pytest
 
 from lawcheck.corpus.build import corpus_identity
 from lawcheck.declare import discovery
-from lawcheck.declare.design import digest
 from lawcheck.declare.scale import load_scale
+from lawcheck.declare.worlds import realisable
 from lawcheck.errors import InputError
+from lawcheck.files.hashing import digest
 from lawcheck.judging.preregistration import scale_digest
 from lawcheck.judging.verdict import design_digest
-from lawcheck.planning.plan import Planner, batches, realisable
+from lawcheck.planning.plan import Planner, batches
 from lawcheck.planning.shipped import shipped_hash
 from lawcheck.show import outputs
 
@@ -56,7 +57,7 @@ def of_scale(name):
     planner = Planner(scale, scale.seeds)
     known = realisable(scale, laws())
     runs = {
-        law: sorted(planner.with_experts(planner.law_runs(declared).values()))
+        law: sorted(planner.with_parents(planner.law_runs(declared).values()))
         for law, declared in known.items()
     }
     everything = sorted({r for found in runs.values() for r in found})

@@ -19,10 +19,11 @@ from lawcheck.corpus.recipe import planned_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
+from lawcheck.declare.worlds import science, source_module
 from lawcheck.errors import InputError
 from lawcheck.methods.base import ModelShapes
 from lawcheck.pipeline import stages
-from lawcheck.planning.plan import Planner, science, source_module
+from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import read_rows
 from lawcheck.studies.discipline_laws import arms
 from lawcheck.training.base.muon import Muon, orthogonalise
@@ -108,7 +109,7 @@ def test_every_method_from_corpus_to_scores(device, tmp_path):
 
     wanted = [arms.BASE, arms.full(), arms.lora(), arms.lora_comp()]
     wanted += [arms.lora_moe(v) for v in ("plain", "shared_a", "shared_expert", "rank_route")]
-    runs = planner.with_experts(planner.runs_of(a, 0)[0] for a in wanted)
+    runs = planner.with_parents(planner.runs_of(a, 0)[0] for a in wanted)
     trained = stages.train(planner, layout, list(runs.values()))
     assert sum(entry["trained"] for entry in trained.values()) == len(wanted) - 1 + 5
     scored = {planner.runs_of(a, 0)[0].id: a for a in wanted}

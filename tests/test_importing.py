@@ -250,7 +250,7 @@ def test_every_run_id_of_ours_finds_its_arm_and_seed():
     planner = Planner(load_scale("proxy"), (0, 12))
     placer = Placer(ImportMap())
     for law in discovery.laws().values():
-        for run in planner.with_experts(planner.law_runs(law).values()).values():
+        for run in planner.with_parents(planner.law_runs(law).values()).values():
             wanted = Placement(run.arm.name, (run.seed,))
             assert placer.place([run.id]) == wanted
             assert placer.place(["org/base", f"results/runs/{run.id}/adapter"]) == wanted

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from modeling import randomise, tiny, tokens
 
+from lawcheck import methods
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 from lawcheck.methods.base import (
@@ -22,7 +25,9 @@ from lawcheck.methods.lora_moe import VARIANTS
 SETTINGS = AdapterSettings(rank=2, alpha=4)
 NAMES = sorted(discovery.methods())
 MOE = [("lora_moe", {"variant": v}) for v in VARIANTS]
-CASES = [(n, {}) for n in NAMES if n != "lora_moe"] + MOE
+# Merges are built from whole models, not from adapters of this one.
+BUILT = [n for n in NAMES if discovery.method(n).takes != "models"]
+CASES = [(n, {}) for n in BUILT if n != "lora_moe"] + MOE
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +49,7 @@ def experts(tmp_path_factory):
 
 def build(name, design, experts, seed=0, model=None, settings=SETTINGS):
     module = discovery.method_module(name)
-    needed = experts["trained"] if module.METHOD.needs_experts else {}
+    needed = experts["trained"] if module.METHOD.takes == "adapters" else {}
     return module.build(model or tiny(), design, settings, seed, needed)
 
 
@@ -63,6 +68,53 @@ def test_declarations_need_the_standard_library_only():
 
 def test_the_methods_of_the_study_are_found():
     assert {"base", "full", "lora", "lora_moe", "lora_comp"} <= set(NAMES)
+
+
+def test_the_type_checker_compares_every_own_method_with_the_protocol():
+    own = {discovery.method_module(n).__name__ for n in NAMES}
+    own = {n.rpartition(".")[2] for n in own if n.startswith("lawcheck.methods.")}
+    text = Path(methods.__file__).read_text(encoding="utf-8")
+    (listed,) = re.findall(r"_METHODS: list\[MethodModule\] = \[(.*?)\]", text)
+    assert own == set(listed.split(", "))
+
+
+WHOLE = """
+from lawcheck.methods.base import Method
+METHOD = Method(name="odd", title="Odd", version=1, trains="nothing", group="full")
+def build(model, design, settings, seed, experts=None): ...
+def save(model, folder): ...
+def load(base, path): ...
+def trainable_parameters(*given): ...
+added_parameters = trainable_parameters
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def load(", "def lod(", "module has no function load(base_model, folder); add it"),
+        ("load(base, path)", "load(path)", "found load(path), expected load(base_model, folder);"),
+        ("load(base, path)", "load(base, path, *, dtype)", "expected load(base_model, folder);"),
+        ("WHOLE", "WHOLE", None),
+        ("added_", "def adapter_bytes(shapes): ...\nadded_", "expected adapter_bytes(shapes, des"),
+    ],
+)
+def test_a_missing_function_is_reported_when_a_module_is_found(
+    old, new, said, tmp_path, monkeypatch
+):
+    (tmp_path / "odd.py").write_text(WHOLE.replace(old, new))
+    monkeypatch.setenv("LAWCHECK_METHODS", str(tmp_path))
+    discovery.forget()
+    try:
+        if said is None:
+            assert discovery.method_module("odd").METHOD.title == "Odd"
+            return
+        with pytest.raises(InputError, match=r"^method 'odd': .*\(docs/adding.md\)$") as caught:
+            discovery.methods()
+        assert said in str(caught.value)
+    finally:
+        monkeypatch.undo()
+        discovery.forget()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,7 +197,7 @@ def test_saved_and_loaded_gives_the_same_logits(name, design, experts, tmp_path)
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 @pytest.mark.parametrize(("name", "design"), CASES)
 def test_parameters_are_counted_without_building(name, design, family, experts):
-    if discovery.method(name).needs_experts and family == "qwen2":
+    if discovery.method(name).takes == "adapters" and family == "qwen2":
         pytest.skip("the experts were trained on the llama model")
     module, base = discovery.method_module(name), tiny(family)
     shapes = ModelShapes.from_config(base.config.to_dict())
@@ -155,7 +207,7 @@ def test_parameters_are_counted_without_building(name, design, family, experts):
     total = sum(p.numel() for p in model.parameters())
     assert module.trainable_parameters(shapes, design, SETTINGS) == trainable
     assert module.added_parameters(shapes, design, SETTINGS) == total - shapes.total_parameters
-    if "rank_multiple" in module.METHOD.design and not module.METHOD.needs_experts:
+    if "rank_multiple" in module.METHOD.design and module.METHOD.takes != "adapters":
         double = {**design, "rank_multiple": 2}
         model = build(name, double, experts)
         llama = ModelShapes.from_config(tiny().config.to_dict())

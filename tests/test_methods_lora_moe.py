@@ -12,10 +12,10 @@ from modeling import naive, randomise, tiny, tokens
 from torch.func import functional_call
 
 from lawcheck.errors import InputError
-from lawcheck.methods import lora_moe
+from lawcheck.methods import lora_moe, routing
 from lawcheck.methods.base import AdapterSettings
 from lawcheck.methods.lora_moe import VARIANTS, LoraMoeConfig, LoraMoeGate, LoraMoeLinear
-from lawcheck.methods.lora_moe.registration import add_member
+from lawcheck.methods.lora_moe.peft_type import add_member
 
 SETTINGS = AdapterSettings(rank=3, alpha=6)
 DROPOUT = AdapterSettings(rank=3, alpha=6, dropout=0.3)
@@ -212,7 +212,7 @@ def test_routing_probabilities_are_those_of_the_last_layer(variant):
         expected = logits.softmax(-1)
     assert torch.allclose(seen[0], expected, atol=1e-6)
     before = model(tokens()).logits
-    assert torch.equal(lora_moe.routing.route(model, input_ids=tokens()), seen[0])
+    assert torch.equal(routing.route(model, input_ids=tokens()), seen[0])
     assert torch.equal(model(tokens()).logits, before)
     with (
         pytest.raises(InputError, match="no gate"),

@@ -33,10 +33,10 @@ from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
 from lawcheck.scores.files import write_scores
 from lawcheck.show.context import RenderContext
-from lawcheck.show.figures import figure_1a, figure_1c
 from lawcheck.show.style import figure_bytes
-from lawcheck.show.tables import table_1
 from lawcheck.studies.discipline_laws.arms import BASE, discipline_lora, lora, upsampled
+from lawcheck.studies.discipline_laws.figures import figure_1a, figure_1c
+from lawcheck.studies.discipline_laws.tables import table_1
 
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
 
@@ -202,7 +202,7 @@ def test_every_recipe_of_the_laws_is_there_and_equals_a_naive_count(study):
 @pytest.fixture(scope="module")
 def proxy_shares(tmp_path_factory):
     from lawcheck.corpus.recipe import planned_rows
-    from lawcheck.planning.plan import source_module
+    from lawcheck.declare.worlds import source_module
 
     scale = load_scale("proxy")
     rows = {
@@ -357,9 +357,11 @@ def test_collect_refuses_statistics_that_are_missing_foreign_or_too_old(study, t
 def test_two_recipes_of_one_name_and_a_mixture_without_ngrams_are_refused():
     close = Recipe(upsampling=upsampled("diverse", 100_400))
     near = Recipe(upsampling=upsampled("diverse", 100_000))
-    law = dataclasses.replace(LAW, shown=(lora(close), lora(near)))
+    laws = [dataclasses.replace(LAW, shown=(lora(recipe),)) for recipe in (close, near)]
     with pytest.raises(InputError, match="two recipes"):
-        recipes_of([law])
+        recipes_of(laws)
+    with pytest.raises(InputError, match="two arms are called"):
+        dataclasses.replace(LAW, shown=(lora(close), lora(near)))
     short = hand_made(**{name: ["w w"] for name in SCIENCE})
     with pytest.raises(InputError, match="no sample has 4 words"):
         statistics(short, {"d100": Recipe()})

@@ -137,6 +137,37 @@ def test_gates_that_saturate_collapse_or_stay_uniform_are_told_apart(base):
     json.dumps(found, allow_nan=False)
 
 
+def test_routers_and_experts_of_any_method_are_read(base):
+    from transformers import AutoModelForCausalLM
+
+    from lawcheck.methods.routing import route
+
+    class Own(torch.nn.Module):
+        def __init__(self, norm):
+            super().__init__()
+            self.norm, self.record = norm, None
+
+        def routing_gates(self):
+            return {"own": self}
+
+        def expert_matrices(self):
+            yield torch.ones(1, 2, 8), torch.stack([torch.zeros(8, 2), torch.ones(8, 2)])
+
+        def forward(self, hidden):
+            if self.record is not None:
+                self.record.append(torch.tensor([0.25, 0.75]).expand(*hidden.shape[:-1], 2))
+            return self.norm(hidden)
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    layer = model.model.layers[0]
+    layer.input_layernorm = Own(layer.input_layernorm)
+    found = read(model)
+    (gate,) = found["router"]
+    assert (gate["shares"], gate["largest"]) == ([0.25, 0.75], 0.75)
+    assert (found["experts"], found["experts_dead"]) == (2, 1)
+    assert route(model, **BATCH).shape == (2, 10, 2)
+
+
 def test_reading_the_routers_leaves_mode_records_weights_and_the_random_stream_alone(base):
     model = built(base).train()
     before, state = fingerprints(model), torch.get_rng_state()
@@ -374,9 +405,10 @@ def test_the_verdict_the_tables_and_the_page_name_what_was_found(tmp_path):
     from report_world import planner, study
 
     from lawcheck.declare import discovery
-    from lawcheck.judging.judged import judge_file, render_context
+    from lawcheck.judging.judged import judge_file
     from lawcheck.scores.files import write_scores
     from lawcheck.show.grid import Cell, Row
+    from lawcheck.show.judged import render_context
     from lawcheck.show.notes import notes
     from lawcheck.show.page import write_report
 

@@ -9,9 +9,9 @@ import os
 import pytest
 from tiny_world import make_base, make_rows, make_run, make_scale
 
-from lawcheck.declare.design import digest
 from lawcheck.errors import InputError
 from lawcheck.files import atomic, origin
+from lawcheck.files.hashing import digest
 from lawcheck.training import record
 from lawcheck.training.checkpoints import require_checkpoint
 from lawcheck.training.run import train_run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import itertools
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import paper_release
 import pytest
 import yaml
@@ -37,7 +39,7 @@ from lawcheck.corpus.sources.reading import rows_of
 from lawcheck.corpus.sources.staging import write_pins
 from lawcheck.corpus.streamed import sources_of
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Recipe, Run, Upsampling, arm
+from lawcheck.declare.design import Mixture, Recipe, Run, Upsampling, arm
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.training import mixture
@@ -209,6 +211,20 @@ def test_streamed_mixtures_equal_the_listed_ones(release: Path, tmp_path: Path) 
             plain = encode(tokenizer, training_rows(one, SCALE, folder), 150)
             stored = mixture.rows_of(one, SCALE, folder, manifest, tmp_path / "tokens")
             same_samples(stored.encoded(tokenizer, 150), plain)
+    moves = Recipe(disciplines=("geography", "general"), mixture=Mixture())
+    run = Run(arm=arm("lora", moves), seed=0, scale="paper", digest="x")
+    stored = mixture.rows_of(run, SCALE, folder, manifest, tmp_path / "tokens")
+    held = mixture.DomainRows({"geography": rows["geography"], "general": pool}, stored.weights)
+    sizes = encode(tokenizer, itertools.chain(*held.rows.values()), 1000)
+    limit = int(np.median(sizes.answers))  # Half of the responses lie beyond it.
+    found, plain = (mixture.encoded_domains(d, tokenizer, limit, None) for d in (stored, held))
+    same_samples(found.encoded, plain.encoded)
+    assert found.encoded.lost
+    for name in held.rows:
+        for kind in ("learned", "measured"):
+            members = getattr(found, kind)[name]
+            assert members.tolist() == getattr(plain, kind)[name].tolist()
+            assert {found.encoded.ids[m] for m in members} <= {r["id"] for r in held.rows[name]}
     assert len([p for p in (tmp_path / "tokens").iterdir() if p.is_dir()]) == 1
     assert any("#" in row["id"] for row in listed)
 

@@ -18,11 +18,11 @@ from tiny_world import make_scale
 
 from lawcheck.corpus.real import harness
 from lawcheck.declare import discovery
+from lawcheck.declare.worlds import source_module
 from lawcheck.errors import InputError
 from lawcheck.evaluation.benchmarks import ifeval, local
 from lawcheck.evaluation.benchmarks.means import means_text, task_means
 from lawcheck.judging.evidence import Evidence
-from lawcheck.planning.plan import source_module
 from lawcheck.scores import load_scores, task_places
 from lawcheck.scores.files import write_scores
 

@@ -56,7 +56,7 @@ def test_hardware_and_other_methods_settings_leave_the_id_alone(planner):
 
 
 def test_compositions_carry_their_experts_digests(planner):
-    experts = planner.experts(lora_comp(), 0)
+    experts = planner.parents(lora_comp(), 0)
     assert experts == planner.runs_of(discipline_lora(), 0)
     before = planner.runs_of(lora_comp(), 0)[0].digest
     lora = planner.scale.methods["lora"].model_copy(update={"learning_rate": 1.0})
@@ -77,7 +77,7 @@ def test_laws_share_runs_and_need_every_job_wholly_or_not_at_all(planner):
     ids = [r.id for b in jobs.values() for r in b.runs]
     assert len(ids) == len(set(ids)), "a run stands in two jobs"
     for law in (one, two):
-        wanted = set(planner.with_experts(planner.law_runs(law).values()))
+        wanted = set(planner.with_parents(planner.law_runs(law).values()))
         assert wanted <= set(ids)
         for batch in jobs.values():
             members = {r.id for r in batch.runs}
@@ -90,7 +90,7 @@ def test_jobs_that_load_adapters_come_after_those_that_train_them(planner):
     loading = [b for b in jobs.values() if any(r.arm.method == "lora_comp" for r in b.runs)]
     assert loading
     for batch in loading:
-        needed = {e.id for r in batch.runs for e in planner.experts(r.arm, r.seed)}
+        needed = {e.id for r in batch.runs for e in planner.needs(r)}
         trained = {r.id for b in batch.needs for r in jobs[b].runs}
         assert needed <= trained
         assert not needed & {r.id for r in batch.runs}

@@ -25,7 +25,7 @@ SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
 @pytest.fixture(scope="module")
 def corpus():
     from lawcheck.declare.scale import load_scale
-    from lawcheck.planning.plan import source_module
+    from lawcheck.declare.worlds import source_module
 
     scale = load_scale("proxy")
     return {

@@ -21,7 +21,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined
 from report_world import planner, study
 
-from lawcheck.__main__ import _parser, main
+from lawcheck.cli.main import main, parser
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
@@ -30,7 +30,7 @@ from lawcheck.pipeline.workflow import Workflow
 from lawcheck.show.page import words, write_report
 from lawcheck.show.page.moves import moves
 from lawcheck.show.page.published import printed_estimate
-from lawcheck.show.printed import published
+from lawcheck.show.printed import published, rows_of
 from lawcheck.studies.discipline_laws import arms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,7 +211,7 @@ def test_the_commands_are_understood(document):
                 arguments = shlex.split(command.replace("$RUNS", "a-s0-0123456789ab"))[1:]
                 found.add(arguments[0])
                 if arguments != ["report"]:
-                    _parser().parse_args(arguments)
+                    parser().parse_args(arguments)
     assert {"judge", "render", "report", "plan", "train", "evaluate", "corpus"} <= found
 
 
@@ -309,14 +309,14 @@ def test_published_contrasts_come_from_one_printed_table():
     table = published("table8_design")
     mean = table[table["method"] == "LoRA-MoE"].groupby("variant")["avg"].mean()
     share = next(h for h in SHARE.hypotheses if h.name == "share")
-    found = printed_estimate(share.estimand)
+    found = printed_estimate(share.estimand, rows_of(SHARE))
     assert found is not None
     assert found.where == "Table 8"
     assert found.value == pytest.approx(100 * (mean["shared A"] - mean[""]))
     specialise = next(h for h in SHARE.hypotheses if h.name == "specialise")
-    assert printed_estimate(specialise.estimand) is None
+    assert printed_estimate(specialise.estimand, rows_of(SHARE)) is None
     gain = next(h for h in SHARE.hypotheses if h.name == "delta_m_full")
-    assert printed_estimate(gain.estimand).value == pytest.approx(7.376)
+    assert printed_estimate(gain.estimand, rows_of(SHARE)).value == pytest.approx(7.376)
 
 
 def test_snakemakes_own_report_has_captions_for_what_it_shows():
@@ -531,7 +531,7 @@ def test_every_text_has_contrast(browser, page, scheme):
 
 def test_tables_agree_with_the_written_ones(browser, page, results, tmp_path):
     """What the page shows of an arm is what the CSV holds."""
-    from lawcheck.judging.judged import render_law
+    from lawcheck.show.judged import render_law
 
     render_law(planner(), results, SHARE, tmp_path)
     csv = pd.read_csv(results.tables / f"arms_{SHARE.name}.csv")

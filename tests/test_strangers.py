@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAW = "norms_match_lora"
 BLOCK = re.compile(r"^```\w+\n# (my_\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-KINDS = ("laws", "methods", "tables", "figures", "disciplines")
+KINDS = ("laws", "methods", "mixing", "tables", "figures", "disciplines")
 # The page's scale, at a size for a test.
 TINY = """
 extends: {parent}
@@ -34,7 +34,7 @@ hardware: {{runs_per_job: 20}}
 def write_page(folder: Path) -> Path:
     """Every file of the page, and tiny.yaml."""
     found = dict(BLOCK.findall((ROOT / "docs" / "adding.md").read_text(encoding="utf-8")))
-    assert len(found) == 7
+    assert len(found) == 13
     for name, text in found.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,8 @@ def install(folder: Path, kinds) -> Path:
 def environment(folder: Path, in_folders, site: Path) -> dict[str, str]:
     variables = {f"LAWCHECK_{k.upper()}": str(folder / f"my_{k}") for k in in_folders}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **variables, "PATH": path, "PYTHONPATH": str(site)}
+    found = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, **variables, "PATH": path, "PYTHONPATH": found}
 
 
 def call(where: Path, env: dict[str, str], *words: str) -> str:
@@ -84,10 +85,10 @@ def snakemake(where: Path, env: dict[str, str], *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Law and method as files in folders; table, figure and discipline as entry points."""
+    """Law, method and rule as files in folders; table, figure and discipline as entry points."""
     folder = write_page(tmp_path_factory.mktemp("strangers"))
-    site = install(folder, KINDS[2:])
-    return folder, environment(folder, KINDS[:2], site)
+    site = install(folder, KINDS[3:])
+    return folder, environment(folder, KINDS[:3], site)
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +100,11 @@ def study(place):
 
 def test_everything_is_found_the_other_way_round_too(tmp_path):
     folder = write_page(tmp_path)
-    env = environment(folder, KINDS[2:], install(folder, KINDS[:2]))
+    env = environment(folder, KINDS[3:], install(folder, KINDS[:3]))
     found = json.loads(call(folder, env, "lawcheck", "list", "--json"))
     assert LAW in {x["name"] for x in found["laws"]}
     assert "norm_tuning" in {x["name"] for x in found["methods"]}
+    assert "by_loss" in {x["name"] for x in found["mixing"]}
     assert "sums" in {x["name"] for x in found["disciplines"]}
     code = "from lawcheck.show.registry import renderers as r; print(*r('tables'), *r('figures'))"
     command = [sys.executable, "-c", code]

@@ -65,11 +65,10 @@ class Study:
         self.layout = Layout(results, self.scale.name)
         self.planner = Planner(self.scale, (0,))
         law = discovery.law(NAME)
-        runs = self.planner.with_experts(self.planner.law_runs(law).values())
+        runs = self.planner.with_parents(self.planner.law_runs(law).values())
         self.runs = list(runs)
         self.composed = next(r for r in runs if r.startswith("lora_comp"))
-        self.expert = next(e.id for e in self.planner.experts(runs[self.composed].arm, 0))
-        self.other = self.planner.experts(runs[self.composed].arm, 0)[1].id
+        self.expert, self.other = (e.id for e in self.planner.needs(runs[self.composed])[:2])
         self.judged = list(self.planner.law_runs(law))
 
     def do(self, verb: str, *more: str) -> int:

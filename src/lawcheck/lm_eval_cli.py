@@ -1,10 +1,10 @@
-"""lm-evaluation-harness with LoRA-MoE adapters and the faster model class known to it.
+"""lm-evaluation-harness with adapters of every method and the faster model class known to it.
 
     python -m lawcheck.lm_eval_cli run --model hf \
         --model_args pretrained=BASE,peft=ADAPTER --tasks TASK --include_path FOLDER
 
 takes lm_eval's own arguments: plain `lm_eval` cannot load such an adapter, because nothing tells
-peft of the method before the folder is read. `--model lawcheck-hf` is faster than `hf`, and keeps
+peft of the methods before the folder is read. `--model lawcheck-hf` is faster than `hf`, and keeps
 the tokenizer of bases that were built here (see lawcheck.training.base.tokenizer).
 """
 
@@ -13,9 +13,13 @@ from __future__ import annotations
 
 def main() -> None:
     import lawcheck.evaluation.model  # noqa: F401  (registers lawcheck-hf)
-    from lawcheck.methods import lora_moe
+    from lawcheck.declare import discovery
+    from lawcheck.declare.method import Registers
 
-    lora_moe.register()
+    for name in discovery.methods():
+        module = discovery.method_module(name)
+        if isinstance(module, Registers):
+            module.register()
     from lm_eval.__main__ import cli_evaluate
 
     cli_evaluate()

@@ -1,4 +1,4 @@
-"""What is there: studies, laws, methods, disciplines and scales, by discovery."""
+"""What is there: studies, laws, methods, objectives, disciplines and so on, by discovery."""
 
 from __future__ import annotations
 
@@ -44,6 +44,20 @@ def listing() -> dict[str, list[dict[str, Any]]]:
                 "choices": {key: list(values) for key, values in m.choices.items()},
             }
             for m in discovery.methods().values()
+        ],
+        "objectives": [
+            {
+                "name": o.name,
+                "title": o.title,
+                "learns": o.learns,
+                "columns": list(o.columns),
+                "beta": o.beta,
+            }
+            for o in discovery.objectives().values()
+        ],
+        "mixing": [
+            {"name": r.name, "title": r.title, "version": r.version}
+            for r in discovery.mixing_rules().values()
         ],
         "disciplines": [
             {
@@ -91,6 +105,10 @@ def _summary(kind: str, row: dict[str, Any]) -> str:
         return f"{row['arms']} arms, {parts}; {row['source']}"
     if kind == "methods":
         return f"trains {row['trains']}"
+    if kind == "objectives":
+        return f"learns {row['learns']}"
+    if kind == "mixing":
+        return f"{row['title']}; version {row['version']}"
     if kind == "disciplines":
         return f"{row['role']}; worlds {', '.join(row['worlds']) or 'none'}"
     return f"{row['title']}; seeds {', '.join(map(str, row['seeds']))}"

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lawcheck.corpus.folder import read_rows, write_manifest, write_rows
 from lawcheck.corpus.frozen import require_frozen
 from lawcheck.corpus.recipe import Row, in_order, mix, one_pool, planned_rows
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Discipline, Run, digest
+from lawcheck.declare.design import Discipline, Run
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder, pinned_sources, science, source_module
 from lawcheck.errors import InputError
 from lawcheck.files import origin
-from lawcheck.files.atomic import atomic_folder, write_json
-from lawcheck.files.hashing import file_sha256
-from lawcheck.files.reading import parse_json, read_object, read_text
+from lawcheck.files.atomic import atomic_folder
+from lawcheck.files.hashing import digest, file_sha256
+from lawcheck.files.reading import read_object
 from lawcheck.files.records import Manifest, fitting
-from lawcheck.planning.plan import data_folder, pinned_sources, science, source_module
 
 NEXT = "run: lawcheck corpus --scale {scale}"
-REBUILD = "rebuild the corpus"
 
 
 def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> dict[str, Any]:
@@ -65,12 +64,6 @@ def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> 
     return manifest
 
 
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """The manifest names every file's digest; its own stands in the record beside it."""
-    write_json(folder / "manifest.json", manifest)
-    origin.seal(folder / "manifest.json", "corpus")
-
-
 def corpus_identity(scale: Scale) -> str:
     """Digest of what decides a corpus's rows: sizes, generator and disciplines' versions."""
     world = {d.name: d.version for d in discovery.disciplines().values() if scale.world in d.worlds}
@@ -103,29 +96,6 @@ def _samples(
             f"add samples or take the discipline out of the scale's world"
         )
     return list(rows)
-
-
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """One object per line, as `read_rows` reads them."""
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        for row in rows:
-            stream.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Rows of a JSONL file, split on newline only. Raises InputError with file and line."""
-    if not path.is_file():
-        raise InputError(f"corpus file {path.name}: not in {path.parent.name}/; build the corpus")
-    rows = []
-    # A few texts hold U+2028 or form feeds, which splitlines would cut.
-    lines = read_text(path, REBUILD).removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, start=1):
-        where = f"{path.name}, line {number}"
-        row = parse_json(line, where, REBUILD)
-        if not isinstance(row, dict):
-            raise InputError(f"{where}: found {type(row).__name__}, expected an object; {REBUILD}")
-        rows.append(row)
-    return rows
 
 
 def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +17,28 @@ from numpy.typing import NDArray
 from lawcheck.corpus.pieces import Pieces, cuts_at_spaces
 from lawcheck.errors import InputError
 
-if TYPE_CHECKING:
-    from lawcheck.corpus.token_store import TokenFile
-
 CHUNK = 2048
 # Rows that a tokenizer's pieces are compared on before they are relied upon.
 COMPARED = 64
 
 Numbers = NDArray[np.int64]
+# Columns of a preference pair, in the order of its samples.
+PAIR = ("chosen", "rejected")
+
+
+class TokenFile:
+    """Token ids on disk, read a slice at a time.
+
+    Mapped into memory the file would count as the process's own, 4 GB for the paper's corpus.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("rb", buffering=0)
+
+    def __getitem__(self, places: slice) -> NDArray[np.int32]:
+        """places: from start to stop, both given."""
+        raw = os.pread(self._stream.fileno(), 4 * int(places.stop - places.start), 4 * places.start)
+        return np.frombuffer(raw, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,10 @@ class Encoded:
     tokens: (n tokens,), or a file of them. starts, lengths: (n samples,), where
     each sample begins in `tokens`, and how many it has. answers: (n samples,), index inside the
     sample of its first response token. cut: samples longer than the limit. lost: samples whose
-    response lay beyond it, left out.
+    response lay beyond it, left out. learnt: (n samples,), index of the first token that carries
+    loss, where that is not the first response token. per_row: samples that one id stands for, one
+    after the other; 2 for a pair, the chosen one first. cut and lost then count pairs. unpaired:
+    rows that had no rejected response, left out before.
     """
 
     ids: Sequence[str]
@@ -42,6 +61,20 @@ class Encoded:
     answers: NDArray[np.int32]
     cut: int
     lost: int
+    learnt: NDArray[np.int32] | None = None
+    per_row: int = 1
+    unpaired: int = 0
+
+    @property
+    def row_lengths(self) -> Numbers:
+        """(n ids,) tokens of all samples of a row together."""
+        if self.per_row == 1:
+            return self.lengths
+        return self.lengths.reshape(-1, self.per_row).sum(axis=1)
+
+    @property
+    def loss_starts(self) -> NDArray[np.int32]:
+        return self.answers if self.learnt is None else self.learnt
 
     def sample(self, member: int) -> NDArray[np.int32]:
         start = int(self.starts[member])
@@ -77,16 +110,97 @@ def encode(
     Samples above `max_length` tokens are cut at the end. Raises InputError for a missing column,
     a repeated id, no rows, or a template whose prompt is not the beginning of the whole text.
     """
+    samples = _Samples(tokenizer, known)
+    return _gathered(((_ids(some), samples(some)) for some in chunks(rows)), max_length)
+
+
+def encode_text(tokenizer: Any, rows: Iterable[dict[str, Any]], max_length: int) -> Encoded:
+    """Tokenize whole texts without a chat template, with loss on every token.
+
+    A row's text is its column `text`, else prompt and response with a space between. Special
+    tokens are those that the tokenizer puts around any text; the last token is EOS. Samples above
+    `max_length` tokens are cut at the end. Raises InputError as `encode`, and for an empty text.
+    """
+    whole = ({**row, "text": plain_text(row)} if "text" not in row else row for row in rows)
+    made = ((_ids(some), _texts(tokenizer, some)) for some in chunks(whole, ("id", "text")))
+    return _gathered(made, max_length)
+
+
+def plain_text(row: dict[str, Any]) -> str | None:
+    """Prompt and response as running text; None where one of them is no text."""
+    prompt, response = row.get("prompt"), row.get("response")
+    if not isinstance(prompt, str) or not isinstance(response, str):
+        return None
+    return f"{prompt} {response}"
+
+
+def encode_pairs(
+    tokenizer: Any,
+    rows: Iterable[dict[str, Any]],
+    max_length: int,
+    known: dict[tuple[str, str], Sample] | None = None,
+) -> Encoded:
+    """Tokenize prompt with chosen, and prompt with rejected, each as `encode` does.
+
+    A pair of which one response lies beyond the limit is lost. Raises InputError as `encode`, and
+    for a pair with an empty response or with two equal ones.
+    """
+    samples = _Samples(tokenizer, known)
+
+    def both(rows_here: list[dict[str, Any]]) -> Chunk:
+        return samples(
+            [
+                {"id": row["id"], "prompt": row["prompt"], "response": row[side]}
+                for row in map(_pair, rows_here)
+                for side in PAIR
+            ]
+        )
+
+    wanted = ("id", "prompt", *PAIR)
+    made = ((_ids(some), both(some)) for some in chunks(rows, wanted))
+    return _gathered(made, max_length, per_row=len(PAIR))
+
+
+def _pair(row: dict[str, Any]) -> dict[str, Any]:
+    for side in PAIR:
+        if not row[side].strip():
+            raise InputError(f"training row {row['id']!r}: {side} is empty; take the row out")
+    if row["chosen"].strip() == row["rejected"].strip():
+        raise InputError(
+            f"training row {row['id']!r}: chosen and rejected are both {row['chosen'][:40]!r}, "
+            f"expected two responses; take the row out"
+        )
+    return row
+
+
+def _texts(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> Chunk:
+    for row in rows:
+        if not row["text"].strip():
+            raise InputError(f"training row {row['id']!r}: its text is empty; take the row out")
+    eos, samples = tokenizer.eos_token_id, []
+    for ids in tokenizer([row["text"] for row in rows])["input_ids"]:
+        samples.append((ids if ids[-1] == eos else [*ids, eos], 0))
+    return _end_to_end(samples)
+
+
+def _ids(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return [row["id"] for row in rows]
+
+
+def _gathered(
+    made: Iterable[tuple[list[str], Chunk]], max_length: int, per_row: int = 1
+) -> Encoded:
+    """made: ids of some rows, and their samples, `per_row` of them for an id."""
     ids: list[str] = []
     tokens, sizes, answers = array("i"), array("q"), array("i")
     cut = lost = 0
-    encoder = Encoder(tokenizer)
-    for rows_here in chunks(rows):
-        chunk = encoder(rows_here) if known is None else _with_known(tokenizer, rows_here, known)
+    for names, chunk in made:
         kept, within = within_limit(chunk.sizes, chunk.answers, max_length)
-        cut += int((chunk.sizes > max_length).sum())
-        lost += len(chunk) - int(kept.sum())
-        ids += [row["id"] for row, k in zip(rows_here, kept.tolist(), strict=True) if k]
+        whole: NDArray[np.bool_] = np.all(kept.reshape(-1, per_row), axis=1)
+        kept = np.repeat(whole, per_row)
+        cut += int((chunk.sizes > max_length).reshape(-1, per_row).any(axis=1).sum())
+        lost += len(names) - int(whole.sum())
+        ids += [name for name, k in zip(names, whole.tolist(), strict=True) if k]
         starts = np.cumsum(chunk.sizes) - chunk.sizes
         places = np.arange(len(chunk.tokens)) - np.repeat(starts, chunk.sizes)
         inside = places < np.repeat(np.where(kept, within, 0), chunk.sizes)
@@ -103,6 +217,7 @@ def encode(
         answers=np.frombuffer(answers, dtype=np.int32),
         cut=cut,
         lost=lost,
+        per_row=per_row,
     )
 
 
@@ -126,18 +241,33 @@ def check_samples(ids: Sequence[str], max_length: int) -> None:
         raise InputError(f"training rows: id {twice!r} stands twice; give every row its own id")
 
 
-def chunks(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def chunks(
+    rows: Iterable[dict[str, Any]], columns: Sequence[str] = ("id", "prompt", "response")
+) -> Iterator[list[dict[str, Any]]]:
     """Rows a chunk at a time. Raises InputError for a column that is missing or no text."""
     iterator = iter(rows)
     while chunk := list(islice(iterator, CHUNK)):
         for row in chunk:
-            for column in ("id", "prompt", "response"):
+            for column in columns:
                 if not isinstance(row.get(column), str):
                     raise InputError(
                         f"training row {row.get('id')!r}: column {column!r} is "
                         f"{row.get(column)!r}, expected text; correct the corpus"
                     )
         yield chunk
+
+
+class _Samples:
+    """Encodes rows, from what the caller knows where it does. known: as of `encode`."""
+
+    def __init__(self, tokenizer: Any, known: dict[tuple[str, str], Sample] | None) -> None:
+        self.tokenizer, self.known = tokenizer, known
+        self._encoder = Encoder(tokenizer)
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> Chunk:
+        if self.known is None:
+            return self._encoder(rows)
+        return _with_known(self.tokenizer, rows, self.known)
 
 
 def _with_known(

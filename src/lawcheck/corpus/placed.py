@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lawcheck.corpus.build import training_parts
+from lawcheck.corpus.moving import GENERAL
 from lawcheck.corpus.recipe import Row, mix, one_pool
 from lawcheck.corpus.shards import Shards
 from lawcheck.declare.design import Discipline, Recipe
 from lawcheck.declare.scale import Scale
-from lawcheck.planning.plan import science
+from lawcheck.declare.worlds import science
 
 Numbers = NDArray[np.int64]
 # Carried along by mixing, which gives duplicates new ids.
@@ -53,6 +54,11 @@ class Placed:
         """Id and place of every row of a mixture on disk, in the order of `recipe.mix`."""
         return ((row["id"], row[PLACE]) for row in self._mixed(recipe, _Named, part))
 
+    def domains(self) -> dict[str, Sequence[Row]]:
+        """Id and place of all rows on disk, by discipline; the general pools are one, `general`."""
+        rows, general = self._numbered(_Named, _Named)
+        return {**rows, GENERAL: general}
+
     def _mixed(
         self, recipe: Recipe, bare: type[_Numbered], part: str | None = None
     ) -> Iterator[Row]:
@@ -60,13 +66,21 @@ class Placed:
         # Only `unique` upsampling looks at texts; reading them takes minutes at paper scale.
         up = recipe.upsampling
         kind = _Numbered if up is not None and up.kind == "unique" else bare
-        sizes = self.sizes
-        starts = dict(zip(sizes, itertools.accumulate(sizes.values(), initial=0), strict=False))
-        rows = {name: kind(own, starts[name]) for name, own in self.rows.items()}
         # Several pools are sorted into one, by ids.
         pooled = _Numbered if len(self.pool) > 1 else bare
-        general = one_pool([pooled(own, starts[name]) for name, own in self.pool.items()])
+        rows, general = self._numbered(kind, pooled)
         return mix(recipe, rows, general, self.disciplines, self.unique_below, part)
+
+    def _numbered(
+        self, kind: type[_Numbered], pooled: type[_Numbered]
+    ) -> tuple[dict[str, Sequence[Row]], Sequence[Row]]:
+        """Rows by discipline and of the general pools, as they are read."""
+        sizes = self.sizes
+        starts = dict(zip(sizes, itertools.accumulate(sizes.values(), initial=0), strict=False))
+        rows: dict[str, Sequence[Row]] = {
+            name: kind(own, starts[name]) for name, own in self.rows.items()
+        }
+        return rows, one_pool([pooled(own, starts[name]) for name, own in self.pool.items()])
 
 
 class _Numbered(Sequence[Row]):

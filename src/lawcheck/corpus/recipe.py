@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from lawcheck.corpus.moving import GENERAL, domains_of, pass_rows
 from lawcheck.declare.design import Discipline, Recipe, Upsampling
 from lawcheck.errors import InputError, nearest
 
@@ -31,7 +32,15 @@ def planned_rows(discipline: Discipline, size: float) -> int:
 def planned_mixture(
     recipe: Recipe, disciplines: Sequence[Discipline], size: float, general_pool: int
 ) -> dict[str, float]:
-    """Planned rows per discipline, and under `general` those of general instructions."""
+    """Planned rows of a pass per discipline, and under `general` those of general instructions.
+
+    Where shares move or follow a base, their sum is planned, in equal parts.
+    """
+    if recipe.mixture is not None:
+        available = [d.name for d in disciplines] + [GENERAL] * (general_pool > 0)
+        domains = domains_of(recipe, available)
+        shares = dict(recipe.mixture.given) or dict.fromkeys(domains, 1 / len(domains))
+        return {name: pass_rows(recipe, size) * shares[name] for name in domains}
     planned = {}
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:

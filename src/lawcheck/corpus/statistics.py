@@ -20,17 +20,17 @@ from lawcheck.corpus.holders import Holders, blocks, merge, rows_with
 from lawcheck.corpus.ngrams import Distinct, Flags, Numbers, ngram_hashes
 from lawcheck.corpus.placed import Placed, placed
 from lawcheck.corpus.recipe import Row
-from lawcheck.declare import versions
+from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Law, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import realisable
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import file_sha256
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import Statistics, fitting
-from lawcheck.planning.plan import realisable
 
 # Fixed before any law was judged on it; another n is another measure.
 N = 4
@@ -41,17 +41,17 @@ NEXT = "run: lawcheck mixtures --scale {scale}"
 def recipes_of(laws: Iterable[Law]) -> dict[str, Recipe]:
     """Label -> recipe of every mixture that a law trains on; single disciplines are none.
 
+    Mixtures whose shares may move are left out: their rows are known once they are trained.
     Raises InputError where two recipes share a label.
     """
     found: dict[str, Recipe] = {}
     for law in laws:
         for arm in law.arms:
-            if arm.recipe is None or arm.each_alone:
-                continue
-            if found.setdefault(arm.recipe.label, arm.recipe) != arm.recipe:
+            recipe = arm.fixed_mixture if discovery.trains_rows(arm) else None
+            if recipe is not None and found.setdefault(recipe.label, recipe) != recipe:
                 raise InputError(
-                    f"law {law.name!r}: two recipes are called {arm.recipe.label!r}; give "
-                    f"upsampling targets in whole thousands"
+                    f"law {law.name!r}: two recipes are called {recipe.label!r}; give upsampling "
+                    f"targets in whole thousands"
                 )
     return found
 

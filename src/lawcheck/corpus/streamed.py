@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lawcheck.corpus.build import write_manifest, write_rows
 from lawcheck.corpus.contamination import FRAME, RUN, SHORTEST, Asked, EvaluationIndex, Item
+from lawcheck.corpus.folder import write_manifest, write_rows
 from lawcheck.corpus.shards import ShardWriter
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.mapping import Sample
@@ -22,10 +22,10 @@ from lawcheck.corpus.sources.staging import require_pinned, write_pins
 from lawcheck.corpus.sources.tables import count_faults, count_table, removal_table
 from lawcheck.declare import discovery
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder, source_module
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.atomic import atomic_folder
 from lawcheck.files.hashing import file_sha256
-from lawcheck.planning.plan import data_folder, source_module
 
 CHUNK = 4096  # rows compared at a time
 

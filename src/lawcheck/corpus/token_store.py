@@ -19,20 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lawcheck.corpus.encoding import (
     Encoded,
     Encoder,
     Numbers,
+    TokenFile,
     check_samples,
     chunks,
     within_limit,
 )
 from lawcheck.corpus.shards import Shards
-from lawcheck.declare.design import digest
 from lawcheck.files.atomic import atomic_folder, write_json
-from lawcheck.files.hashing import file_sha256
+from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.files.holding import held
 
 VERSION = 1  # of what is kept, not of any result
@@ -89,21 +88,6 @@ class TokenStore:
             cut=int((sizes > max_length).sum()),
             lost=int((~kept).sum()),
         )
-
-
-class TokenFile:
-    """Token ids on disk, read a slice at a time.
-
-    Mapped into memory the file would count as the process's own, 4 GB for the paper's corpus.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open("rb", buffering=0)
-
-    def __getitem__(self, places: slice) -> NDArray[np.int32]:
-        """places: from start to stop, both given."""
-        raw = os.pread(self._stream.fileno(), 4 * int(places.stop - places.start), 4 * places.start)
-        return np.frombuffer(raw, dtype=np.int32)
 
 
 def store_key(tokenizer: Any, files: Sequence[tuple[str, str]]) -> str:

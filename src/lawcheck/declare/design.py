@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 import math
 import re
 import warnings
@@ -19,6 +17,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from lawcheck.errors import InputError
+from lawcheck.files.hashing import digest
 
 Role = Literal["discipline", "general", "out_of_domain"]
 Scalar = str | int | float | bool
@@ -26,12 +25,6 @@ Scalar = str | int | float | bool
 DEPTH, LONGEST = 6, 120
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 ARM_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
-
-
-def digest(value: Any, length: int = 12) -> str:
-    """Hex SHA-256 prefix of the canonical JSON form of `value`."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def later(version: int, default: Any) -> Any:
@@ -193,6 +186,12 @@ class Recipe:
                 "recipe: a mixture beside upsampling or general_share; the mixture's own shares "
                 "say what is trained on, leave the others"
             )
+        if self.mixture is not None and (self.objective != "response" or self.stop_after):
+            raise InputError(
+                f"recipe: a mixture beside objective {self.objective!r} and stop_after "
+                f"{self.stop_after}, expected 'response' and all epochs, which its phases divide; "
+                f"leave the others"
+            )
 
     @property
     def label(self) -> str:
@@ -256,6 +255,11 @@ class Arm:
     def __post_init__(self) -> None:
         require_name("method", self.method)
         object.__setattr__(self, "design", tuple(sorted(self.design)))
+        if self.each_alone and self.mixture is not None:
+            raise InputError(
+                f"arm of method {self.method!r}: each_alone with a mixture; one discipline alone "
+                f"has no shares, leave one of them"
+            )
         self._check_parents()
         if not ARM_NAME.match(self.name):
             raise InputError(
@@ -283,6 +287,11 @@ class Arm:
                 f"expected at most {DEPTH}; shorten the chain"
             )
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether its runs hold weights of their own; else it is the base model as it is."""
+        return self.recipe is not None or bool(self.parents)
+
     @cached_property
     def depth(self) -> int:
         """Longest path to an arm without parents."""
@@ -305,6 +314,16 @@ class Arm:
             return own
         whole = "__".join(p.name for p in self.parents) + f"--{own}"
         return whole if len(whole) <= LONGEST else f"{own}-{digest(plain(self), 8)}"
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """Of its recipe, where shares may move."""
+        return None if self.recipe is None else self.recipe.mixture
+
+    @property
+    def fixed_mixture(self) -> Recipe | None:
+        """What it trains on, where that is several disciplines in rows known before training."""
+        return None if self.each_alone or self.mixture is not None else self.recipe
 
     @property
     def choices(self) -> dict[str, Scalar]:

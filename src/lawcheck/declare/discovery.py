@@ -1,11 +1,13 @@
-"""Studies, laws, methods and disciplines are found, never listed by hand.
+"""Studies, laws, methods, objectives, mixing rules, disciplines are found, never listed by hand.
 
 A study is a package of lawcheck.studies with a STUDY, a law a module with a LAW in the folder
-`laws` of a study, a method a module of lawcheck.methods with a METHOD, a discipline a package of
-lawcheck.disciplines with a DISCIPLINE. Others join through the entry-point groups
-`lawcheck.studies`, `lawcheck.laws` and so on, or as files in the folders named by LAWCHECK_STUDIES,
-LAWCHECK_LAWS and so on (separated as in PATH); a study there is a package or, with all it has, one
-file. Such files are Python code and run with your rights. lawcheck.show.registry finds tables and
+`laws` of a study, a method a module of lawcheck.methods with a METHOD, an objective a module of
+lawcheck.training.objectives with an OBJECTIVE, a mixing rule a module of lawcheck.training.mixing
+with a RULE, a discipline a package of lawcheck.disciplines with a DISCIPLINE. Others join through
+the entry-point groups `lawcheck.studies`, `lawcheck.laws` and so on, or as files in the folders
+named by LAWCHECK_STUDIES, LAWCHECK_LAWS and so on (separated as in PATH); a study there is a
+package or, with all it has, one file. Such files are Python code and run with your rights.
+lawcheck.show.registry finds tables and
 figures alike.
 """
 
@@ -21,11 +23,18 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from lawcheck.declare.design import Arm, Discipline, Law
+from lawcheck.declare.method import Method, MethodModule, check_module
+from lawcheck.declare.mixing import MixingRule
+from lawcheck.declare.objective import Objective
 from lawcheck.declare.studies import Study
 from lawcheck.errors import InputError, nearest
+
+# Packages of declarations that are not named after them, and a word for one where no s goes off.
+HOMES = {"objectives": "lawcheck.training.objectives", "mixing": "lawcheck.training.mixing"}
+WORDS = {"mixing": "mixing rule", "studies": "study"}
 
 
 @functools.cache
@@ -89,15 +98,33 @@ def disciplines() -> dict[str, Discipline]:
 
 
 @functools.cache
-def methods() -> dict[str, Any]:
-    """Name -> lawcheck.methods.base.Method."""
-    return {m.name: m for m in _declared("methods", "METHOD").values()}
+def methods() -> dict[str, Method]:
+    """Raises InputError for a module that lacks one of a method's functions."""
+    found = _declared("methods", "METHOD")
+    for module in found:
+        check_module(sys.modules[module])
+    return {m.name: m for m in found.values()}
 
 
-def method_module(name: str) -> ModuleType:
-    """The module that implements a method (build, load, save, trainable_parameters)."""
+@functools.cache
+def mixing_rules() -> dict[str, MixingRule]:
+    return {rule.name: rule for rule in _declared("mixing", "RULE").values()}
+
+
+@functools.cache
+def objectives() -> dict[str, Objective]:
+    return {o.name: o for o in _declared("objectives", "OBJECTIVE").values()}
+
+
+def objective_module(name: str) -> ModuleType:
+    """The module that implements an objective (encode, counts, loss)."""
+    objective(name)
+    return _module_of("objectives", "OBJECTIVE", name)
+
+
+def method_module(name: str) -> MethodModule:
     method(name)
-    return _module_of("methods", "METHOD", name)
+    return cast(MethodModule, _module_of("methods", "METHOD", name))
 
 
 def discipline_folder(name: str) -> Path:
@@ -109,7 +136,8 @@ def discipline_folder(name: str) -> Path:
 
 def forget() -> None:
     """Look again: for a process whose folders of laws, methods and so on have changed."""
-    for found in (studies, laws, disciplines, methods, study_part, _homes, _modules):
+    every = (studies, laws, disciplines, methods, objectives, mixing_rules)
+    for found in (*every, study_part, _homes, _modules):
         found.cache_clear()
 
 
@@ -127,10 +155,16 @@ def law(name: str) -> Law:
     return laws()[short]
 
 
-def method(name: str) -> Any:
+def method(name: str) -> Method:
     if name not in methods():
         raise InputError(f"method {name!r}: unknown; {nearest(name, methods())}")
     return methods()[name]
+
+
+def objective(name: str) -> Objective:
+    if name not in objectives():
+        raise InputError(f"objective {name!r}: unknown; {nearest(name, objectives())}")
+    return objectives()[name]
 
 
 def discipline(name: str) -> Discipline:
@@ -139,24 +173,15 @@ def discipline(name: str) -> Discipline:
     return disciplines()[name]
 
 
-def lineage(arms: Iterable[Arm]) -> tuple[Arm, ...]:
-    """The arms and all that they are made from, parents first, each once."""
-    found: dict[Arm, None] = {}
+def trains_rows(arm: Arm) -> bool:
+    """Whether the runs of an arm learn rows; a merge and the base model as it is do not."""
+    return arm.recipe is not None and method(arm.method).trains_rows
 
-    def add(arm: Arm) -> None:
-        if arm in found:
-            return
-        # A law on somebody's own scores may name methods that are not here.
-        declared = methods().get(arm.method)
-        implied = declared.implied if declared and not arm.parents else None
-        above = [implied(arm, d) for d in disciplines()] if implied and arm.recipe else arm.parents
-        for parent in dict.fromkeys(above):
-            add(parent)
-        found[arm] = None
 
-    for arm in arms:
-        add(arm)
-    return tuple(found)
+def mixing_rule(name: str) -> MixingRule:
+    if name not in mixing_rules():
+        raise InputError(f"mixing rule {name!r}: unknown; {nearest(name, mixing_rules())}")
+    return mixing_rules()[name]
 
 
 def of_role(role: str, world: str) -> list[Discipline]:
@@ -190,15 +215,18 @@ def _declared(kind: str, attribute: str) -> dict[str, Any]:
 
 
 def _one(kind: str) -> str:
-    return "study" if kind == "studies" else kind[:-1]
+    return WORDS.get(kind, kind[:-1])
 
 
 def _type_of(kind: str) -> Any:
-    if kind == "methods":
-        from lawcheck.methods.base import Method
-
-        return Method
-    return {"studies": Study, "laws": Law, "disciplines": Discipline}[kind]
+    return {
+        "studies": Study,
+        "laws": Law,
+        "disciplines": Discipline,
+        "methods": Method,
+        "mixing": MixingRule,
+        "objectives": Objective,
+    }[kind]
 
 
 @functools.cache
@@ -214,7 +242,8 @@ def own_modules(kind: str) -> list[str]:
     Those of studies come last. A study of one file may declare them all itself.
     """
     if kind not in ("laws", "tables", "figures"):
-        return [f"lawcheck.{kind}.{m.name}" for m in _below(f"lawcheck.{kind}")]
+        home = HOMES.get(kind, f"lawcheck.{kind}")
+        return [f"{home}.{m.name}" for m in _below(home)]
     general = f"lawcheck.show.{kind}"
     found = [f"{general}.{m.name}" for m in _below(general)] if kind != "laws" else []
     # What belongs to one paper lies in its study's folder.

@@ -22,8 +22,8 @@ from pydantic import (
     field_validator,
 )
 
-from lawcheck.declare.design import digest
 from lawcheck.errors import InputError, nearest
+from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_yaml
 
 
@@ -104,7 +104,8 @@ class BuiltBase(Part):
 
     mixture: rows per discipline folder. architecture: transformers config fields.
     tokens_per_batch: padded tokens of a length-bucketed batch. shipped: a folder of package
-    data with ready bases, used when recipe and hash agree.
+    data with ready bases, used when recipe and hash agree. objective: `response` learns responses
+    in the chat template, `text` every token of prompt and response without it.
     """
 
     kind: Literal["built"]
@@ -118,6 +119,7 @@ class BuiltBase(Part):
     adamw: dict[str, float]
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     shipped: str | None = None
+    objective: Literal["response", "text"] = later(2, "response")
 
 
 class PretrainedBase(Part):
@@ -165,7 +167,8 @@ class EvaluationSettings(Part):
 
 
 class Hardware(Part):
-    """Nothing here may change a result beyond rounding. micro_batch: samples per device step.
+    """Nothing here may change a result beyond rounding. micro_batch: samples per device step, a
+    preference pair counting as one.
 
     nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
     process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.

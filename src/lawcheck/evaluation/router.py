@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lawcheck.evaluation.tasks import PlacedTask
-from lawcheck.methods.lora_moe.routing import route
+from lawcheck.methods.routing import route
 
 # Prompts per task: the mean over prompts is steady long before.
 PROMPTS = 200

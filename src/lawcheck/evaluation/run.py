@@ -14,7 +14,7 @@ from typing import Any
 
 import lm_eval
 import torch
-from transformers import AutoModelForCausalLM, logging
+from transformers import logging
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, Score
@@ -25,23 +25,24 @@ from lawcheck.evaluation.model import PrefixSharingLM
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet, undigested
 from lawcheck.files import origin
-from lawcheck.files.foreign import check_model
 from lawcheck.files.hashing import file_sha256
 from lawcheck.files.refusals import doing
 from lawcheck.planning.sources import require_whole, score_kind
 from lawcheck.scores import FAULT
 from lawcheck.scores.files import write_scores
 from lawcheck.training.base.tokenizer import load_tokenizer
+from lawcheck.training.chain import load_model
 from lawcheck.training.heap import settled
-from lawcheck.training.record import ADAPTER, is_complete, read_record
+from lawcheck.training.record import ADAPTER, Link, is_complete, read_record
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvalJob:
     """One run to score. run_folder: holds train.json and adapter/; None scores the base model.
 
-    base_folder: a folder, or a hub's name, with `revision`. disciplines: whose tasks are asked.
-    made_from: digests of corpus, base and weights (lawcheck.planning.sources); None compares none.
+    base_folder: a folder, or a hub's name, with `revision`. start: the runs on whose model the
+    run's own weights are loaded, first to last. disciplines: whose tasks are asked. made_from:
+    digests of corpus, base and weights (lawcheck.planning.sources); None compares none.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class EvalJob:
     run_folder: Path | None
     disciplines: tuple[Discipline, ...]
     revision: str = "main"
+    start: tuple[Link, ...] = ()
     made_from: Mapping[str, str] | None = None
 
 
@@ -83,7 +85,8 @@ def evaluate_runs(
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     for (folder, revision), group in groupby(
-        sorted(waiting, key=lambda j: (str(j.base_folder), j.revision)),
+        # Those that start from one model together.
+        sorted(waiting, key=lambda j: (str(j.base_folder), j.revision, j.start)),
         key=lambda j: (j.base_folder, j.revision),
     ):
         _evaluate_on_base(list(group), folder, revision, scale, corpus, out_for, split)
@@ -124,15 +127,14 @@ def _evaluate_on_base(
 ) -> None:
     hardware = scale.hardware
     tokenizer = load_tokenizer(folder, revision)
-    check_model(folder)
-    base = AutoModelForCausalLM.from_pretrained(
-        folder,
-        revision=revision,
-        dtype=getattr(torch, hardware.precision),
-        use_safetensors=True,
-        trust_remote_code=False,
-    )
-    base = base.to(torch.device(hardware.device)).eval()  # type: ignore[arg-type]
+
+    def loaded(start: Sequence[Link]) -> Any:
+        dtype = getattr(torch, hardware.precision)
+        model = load_model(folder, revision, start, dtype=dtype)
+        return model.to(torch.device(hardware.device)).eval()
+
+    start = jobs[0].start
+    base = loaded(start)
     with quiet():
         lm = PrefixSharingLM(
             pretrained=base, tokenizer=tokenizer, batch_size=hardware.evaluation_batch
@@ -143,8 +145,11 @@ def _evaluate_on_base(
     for number, job in enumerate(jobs, start=1):
         # The questions of a base are a million objects, walked by full collections: 5 % of scoring.
         with doing(f"evaluate run {job.run_id!r}"), settled():
-            # Adapters are put into the base model itself; the last job may have the original.
-            own = base if number == len(jobs) else copy.deepcopy(base)
+            if job.start != start:
+                start, base = job.start, loaded(job.start)
+            # Adapters are put into the model itself; the last job on it may have the original.
+            last = number == len(jobs) or jobs[number].start != start
+            own = base if last else copy.deepcopy(base)
             if job.run_folder is not None:
                 module = discovery.method_module(job.method)
                 own = module.load(own, job.run_folder / ADAPTER)

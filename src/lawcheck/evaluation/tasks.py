@@ -21,7 +21,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from lawcheck.corpus.build import read_rows
+from lawcheck.corpus.folder import read_rows
 from lawcheck.corpus.real.harness import harness_task
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, EvalTask

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import digest
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
-from lawcheck.files.hashing import file_sha256
+from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import OriginRecord, fitting
 

@@ -6,11 +6,13 @@ numbers may have become a word. Fields that are not named here pass as they are.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lawcheck.errors import InputError
+from lawcheck.files.reading import read_object
 
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -172,6 +174,22 @@ class Trained(_Record):
     weights_sha256: str
 
 
+class _Phase(_Record):
+    weights: dict[str, float]
+    losses: dict[str, float | None] | None
+
+
+class _Phases(_Record):
+    losses_before: dict[str, float | None]
+    phases: list[_Phase]
+
+
+class TrainedOnPhases(Trained):
+    """train.json of a run on a mixture whose shares may move."""
+
+    mixture: _Phases
+
+
 def fitting(content: Any, kind: type[_Record], where: str, step: str) -> dict[str, Any]:
     """`content`, unchanged, once it fits a record. Raises InputError from `where` to `step`."""
     try:
@@ -184,3 +202,9 @@ def fitting(content: Any, kind: type[_Record], where: str, step: str) -> dict[st
             f"{where}: {place}: found {found}, {first['msg'].lower()}; {step}"
         ) from None
     return dict(content)
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What stood behind a law's scores, as `collect` wrote it. Raises InputError."""
+    step = "restore the file, or collect the scores again"
+    return fitting(read_object(path, step, str(path)), Provenance, str(path), step)

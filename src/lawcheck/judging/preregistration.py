@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, digest
+from lawcheck.declare.design import Law
+from lawcheck.declare.lineage import lineage
 from lawcheck.declare.scale import Scale, settings_key
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
+from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_object
 from lawcheck.judging.verdict import design_digest
 
@@ -35,9 +36,10 @@ class Preregistration:
 
 
 def folders() -> list[Path]:
-    """The working directory's records first, then those of the source tree."""
-    source = Path(__file__).resolve().parents[3]
-    return [p / "reproduce" / "preregistered" for p in (Path.cwd(), source)]
+    """The working directory's records first, then those of the source tree or of the wheel."""
+    package = Path(__file__).resolve().parents[1]
+    trees = (Path.cwd(), package.parents[1])
+    return [*(p / "reproduce" / "preregistered" for p in trees), package / "_preregistered"]
 
 
 # The methods that scales had when records covered all of them, whatever a law used.
@@ -56,7 +58,7 @@ def scale_digest(scale: Scale, law: Law, version: int = 1) -> str:
     if version > 1:
         covered = {
             settings_key(a.method, a.recipe.objective)
-            for a in discovery.lineage(law.arms)
+            for a in lineage(law.arms)
             if a.recipe is not None
         }
     settings["methods"] = {k: v for k, v in settings["methods"].items() if k in covered}

@@ -30,10 +30,10 @@ from lawcheck.declare.design import (
     Verdict,
     Without,
     beats,
-    digest,
     plain,
 )
 from lawcheck.errors import InputError, nearest
+from lawcheck.files.hashing import digest
 from lawcheck.judging.estimators import Finding, estimate
 from lawcheck.judging.evidence import CostOf, Evidence, MissingScoresError
 from lawcheck.judging.stats import (

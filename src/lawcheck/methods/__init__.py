@@ -1,12 +1,17 @@
 """How an arm is trained: one module per method, found by lawcheck.declare.discovery.
 
-A method module declares METHOD (lawcheck.methods.base.Method) and offers
-
-    build(model, design, settings, seed, experts) -> model ready to train
-    save(model, folder)                              safetensors only; the caller makes it atomic
-    load(base_model, folder) -> model to evaluate
-    trainable_parameters(shapes, design, settings) -> int     arithmetic, no torch
-    added_parameters(shapes, design, settings) -> int         trained or not
-
-Importing a method module needs the standard library only.
+A method module declares METHOD and is a lawcheck.declare.method.MethodModule.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lawcheck.declare.method import CountsAdapterBytes, MethodModule, Registers
+    from lawcheck.methods import base_model, full, lora, lora_comp, lora_moe
+
+    # Read by the type checker alone.
+    _METHODS: list[MethodModule] = [base_model, full, lora, lora_comp, lora_moe]
+    _COUNTS: list[CountsAdapterBytes] = [lora_comp, lora_moe]
+    _REGISTERS: list[Registers] = [lora_moe]

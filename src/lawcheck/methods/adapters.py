@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
 from lawcheck.files.foreign import check_adapter
 from lawcheck.files.reading import read_object, short
+from lawcheck.methods.base import AdapterSettings
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -29,6 +30,25 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         yield
+
+
+def add_adapter(
+    model: Any, config: Callable[..., Any], settings: AdapterSettings, seed: int, **fields: Any
+) -> Any:
+    """A PeftModel whose initial weights follow the seed. fields: of the configuration, beyond the
+    settings'."""
+    from peft import get_peft_model
+
+    made = config(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(settings.modules),
+        task_type="CAUSAL_LM",
+        **fields,
+    )
+    with seeded(seed):
+        return get_peft_model(model, made)
 
 
 def save_adapter(model: Any, folder: Path) -> None:

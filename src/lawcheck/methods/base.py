@@ -1,4 +1,4 @@
-"""What methods have in common: their declaration, adapter settings and parameter arithmetic.
+"""What methods have in common: adapter settings and parameter arithmetic.
 
 Standard library only: `lawcheck plan` and the tables count parameters without torch.
 """
@@ -6,112 +6,24 @@ Standard library only: `lawcheck plan` and the tables count parameters without t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from lawcheck.declare.design import Arm, Recipe, Scalar, require_name
+from lawcheck.declare.method import Design, Method, MethodModule
 from lawcheck.errors import InputError, nearest
 
-# What a method takes -> the least and the largest number of parents.
-PARENTS: Mapping[str, tuple[int, int]] = {
-    "base": (0, 1),
-    "model": (1, 1),
-    "models": (2, 2),
-    "adapters": (2, 1000),
-}
-
-
-def discipline_expert(composition: Arm, discipline: str) -> Arm:
-    """The LoRA of one discipline that a composition routes over.
-
-    Same data fraction and base; the same upsampling where it touches the discipline. General data
-    train the gate only, never the experts.
-    """
-    recipe = composition.recipe
-    assert recipe is not None
-    up = recipe.upsampling
-    up = up if up is not None and discipline in up.disciplines else None
-    own = Recipe(fraction=recipe.fraction, upsampling=up)
-    return Arm(method="lora", recipe=own, each_alone=True, base=composition.base)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """One way of training an arm.
-
-    trains: what moves, in words. short: its name in tables, `name` in words where it is empty.
-    design: the choices an arm may make, with their defaults.
-    choices: the values allowed for the design keys that hold words. routes: the model has gates
-    whose routing probabilities can be recorded.
-
-    takes: what `build` starts from. `base`: the base model, or the whole model of one parent;
-    `model`: the whole model of one parent; `models`: the folders of two parents' whole models;
-    `adapters`: the folders of its parents' adapters. trains_rows: whether rows are learned; where
-    not, the result of `build` is saved as it is. implied: (arm, discipline) -> the arm whose run
-    on that discipline alone is a parent, for arms that name none. needs_experts: the short form of
-    `adapters` over one plain LoRA a discipline.
-    """
-
-    name: str
-    title: str
-    version: int
-    trains: str
-    group: Literal["peft", "full", "none"]
-    design: Mapping[str, Scalar] = field(default_factory=dict)
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    needs_experts: bool = False
-    routes: bool = False
-    takes: Literal["base", "model", "models", "adapters"] = "base"
-    trains_rows: bool = True
-    implied: Callable[[Arm, str], Arm] | None = None
-    short: str = ""
-
-    def __post_init__(self) -> None:
-        require_name("method", self.name)
-        if self.needs_experts:
-            object.__setattr__(self, "takes", "adapters")
-            object.__setattr__(self, "implied", self.implied or discipline_expert)
-        if self.takes not in PARENTS:
-            raise InputError(
-                f"method {self.name!r}: takes {self.takes!r}, expected {', '.join(PARENTS)}; "
-                f"choose one"
-            )
-
-    def check_parents(self, arm: Arm) -> None:
-        """Raises InputError for an arm with more or fewer parents than the method takes."""
-        low, high = PARENTS[self.takes]
-        low = 0 if self.implied else low
-        if not low <= len(arm.parents) <= high:
-            wanted = str(low) if low == high else f"{low} to {high}"
-            raise InputError(
-                f"arm {arm.name!r}: {len(arm.parents)} parents, method {self.name!r} takes "
-                f"{wanted}; name them under parents"
-            )
-
-    def validate(self, design: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The full design: `design` over the defaults.
-
-        Raises InputError for an unknown key, an unknown word and a number below 1.
-        """
-        for key, value in design.items():
-            if key not in self.design:
-                raise InputError(
-                    f"method {self.name!r}: unknown design key {key!r}; {nearest(key, self.design)}"
-                )
-            if key in self.choices:
-                if value not in self.choices[key]:
-                    raise InputError(
-                        f"method {self.name!r}: {key} {value!r} is unknown; "
-                        f"{nearest(str(value), self.choices[key])}"
-                    )
-            elif type(value) is not int or value < 1:
-                raise InputError(
-                    f"method {self.name!r}: {key} is {value!r}, expected a whole number of at "
-                    f"least 1; correct the arm"
-                )
-        return {**self.design, **design}
+__all__ = [
+    "PRESETS",
+    "QWEN2_5_7B",
+    "AdapterSettings",
+    "Design",
+    "Method",
+    "MethodModule",
+    "ModelShapes",
+    "TargetPreset",
+    "trainable_share",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +157,16 @@ class ModelShapes:
         chosen = [linears[name] for name in settings.modules]
         return self.layers * sum(i for i, _ in chosen), self.layers * sum(o for _, o in chosen)
 
+    def read_by(self, settings: AdapterSettings) -> int:
+        """Numbers a token that one layer keeps as inputs of the adapted modules.
+
+        Modules that share an input keep it once; o_proj's is attention's own output.
+        """
+        adapted = set(settings.modules)
+        sharing = ({"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj"})
+        read = self.hidden * sum(bool(adapted & group) for group in sharing)
+        return read + self.feed_forward * ("down_proj" in adapted)
+
 
 QWEN2_5_7B = ModelShapes(
     hidden=3584,
@@ -259,15 +181,9 @@ QWEN2_5_7B = ModelShapes(
 
 
 def trainable_share(
-    module: ModuleType,
-    shapes: ModelShapes,
-    design: Mapping[str, Scalar],
-    settings: AdapterSettings,
+    module: MethodModule, shapes: ModelShapes, design: Design, settings: AdapterSettings
 ) -> float:
-    """Trainable parameters in percent of all parameters, the adapter's own included.
-
-    module: a method module (see lawcheck.methods).
-    """
+    """Trainable parameters in percent of all parameters, the adapter's own included."""
     shapes = settings.applied_to(shapes)
     total = shapes.total_parameters + module.added_parameters(shapes, design, settings)
     return 100 * module.trainable_parameters(shapes, design, settings) / total

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import Scalar
-from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
 
 METHOD = Method(
     name="base",
@@ -20,12 +19,11 @@ METHOD = Method(
 
 def build(
     model: Any,
-    design: Mapping[str, Scalar],
+    design: Design,
     settings: AdapterSettings,
     seed: int,
     experts: Mapping[str, Path] | None = None,
 ) -> Any:
-    METHOD.validate(design)
     return model.requires_grad_(False)
 
 
@@ -38,15 +36,8 @@ def load(base_model: Any, folder: Path) -> Any:
     return base_model.eval()
 
 
-def trainable_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
-    METHOD.validate(design)
+def trainable_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
     return 0
 
 
-def added_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
-    METHOD.validate(design)
-    return 0
+added_parameters = trainable_parameters

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import Scalar
 from lawcheck.errors import InputError
 from lawcheck.files.foreign import check_model
-from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
 
 METHOD = Method(
     name="full",
@@ -23,12 +22,11 @@ METHOD = Method(
 
 def build(
     model: Any,
-    design: Mapping[str, Scalar],
+    design: Design,
     settings: AdapterSettings,
     seed: int,
     experts: Mapping[str, Path] | None = None,
 ) -> Any:
-    METHOD.validate(design)
     return model.requires_grad_(True)
 
 
@@ -52,15 +50,9 @@ def load(base_model: Any, folder: Path) -> Any:
     return model.to(base_model.device).eval()
 
 
-def trainable_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
-    METHOD.validate(design)
+def trainable_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
     return shapes.total_parameters
 
 
-def added_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
-    METHOD.validate(design)
+def added_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
     return 0

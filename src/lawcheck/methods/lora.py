@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import Scalar
 from lawcheck.methods import adapters
-from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
 
 METHOD = Method(
     name="lora",
@@ -20,45 +19,30 @@ METHOD = Method(
     design={"rank_multiple": 1},
 )
 
+save = adapters.save_adapter
+
 
 def build(
     model: Any,
-    design: Mapping[str, Scalar],
+    design: Design,
     settings: AdapterSettings,
     seed: int,
     experts: Mapping[str, Path] | None = None,
 ) -> Any:
     """A PeftModel. Its initial weights depend on `seed` and the model's shapes only."""
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig
 
     settings = settings.times(METHOD.validate(design)["rank_multiple"])
-    config = LoraConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,  # type: ignore[arg-type]  # a float works as well
-        lora_dropout=settings.dropout,
-        target_modules=list(settings.modules),
-        task_type="CAUSAL_LM",
-    )
-    with adapters.seeded(seed):
-        return get_peft_model(model, config)
-
-
-def save(model: Any, folder: Path) -> None:
-    adapters.save_adapter(model, folder)
+    return adapters.add_adapter(model, LoraConfig, settings, seed)
 
 
 def load(base_model: Any, folder: Path) -> Any:
     return adapters.load_adapter(base_model, folder, "LORA")
 
 
-def trainable_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
+def trainable_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
     settings = settings.times(METHOD.validate(design)["rank_multiple"])
     return settings.rank * sum(shapes.adapted(settings))
 
 
-def added_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
-    return trainable_parameters(shapes, design, settings)
+added_parameters = trainable_parameters

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import Scalar
 from lawcheck.errors import InputError
 from lawcheck.methods import adapters, lora_moe
-from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
+from lawcheck.methods.lora_moe import arithmetic
 
 METHOD = Method(
     name="lora_comp",
@@ -23,10 +23,13 @@ METHOD = Method(
     routes=True,
 )
 
+save = adapters.save_adapter
+load = lora_moe.load
+
 
 def build(
     model: Any,
-    design: Mapping[str, Scalar],
+    design: Design,
     settings: AdapterSettings,
     seed: int,
     experts: Mapping[str, Path] | None = None,
@@ -47,23 +50,9 @@ def build(
     for name, folder in experts.items():
         _require_matching(name, folder, settings)
 
-    lora_moe.register()
-    from peft import get_peft_model
-
-    from lawcheck.methods.lora_moe.config import LoraMoeConfig
-
-    config = LoraMoeConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        num_experts=len(experts),
-        target_modules=list(settings.modules),
-        task_type="CAUSAL_LM",
-        train_experts=False,
-        expert_names=list(experts),
-    )
-    with adapters.seeded(seed):
-        built = get_peft_model(model, config)
+    names = list(experts)
+    fields = {"num_experts": len(names), "train_experts": False, "expert_names": names}
+    built = lora_moe.add_experts(model, settings, seed, **fields)
     for index, (name, folder) in enumerate(experts.items()):
         _copy_expert(built, index, name, folder, settings.rank)
     return built
@@ -123,22 +112,18 @@ def _copy_expert(model: Any, index: int, name: str, folder: Path, rank: int) -> 
         )
 
 
-def save(model: Any, folder: Path) -> None:
-    adapters.save_adapter(model, folder)
-
-
-def load(base_model: Any, folder: Path) -> Any:
-    return lora_moe.load(base_model, folder)
-
-
-def trainable_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
+def trainable_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
     return shapes.layers * shapes.hidden * METHOD.validate(design)["experts"]
 
 
-def added_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
+def added_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
     """Gates and frozen experts."""
     return lora_moe.added_parameters(shapes, METHOD.validate(design), settings)
+
+
+def adapter_bytes(
+    shapes: ModelShapes, design: Design, settings: AdapterSettings, number: int
+) -> float:
+    """Frozen matrices A need no inputs."""
+    chosen = {**METHOD.validate(design), "variant": "plain"}
+    return arithmetic.kept_bytes(shapes, chosen, settings, number)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from lawcheck.declare.design import Law, Run
 from lawcheck.files.atomic import write_json
 from lawcheck.files.reading import read_object
-from lawcheck.files.records import Provenance, fitting
+from lawcheck.planning.shipped import bases_by_seed
 
 if TYPE_CHECKING:
     from lawcheck.declare.layout import Layout
     from lawcheck.planning.plan import Planner
 
+AGAIN = "make it again with the stage that writes it"
 PACKAGES = (
     "lawcheck",
     "torch",
@@ -72,25 +73,17 @@ def hardware() -> dict[str, Any]:
     return {"cpu": cpu, "cores": os.cpu_count(), "machine": platform.machine()}
 
 
-def read_provenance(path: Path) -> dict[str, Any]:
-    """What `write_provenance` wrote. Raises InputError for a file that cannot be that."""
-    step = "restore the file, or collect the scores again"
-    return fitting(read_object(path, step, str(path)), Provenance, str(path), step)
-
-
 def write_provenance(planner: Planner, layout: Layout, law: Law, runs: Iterable[Run]) -> None:
     """results/<scale>/laws/<law>.provenance.json; merges what each run recorded of itself."""
-    from lawcheck.pipeline.stages import bases_by_seed, read_json
-
     scale = planner.scale
     runs = tuple(runs)
     families = sorted({r.arm.base for r in runs})
-    manifest = read_json(layout.manifest)
+    manifest = read_object(layout.manifest, AGAIN, str(layout.manifest))
     per_run: dict[str, Any] = {}
-    for run in planner.with_experts(runs).values():
+    for run in planner.with_parents(runs).values():
         path = layout.run(run.id) / "train.json"
         if path.is_file():
-            record = read_json(path)
+            record = read_object(path, AGAIN, str(path))
             kept = (
                 "wall_seconds",
                 "cpu_seconds",

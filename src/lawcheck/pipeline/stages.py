@@ -12,16 +12,19 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder, scale_laws
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.holding import held
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
+from lawcheck.files.records import TrainedOnPhases, fitting
 from lawcheck.files.refusals import doing
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, data_folder, scale_laws
-from lawcheck.planning.shipped import resolve_base, shipped_hash
+from lawcheck.planning.plan import Planner
+from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.heap import settled
+from lawcheck.training.record import Link, read_record
 
 
 def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
@@ -81,37 +84,102 @@ def _stands(scale: Scale, base: str, seed: int, target: Path) -> bool:
 def train(
     planner: Planner, layout: Layout, runs: Sequence[Run], wait: float = 0.0
 ) -> dict[str, Any]:
-    """Train the runs that are not complete; return what a batch record keeps of each.
+    """Train or merge the runs that are not complete; return what a batch record keeps of each.
 
-    wait: seconds to wait for another live process that trains one of them.
+    A run below a diverged one is neither trained nor merged: it is made as diverged as that. wait:
+    seconds to wait for another live process that trains one of them.
     """
     from lawcheck.training.device import require_device
+
+    require_device(planner.scale.hardware)
+    manifest = check_corpus(layout.corpus, planner.scale)
+    record: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        if not run.arm.has_weights:
+            record[run.id] = {"trained": False}
+            continue
+        diverged = _diverged(planner, layout, run)
+        trains = discovery.trains_rows(run.arm) and diverged is None
+        # The Trainer collects garbage before it starts: 0.25 of 16 CPU s a run went by on modules.
+        with doing(f"{'train' if trains else 'make'} run {run.id!r}"), settled():
+            if trains:
+                result = _train(planner, layout, run, manifest, wait)
+            else:
+                result = _make(planner, layout, run, diverged, wait)
+        record[run.id] = {"trained": trains, "weights_sha256": result.get("weights_sha256")}
+    return record
+
+
+def _train(
+    planner: Planner, layout: Layout, run: Run, manifest: dict[str, Any], wait: float
+) -> dict[str, Any]:
     from lawcheck.training.mixture import rows_of
     from lawcheck.training.run import train_run
 
-    scale = planner.scale
-    require_device(scale.hardware)
-    manifest = check_corpus(layout.corpus, scale)
-    record = {}
-    for run in runs:
-        if run.arm.recipe is None:
-            record[run.id] = {"trained": False}
-            continue
-        experts = planner.experts(run.arm, run.seed)
-        # The Trainer collects garbage before it starts: 0.25 of 16 CPU s a run went by on modules.
-        with doing(f"train run {run.id!r}"), settled():
-            result = train_run(
-                run,
-                scale,
-                rows_of(run, scale, layout.corpus, manifest, layout.tokens),
-                base_folder(planner, layout, run.arm.base, run.seed),
-                layout.run(run.id),
-                {str(e.part): trained_folder(layout, e.id) for e in experts},
-                wait=wait,
-                made_from=sources.weights(planner, layout, run),
-            )
-        record[run.id] = {"trained": True, "weights_sha256": result["weights_sha256"]}
-    return record
+    return train_run(
+        run,
+        planner.scale,
+        rows_of(run, planner.scale, layout.corpus, manifest, layout.tokens),
+        base_folder(planner, layout, run.arm.base, run.seed),
+        layout.run(run.id),
+        _given(planner, layout, run),
+        start=links(layout, planner.chain(run)[:-1]),
+        wait=wait,
+        made_from=sources.weights(planner, layout, run),
+    )
+
+
+def _make(
+    planner: Planner, layout: Layout, run: Run, diverged: Run | None, wait: float
+) -> dict[str, Any]:
+    from lawcheck.training.making import make_run
+
+    # What would be merged of a diverged model is that model, at its last good state.
+    merged = diverged is not None and discovery.method(run.arm.method).takes == "models"
+    chain = planner.chain(diverged) if diverged and merged else planner.chain(run)[:-1]
+    return make_run(
+        run,
+        planner.scale,
+        base_folder(planner, layout, run.arm.base, run.seed),
+        layout.run(run.id),
+        {} if merged else _given(planner, layout, run),
+        start=links(layout, chain),
+        parents=[p.id for p in planner.needs(run)],
+        diverged=diverged.id if diverged else None,
+        wait=wait,
+        made_from=sources.weights(planner, layout, run),
+    )
+
+
+def _given(planner: Planner, layout: Layout, run: Run) -> dict[str, Path]:
+    """The folders that a method builds from, by the arm's name, or the discipline it implies."""
+    if discovery.method(run.arm.method).takes not in ("models", "adapters"):
+        return {}
+    return {
+        p.arm.name if run.arm.parents else str(p.part): trained_folder(layout, p.id)
+        for p in planner.needs(run)
+    }
+
+
+def _diverged(planner: Planner, layout: Layout, run: Run) -> Run | None:
+    """The first of the parents that the run's arm names which diverged."""
+    for parent in planner.needs(run) if run.arm.parents else ():
+        if (read_record(layout.run(parent.id)) or {}).get("diverged"):
+            return parent
+    return None
+
+
+def links(layout: Layout, chain: Sequence[Run]) -> tuple[Link, ...]:
+    """What has to be loaded on a base model for the model of the chain's last run.
+
+    Nothing below a whole model. Files are compared with their records.
+    """
+    found: list[Link] = []
+    for run in reversed(chain):
+        found.insert(0, Link(run.id, run.arm.method, trained_folder(layout, run.id)))
+        if found[0].whole:
+            break
+    return tuple(found)
 
 
 def trained_folder(layout: Layout, run_id: str) -> Path:
@@ -148,7 +216,8 @@ def evaluate(
             seed=run.seed,
             method=run.arm.method,
             base_folder=base_folder(planner, layout, run.arm.base, run.seed),
-            run_folder=trained_folder(layout, run.id).parent if run.arm.recipe else None,
+            run_folder=layout.run(run.id) if run.arm.has_weights else None,
+            start=_below(planner, layout, run) if run.arm.has_weights else (),
             disciplines=tuple(d for d in world if run.part in (None, d.name)),
             revision=scale.revision(run.arm.base),
             made_from=sources.scores(planner, layout, run),
@@ -160,10 +229,15 @@ def evaluate(
     )
 
 
+def _below(planner: Planner, layout: Layout, run: Run) -> tuple[Link, ...]:
+    """What a run's own weights are loaded on, once all of it was compared with its records."""
+    return links(layout, planner.chain(run))[:-1]
+
+
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     """One score table for a law, from the score files of its runs.
 
-    The n-gram diversity of the training mixture joins as one more row of each run.
+    What was measured on the training mixture joins as more rows of each run.
     """
     from lawcheck.pipeline.provenance import write_provenance
     from lawcheck.scores import concatenate
@@ -199,7 +273,8 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
 def mixture_scores(
     scale: Scale, layout: Layout, runs: Iterable[Run], listed: bool = True
 ) -> list[Score]:
-    """Share of distinct n-grams in the mixture of every run that is trained on one.
+    """Share of distinct n-grams in the mixture of every run whose rows are known before training;
+    weights and losses per domain and phase of those whose shares may move.
 
     Runs on a single discipline train on no mixture. listed: whether mixtures.json must know all
     that the runs are trained on. Raises InputError where the statistics are
@@ -208,40 +283,51 @@ def mixture_scores(
     from lawcheck.corpus.statistics import diversity, read_mixtures, with_mixtures
     from lawcheck.scores import DISTINCT
 
+    runs = list(runs)
     mixed = [
-        (run, run.arm.recipe)
+        (run, recipe)
         for run in runs
-        if run.arm.recipe is not None and not run.arm.each_alone
+        if discovery.trains_rows(run.arm) and (recipe := run.arm.fixed_mixture) is not None
     ]
-    if not mixed:
-        return []
-    content = read_mixtures(scale, layout)
-    if not listed:
+    content = read_mixtures(scale, layout) if mixed else {}
+    if mixed and not listed:
         content = with_mixtures(content, scale, layout, {r.label: r for _, r in mixed})
-    return [
-        Score(
-            run_id=run.id,
-            arm=run.arm.name,
-            seed=run.seed,
-            task="mixture",
-            item_id="train",
-            cluster="",
-            metric=DISTINCT,
-            value=diversity(content, recipe, scale),
-        )
+    found = [
+        _measured(run, "mixture", "train", DISTINCT, diversity(content, recipe, scale))
         for run, recipe in mixed
     ]
+    for run in runs:
+        if run.arm.mixture is not None:
+            found += _phase_scores(run, layout)
+    return found
 
 
-def bases_by_seed(scale: Scale, base: str, seeds: Iterable[int]) -> dict[int, str]:
-    """Which base model each seed stands on, for clustering seeds that share one."""
-    built = scale.bases[base].kind == "built"
-    return {
-        s: (shipped_hash(scale, base, s) or f"{scale.base_digest(base)}-s{s}") if built else base
-        for s in seeds
-    }
+def _phase_scores(run: Run, layout: Layout) -> list[Score]:
+    from lawcheck.scores import LOSS, WEIGHT
+
+    path = layout.train_record(run.id)
+    how = sources.step(layout, "train", run.id)
+    mixture = fitting(read_object(path, how), TrainedOnPhases, str(path), how)["mixture"]
+    phases = mixture["phases"]
+    losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
+    weights = enumerate((p["weights"] for p in phases), start=1)
+    return [
+        _measured(run, domain, str(phase), metric, value)
+        for metric, by_phase in ((WEIGHT, weights), (LOSS, losses))
+        for phase, values in by_phase
+        for domain, value in values.items()
+        if value is not None
+    ]
 
 
-def read_json(path: Path) -> Any:
-    """A record that an earlier stage wrote. Raises InputError for a file that is none."""
-    return read_object(path, "make it again with the stage that writes it", str(path))
+def _measured(run: Run, task: str, item: str, metric: str, value: float) -> Score:
+    return Score(
+        run_id=run.id,
+        arm=run.arm.name,
+        seed=run.seed,
+        task=task,
+        item_id=item,
+        cluster="",
+        metric=metric,
+        value=value,
+    )

@@ -16,10 +16,12 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.atomic import write_json
+from lawcheck.files.reading import read_object
 from lawcheck.pipeline import stages
-from lawcheck.planning.plan import Planner, science
+from lawcheck.planning.plan import Planner
 
 # Far from the seeds of any study.
 SEARCH_SEED = 1000
@@ -105,7 +107,7 @@ def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any
     """Average score per served arm on the tuning split, their mean, and the training time."""
     planner = Planner(scale, (SEARCH_SEED,))
     runs = {a: planner.runs_of(a, SEARCH_SEED) for a in arms}
-    everything = planner.with_experts(r for group in runs.values() for r in group)
+    everything = planner.with_parents(r for group in runs.values() for r in group)
     stages.train(planner, layout, list(everything.values()))
     scored = [r for group in runs.values() for r in group]
     stages.evaluate(planner, layout, scored, "tune", roles=("discipline",))
@@ -115,7 +117,7 @@ def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any
         found = _accuracy(planner, layout, group)
         average[arm.name] = None if found is None else statistics.fmean(found.values())
         for run in group:
-            record = stages.read_json(layout.run(run.id) / "train.json")
+            record = read_object(layout.run(run.id) / "train.json", "train the run again")
             diverged += bool(record["diverged"])
             seconds += record["cpu_seconds"]
     means = [m for m in average.values() if m is not None]

@@ -14,9 +14,10 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import BuiltBase, PretrainedBase, Scale, load_scale
+from lawcheck.declare.worlds import realisable, scale_laws
 from lawcheck.errors import InputError
 from lawcheck.planning.cluster import asked
-from lawcheck.planning.plan import Batch, Planner, every_batch, realisable, scale_laws
+from lawcheck.planning.plan import Batch, Planner, every_batch
 from lawcheck.planning.shipped import shipped_hash
 
 # Of the forms of a table or figure, the one that an engine's own report shows.
@@ -93,8 +94,10 @@ class Workflow:
         return str(self.layout.root / "batches" / f"{batch}.{stage}.json")
 
     def train_inputs(self, batch: str) -> list[str]:
-        """The corpus, the bases that are not shipped, and the adapters a composition loads."""
-        needed = {self.base_file(r.arm.base, r.seed) for r in self.batches[batch].runs}
+        """The corpus, the bases that are not shipped, and the weights of other batches."""
+        runs = self.batches[batch].runs
+        sources = {s for r in runs for s in self.planner.scored_from(r) if s.kind == "base"}
+        needed = {self.base_file(s.name, s.seed) for s in sources}
         trained = [self.batch_file(b, "train") for b in self.batches[batch].needs]
         return [str(self.layout.manifest), *sorted(filter(None, needed)), *trained]
 

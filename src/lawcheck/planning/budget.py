@@ -27,16 +27,16 @@ def budget(
 ) -> dict[str, Any]:
     """Of the runs of these arms. JSON-ready; hours of training only, bytes of one process.
 
-    runs: by id, the experts of compositions among them. accelerator: instead of the one that the
+    runs: by id, all that they are made from among them. accelerator: instead of the one that the
     scale's plan assumes. printed_hours: GPU hours of an arm in print, if its study knows them.
     Raises InputError for a scale without a `plan` section.
     """
     scale = on_accelerator(planner.scale, accelerator)
     assert scale.plan is not None
     rows = [_arm(a, planner, scale, accelerator, printed_hours) for a in arms]
-    # Every run counts once, although a composition's experts may be another arm's runs.
-    trained = Counter(run.arm for run in runs.values() if run.arm.recipe is not None)
-    hours = sum(_hours_per_run(a, scale, planner) * n for a, n in trained.items())
+    # Every run counts once, although the parents of an arm may be another arm's runs.
+    made = Counter(run.arm for run in runs.values() if run.arm.has_weights)
+    hours = sum(_hours_per_run(a, scale, planner) * n for a, n in made.items())
     return {
         "accelerator": accelerator.model_dump() if accelerator else None,
         "peak_tflops": scale.plan.peak_tflops,
@@ -46,7 +46,7 @@ def budget(
         "gpu_hours": hours,
         # Jobs one after another; a cluster with room runs them side by side.
         "wall_hours_in_turn": hours / scale.hardware.processes,
-        "storage_bytes": stored_bytes(scale, trained),
+        "storage_bytes": stored_bytes(scale, made),
     }
 
 

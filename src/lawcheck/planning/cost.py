@@ -57,7 +57,7 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
     Disciplines that the scale's plan does not name are no part of its corpus. Raises InputError
     for a recipe that names one of them.
     """
-    if arm.recipe is None:
+    if arm.recipe is None or not discovery.trains_rows(arm):
         return 0.0
     plan = _plan(scale)
     for name in arm.recipe.disciplines or ():
@@ -70,7 +70,9 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
     names = [d for d in _science() if d.name in plan.words_per_sample]
     corpus = scale.corpus
     rows = planned_mixture(arm.recipe, names, corpus.size, corpus.general_pool)
-    per_word = plan.tokens_per_word * scale.training.epochs
+    recipe = arm.recipe
+    epochs = recipe.stop_after or recipe.epochs or scale.training.epochs
+    per_word = plan.tokens_per_word * epochs
     return sum(n * plan.words_per_sample[name] * per_word for name, n in rows.items())
 
 
@@ -80,7 +82,7 @@ def gpu_hours(arm: Arm, scale: Scale) -> float:
     Per token, of N parameters: 2 N forward, 2 N for the gradient of activations, 2 per trained
     parameter for the gradient of weights, and 2 N more where activations are recomputed.
     """
-    if arm.recipe is None:
+    if not discovery.trains_rows(arm):
         return 0.0
     plan = _plan(scale)
     multiplied, trained = multiplied_parameters(arm, shapes(scale, arm), adapter_settings(scale))

@@ -8,18 +8,12 @@ from typing import Any
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
+from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
 from lawcheck.errors import InputError, nearest
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
 from lawcheck.planning.cost import adapter_settings, planned_cost, planned_tokens
-from lawcheck.planning.plan import (
-    Planner,
-    batches,
-    every_batch,
-    realisable,
-    scale_laws,
-    unrealisable,
-)
+from lawcheck.planning.plan import Planner, batches, every_batch
 
 
 def plan_law(
@@ -50,11 +44,11 @@ def plan_law(
             raise InputError(f"law {law.name!r}: no arm {only!r}; {nearest(only, arms)}")
         arms = {only: arms[only]}
     wanted = {r.id: r for a in arms.values() for r in planner.runs(a)}
-    runs = planner.with_experts(wanted.values())
+    runs = planner.with_parents(wanted.values())
     shared = Counter(
         run_id
         for other in laws.values()
-        for run_id in planner.with_experts(planner.law_runs(other).values())
+        for run_id in planner.with_parents(planner.law_runs(other).values())
     )
     beside = law.name in discovery.laws() and law.name not in own
     found_jobs = every_batch(planner) if beside else batches(planner, laws)

@@ -35,12 +35,11 @@ Not counted: the allocator's fragmentation, workspaces of kernels, the CUDA cont
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from types import ModuleType
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Scalar
+from lawcheck.declare.design import Arm
+from lawcheck.declare.method import CountsAdapterBytes, Design, MethodModule
 from lawcheck.declare.scale import Hardware, Scale
 from lawcheck.methods.base import AdapterSettings, ModelShapes
 from lawcheck.planning.cost import adapter_settings, shapes
@@ -75,11 +74,11 @@ class Memory:
 
 
 def planned_memory(arm: Arm, scale: Scale) -> Memory | None:
-    """Of one run of an arm at a scale; None for an arm that trains nothing.
+    """Of one run of an arm at a scale; None for an arm that learns no rows.
 
     Raises InputError where the scale's base states no vocabulary.
     """
-    if arm.recipe is None:
+    if not discovery.trains_rows(arm):
         return None
     tokens = scale.hardware.micro_batch * scale.training.max_length
     return memory(
@@ -95,8 +94,8 @@ def planned_memory(arm: Arm, scale: Scale) -> Memory | None:
 
 def memory(
     model: ModelShapes,
-    module: ModuleType,
-    design: Mapping[str, Scalar],
+    module: MethodModule,
+    design: Design,
     settings: AdapterSettings,
     hardware: Hardware,
     *,
@@ -168,9 +167,9 @@ def _states(
 
 def _layer(
     model: ModelShapes,
-    design: Mapping[str, Scalar],
+    design: Design,
     settings: AdapterSettings,
-    module: ModuleType,
+    module: MethodModule,
     c: int,
     width: int,
     attention: str,
@@ -193,33 +192,11 @@ def _layer(
 
 
 def _adapters(
-    model: ModelShapes,
-    design: Mapping[str, Scalar],
-    settings: AdapterSettings,
-    module: ModuleType,
-    c: int,
+    model: ModelShapes, design: Design, settings: AdapterSettings, module: MethodModule, c: int
 ) -> float:
-    """Bytes per token that one layer's adapters save."""
-    method = module.METHOD
-    chosen = method.validate(design)
-    rank = settings.rank * int(chosen["rank_multiple"])
-    adapted = set(settings.modules)
-    # Inputs of projections that share one input are saved once; o_proj's is attention's output.
-    inputs = 0 if method.needs_experts else c * model.hidden * bool(adapted & _READ_ATTENTION_NORM)
-    if not method.needs_experts:
-        inputs += c * model.hidden * bool(adapted & {"gate_proj", "up_proj"})
-        inputs += c * model.feed_forward * ("down_proj" in adapted)
-    if not method.routes:
-        return inputs + c * rank * len(adapted)
-    routed, variant = int(chosen["experts"]), chosen.get("variant", "plain")
-    experts = routed + (variant == "shared_expert")
-    downs = 1 if variant == "shared_a" else experts
-    # The gate reads the hidden state, weighs every rank of every expert, and keeps probabilities.
-    by_rank = rank if variant == "rank_route" else 1
-    gate = (
-        c * experts * rank + FLOAT32 * routed * by_rank + (c * model.hidden if c < FLOAT32 else 0)
-    )
-    return inputs + c * downs * rank * len(adapted) + gate
-
-
-_READ_ATTENTION_NORM = {"q_proj", "k_proj", "v_proj"}
+    """Bytes per token that one layer's adapters save: as low-rank products, unless counted."""
+    if isinstance(module, CountsAdapterBytes):
+        return module.adapter_bytes(model, design, settings, c)
+    # A pair (A, B) adds its rank times the inputs and outputs of its module; rounded up.
+    rank = -(-module.added_parameters(model, design, settings) // sum(model.adapted(settings)))
+    return c * (model.read_by(settings) + rank * len(set(settings.modules)))

@@ -2,70 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery, versions
-from lawcheck.declare.design import Arm, Discipline, Law, Run, digest, plain
+from lawcheck.declare.design import Arm, Law, Run, plain
+from lawcheck.declare.lineage import check_parents
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_digest, realisable, scale_laws, science
 from lawcheck.errors import InputError, nearest
+from lawcheck.files.hashing import digest
 from lawcheck.planning.shipped import shipped_hash
-from lawcheck.studies.discipline_laws.arms import experts_of
-
-DATA_VARIABLE = "LAWCHECK_DATA"
 
 
-def science(scale: Scale) -> list[Discipline]:
-    """The scale's scientific disciplines, in table order."""
-    found = discovery.of_role("discipline", scale.world)
-    if not found:
-        raise InputError(
-            f"scale {scale.name!r}: no discipline has a source for world {scale.world!r}; "
-            f"add one (docs/adding.md) or choose another scale"
-        )
-    return found
+class Source(NamedTuple):
+    """Something that weights or scores are made from. name: of the base, or the run's id."""
 
-
-def data_folder(scale: Scale) -> Path | None:
-    """The folder of real data, for worlds that read one; None for generated worlds."""
-    if not any(hasattr(source_module(d, scale), "source_files") for d in science(scale)):
-        return None
-    named = os.environ.get(DATA_VARIABLE)
-    if not named:
-        raise InputError(
-            f"scale {scale.name!r}: reads real data, but {DATA_VARIABLE} is not set; "
-            f"set it to the folder that holds gsm8k/, medmcqa/ and so on"
-        )
-    if not Path(named).is_dir():
-        raise InputError(f"{DATA_VARIABLE}: {named!r} is not a folder; name the data folder")
-    return Path(os.path.realpath(named))
-
-
-def pinned_sources(scale: Scale) -> dict[str, dict[str, str]] | None:
-    """Discipline -> data set -> revision or content, for worlds too large to hash at every plan.
-
-    None for worlds whose data are generated, or small enough to be hashed file by file.
-    """
-    found = {}
-    for d in discovery.disciplines().values():
-        if scale.world in d.worlds:
-            module = source_module(d, scale)
-            if not hasattr(module, "pinned_sources"):
-                return None
-            found[d.name] = module.pinned_sources()
-    return found or None
-
-
-def source_module(discipline: Discipline, scale: Scale) -> Any:
-    return import_module(discipline.worlds[scale.world].source)
+    kind: Literal["corpus", "base", "weights"]
+    name: str = ""
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,22 +39,8 @@ class Planner:
 
     @cached_property
     def data_digest(self) -> str | None:
-        """Digest of the real files that the world reads, or of what pins them; None for
-        generated worlds.
-        """
-        pinned = pinned_sources(self.scale)
-        if pinned is not None:
-            return digest(pinned)
-        folder = data_folder(self.scale)
-        if folder is None:
-            return None
-        sums = {}
-        for d in discovery.disciplines().values():
-            if self.scale.world in d.worlds:
-                for path in source_module(d, self.scale).source_files(folder):
-                    content = _read_source(path)
-                    sums[f"{d.name}/{path.name}"] = hashlib.sha256(content).hexdigest()
-        return digest(sums)
+        """As of lawcheck.declare.worlds, read once."""
+        return data_digest(self.scale)
 
     def runs(self, arm: Arm) -> tuple[Run, ...]:
         return tuple(run for seed in self.seeds for run in self.runs_of(arm, seed))
@@ -119,61 +64,112 @@ class Planner:
 
     @cached_property
     def _resolved(self) -> dict[tuple[Arm, int], tuple[Run, ...]]:
-        """Runs that were asked for: laws share arms, and compositions share experts."""
+        """Runs that were asked for: laws share arms, and arms share parents."""
+        return {}
+
+    @cached_property
+    def _parents(self) -> dict[tuple[Arm, int, str | None], tuple[Run, ...]]:
         return {}
 
     def _identity(self, arm: Arm, seed: int, part: str | None) -> dict[str, Any]:
         method = discovery.method(arm.method)
+        parents = [r.digest for r in self.parents(arm, seed, part)]
         world = [d for d in discovery.disciplines().values() if self.scale.world in d.worlds]
+        rule = discovery.mixing_rule(arm.mixture.update) if arm.mixture is not None else None
+        objective = discovery.objective(arm.recipe.objective if arm.recipe else "response")
+        learnt = {} if objective.name == "response" else {"objective": objective.version}
         return {
             "arm": plain(arm),
             "design": method.validate(arm.choices),
             "seed": seed,
             "part": part,
-            "scale": self.scale.identity(arm.method, arm.base),
+            "scale": self.scale.identity(arm.method, arm.base, objective.name),
             "data": self.data_digest,
             "base": shipped_hash(self.scale, arm.base, seed),
             "versions": {
                 "trainer": versions.TRAINER,
                 "evaluator": versions.EVALUATOR,
                 "recipes": versions.RECIPES,
+                **({"mixing": rule.version} if rule else {}),
                 "method": method.version,
+                **learnt,
                 "disciplines": {d.name: d.version for d in world},
             },
-            "experts": [r.digest for r in self.experts(arm, seed)],
+            # Parents that an arm names joined later than those that its method implies.
+            "experts": [] if arm.parents else parents,
+            **({"parents": parents} if arm.parents else {}),
         }
 
-    def experts(self, arm: Arm, seed: int) -> tuple[Run, ...]:
-        """The frozen runs that a composition is built over; empty for other methods.
+    def parents(self, arm: Arm, seed: int, part: str | None = None) -> tuple[Run, ...]:
+        """The runs that a run starts from or is made of, in the order of its arm.
 
-        An expert whose discipline the upsampling leaves alone is the one without upsampling.
+        Of an arm that names none, one on each scientific discipline where its method implies
+        them. Raises InputError for parents that its method cannot take.
         """
-        if not discovery.method(arm.method).needs_experts:
-            return ()
-        assert arm.recipe is not None
-        up = arm.recipe.upsampling
-        plain_runs = self.runs_of(experts_of(arm, upsampled=False), seed)
-        if up is None:
-            return plain_runs
-        retrained = self.runs_of(experts_of(arm), seed)
-        pairs = zip(plain_runs, retrained, strict=True)
-        return tuple(new if old.part in up.disciplines else old for old, new in pairs)
+        key = (arm, seed, part)
+        if key not in self._parents:
+            method = discovery.method(arm.method)
+            check_parents(arm)
+            implied = method.implied if not arm.parents else None
+            pairs = [(p, part) for p in arm.parents]
+            if implied is not None:
+                pairs = [(implied(arm, d.name), d.name) for d in science(self.scale)]
+            self._parents[key] = tuple(
+                r for a, of in pairs for r in self.runs_of(a, seed) if r.part in (None, of)
+            )
+        return self._parents[key]
+
+    def needs(self, run: Run) -> tuple[Run, ...]:
+        """`parents` of a run."""
+        return self.parents(run.arm, run.seed, run.part)
+
+    def chain(self, run: Run) -> tuple[Run, ...]:
+        """The runs whose weights, put on the base model one after another, are the run's model.
+
+        The run itself is the last. Adapters lie on what they were trained on; whatever is merged
+        from whole models is whole itself.
+        """
+        takes, above = discovery.method(run.arm.method).takes, self.needs(run)
+        if not above or takes == "models":
+            return (run,)
+        # Adapters that are composed have one start in common.
+        begun = self.chain(above[0])
+        return (*(begun if takes in ("base", "model") else begun[:-1]), run)
+
+    def made_from(self, run: Run) -> tuple[Source, ...]:
+        """Everything that the weights of a run come from."""
+        rows = (Source("corpus"),) if discovery.trains_rows(run.arm) else ()
+        runs = dict.fromkeys((*self.chain(run)[:-1], *self.needs(run)))
+        weights = (Source("weights", r.id, r.seed) for r in runs)
+        return (*rows, Source("base", run.arm.base, run.seed), *weights)
+
+    def scored_from(self, run: Run) -> tuple[Source, ...]:
+        """Everything that the scores of a run come from."""
+        runs = self.chain(run) if run.arm.has_weights else ()
+        weights = (Source("weights", r.id, r.seed) for r in runs)
+        return (Source("corpus"), Source("base", run.arm.base, run.seed), *weights)
 
     def law_runs(self, law: Law) -> dict[str, Run]:
         """Every run that a law's scores come from, by id."""
         return {run.id: run for a in law.arms for run in self.runs(a)}
 
-    def with_experts(self, runs: Iterable[Run]) -> dict[str, Run]:
-        """The runs and those they depend on, by id."""
+    def with_parents(self, runs: Iterable[Run]) -> dict[str, Run]:
+        """The runs and all that they are made from, by id, parents first."""
         found: dict[str, Run] = {}
+
+        def add(run: Run) -> None:
+            if run.id not in found:
+                for parent in self.needs(run):
+                    add(parent)
+                found[run.id] = run
+
         for run in runs:
-            for needed in (*self.experts(run.arm, run.seed), run):
-                found[needed.id] = needed
+            add(run)
         return found
 
     def row_count(self, run: Run) -> int:
-        """Planned training rows of a run (0 for the base); orders jobs by their length."""
-        if run.arm.recipe is None:
+        """Planned training rows of a run (0 for one that learns none); orders jobs by length."""
+        if run.arm.recipe is None or not discovery.trains_rows(run.arm):
             return 0
         corpus = self.scale.corpus
         planned = planned_mixture(
@@ -184,39 +180,13 @@ class Planner:
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs that one job carries. needs: ids of the batches whose adapters it loads."""
+    """Runs that one job carries. needs: ids of the batches whose weights it loads."""
 
     id: str
     seed: int
     runs: tuple[Run, ...]
     rows: int
     needs: tuple[str, ...]
-
-
-def scale_laws(scale: Scale) -> dict[str, Law]:
-    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study."""
-    return realisable(scale, discovery.laws_of(scale.studies))
-
-
-def realisable(scale: Scale, laws: Mapping[str, Law]) -> dict[str, Law]:
-    """The laws whose base models the scale declares and whose methods there are."""
-    return {name: law for name, law in laws.items() if not unrealisable(scale, law)}
-
-
-def unrealisable(scale: Scale, law: Law) -> str:
-    """Why a scale cannot run a law; empty where it can.
-
-    A law on somebody's own scores names methods that lawcheck does not have; it is judged, and
-    nothing of it is planned.
-    """
-    study = discovery.study_of(law.name)
-    if study and study.world not in ("", scale.world):
-        return f"its study needs world {study.world!r}, scale {scale.name!r} has {scale.world!r}"
-    for arm in law.arms:
-        if arm.base not in scale.bases:
-            return f"scale {scale.name!r} declares no base model {arm.base!r}"
-    lost = sorted({a.method for a in law.arms} - discovery.methods().keys())
-    return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
 
 
 def every_batch(planner: Planner) -> dict[str, Batch]:
@@ -237,26 +207,29 @@ def batches(
 
     Runs share a job only if exactly the same laws want them: then every law needs a batch
     wholly or not at all, whichever targets are asked for together. Runs that load other runs'
-    adapters never share a job with those, so that batches cannot depend on one another in a
-    circle. The largest runs come first, which evens out the jobs.
+    weights never share a job with those: a job holds runs of one level, their longest path to a
+    run without parents, so that batches cannot depend on one another in a circle. The largest
+    runs come first, which evens out the jobs.
     """
     home = {run.id: batch.id for batch in given for run in batch.runs}
     wanted: dict[str, set[str]] = defaultdict(set)
     found: dict[str, Run] = {}
     for name, law in laws.items():
-        for run_id, run in planner.with_experts(planner.law_runs(law).values()).items():
+        for run_id, run in planner.with_parents(planner.law_runs(law).values()).items():
             found[run_id] = run
             wanted[run_id].add(name)
     classes: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
+    levels: dict[str, int] = {}
+    # Parents come before what is made from them.
     for run_id, run in found.items():
         if run_id in home:
             continue
-        level = 1 if planner.experts(run.arm, run.seed) else 0
+        level = levels[run_id] = max((levels[p.id] + 1 for p in planner.needs(run)), default=0)
         classes[(run.seed, level, tuple(sorted(wanted[run_id])))].append(run)
     result: dict[str, Batch] = {}
     for key in sorted(classes, key=lambda k: (k[1], k[0], k[2])):
         for members in _even(classes[key], planner):
-            needs = {home[e.id] for r in members for e in planner.experts(r.arm, r.seed)}
+            needs = {home[p.id] for r in members for p in planner.needs(r)}
             single = len(members) == 1
             name = members[0].id if single else f"s{key[0]}-{digest([r.id for r in members])}"
             result[name] = Batch(
@@ -285,7 +258,7 @@ def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> 
     """The runs with these ids. Raises InputError for an id that no law declares."""
     known: dict[str, Run] = {}
     for law in realisable(planner.scale, laws).values():
-        known |= planner.with_experts(planner.law_runs(law).values())
+        known |= planner.with_parents(planner.law_runs(law).values())
         if all(run_id in known for run_id in ids):
             break
     for run_id in ids:
@@ -295,13 +268,3 @@ def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> 
                 f"{', '.join(map(str, planner.seeds))}; {nearest(run_id, known)}"
             )
     return [known[run_id] for run_id in ids]
-
-
-def _read_source(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{DATA_VARIABLE}: cannot read {path.parent.name}/{path.name} ({error.strerror}); "
-            f"complete the data folder"
-        ) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +210,12 @@ def shipped_hash(scale: Scale, base: str, seed: int) -> str | None:
         return None
     entry = manifest["seeds"].get(str(seed))
     return entry["files"][EXACT_FILES[0]] if entry else None
+
+
+def bases_by_seed(scale: Scale, base: str, seeds: Iterable[int]) -> dict[int, str]:
+    """Which base model each seed stands on, for clustering seeds that share one."""
+    built = scale.bases[base].kind == "built"
+    return {
+        s: (shipped_hash(scale, base, s) or f"{scale.base_digest(base)}-s{s}") if built else base
+        for s in seeds
+    }

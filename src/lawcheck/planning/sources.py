@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, Run, digest
+from lawcheck.declare.design import Law, Run
 from lawcheck.declare.layout import Layout, base_name
 from lawcheck.declare.scale import PretrainedBase, Scale
 from lawcheck.files import origin
-from lawcheck.files.hashing import file_sha256
-from lawcheck.planning.plan import Planner
+from lawcheck.files.hashing import digest, file_sha256
+from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
 from lawcheck.planning.shipped import shipped_hash
 
@@ -73,17 +73,25 @@ def weights_digest(layout: Layout, run_id: str) -> dict[str, str]:
 
 
 def weights(planner: Planner, layout: Layout, run: Run) -> dict[str, str]:
-    """What a run is trained from: corpus, base model and the experts it is built over."""
-    found = corpus(layout) | base(planner, layout, run.arm.base, run.seed)
-    for expert in planner.experts(run.arm, run.seed):
-        found |= weights_digest(layout, expert.id)
-    return found
+    """Digests of what a run's weights are made from."""
+    return _digests(planner, layout, planner.made_from(run))
 
 
 def scores(planner: Planner, layout: Layout, run: Run) -> dict[str, str]:
-    """What a run's scores come from: corpus, base model and, where it trains, its weights."""
-    found = corpus(layout) | base(planner, layout, run.arm.base, run.seed)
-    return found | (weights_digest(layout, run.id) if run.arm.recipe is not None else {})
+    """Digests of what a run's scores come from."""
+    return _digests(planner, layout, planner.scored_from(run))
+
+
+def _digests(planner: Planner, layout: Layout, sources: Iterable[Source]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for source in sources:
+        if source.kind == "corpus":
+            found |= corpus(layout)
+        elif source.kind == "base":
+            found |= base(planner, layout, source.name, source.seed)
+        else:
+            found |= weights_digest(layout, source.name)
+    return found
 
 
 def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
@@ -133,8 +141,8 @@ def table(planner: Planner, layout: Layout, law: Law) -> dict[str, str]:
 
 
 def mixed(runs: Collection[Run]) -> bool:
-    """Whether any run is trained on a mixture; those on a single discipline are not."""
-    return any(r.arm.recipe is not None and not r.arm.each_alone for r in runs)
+    """Whether any run is trained on a mixture that is known before it is trained."""
+    return any(discovery.trains_rows(r.arm) and r.arm.fixed_mixture is not None for r in runs)
 
 
 def mixtures(layout: Layout, runs: Collection[Run]) -> dict[str, str]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.scale import PretrainedBase, Scale
+from lawcheck.declare.worlds import scale_laws
 from lawcheck.planning.cost import adapter_settings, shapes
-from lawcheck.planning.plan import Planner, scale_laws
+from lawcheck.planning.plan import Planner
 
 WEIGHT = 4  # what is trained is saved in float32
 # Compact Parquet with its record and log, measured on the reference runs.
@@ -20,13 +21,14 @@ BUILT_BASE = 2_000_000
 
 def run_bytes(arm: Arm, scale: Scale) -> int:
     """Saved weights of one run of an arm. A built base counts as a small constant."""
-    if arm.recipe is None:
+    if not arm.has_weights:
         return 0
     if not isinstance(scale.bases[arm.base], PretrainedBase):
         return BUILT_BASE
     module = discovery.method_module(arm.method)
     model = shapes(scale, arm)
-    if discovery.method(arm.method).group == "full":
+    method = discovery.method(arm.method)
+    if method.group == "full" or method.takes == "models":
         return WEIGHT * model.total_parameters
     # A composition saves its frozen experts too.
     return WEIGHT * module.added_parameters(model, arm.choices, adapter_settings(scale))
@@ -39,7 +41,8 @@ def stored_bytes(scale: Scale, runs: Mapping[Arm, int]) -> int:
     """
     weights = {a: run_bytes(a, scale) for a in runs}
     scores = SCORE_BYTES_PER_RUN * sum(runs.values())
-    checkpoints = 2 * 3 * max(weights.values(), default=0)
+    trained = (w for a, w in weights.items() if discovery.trains_rows(a))
+    checkpoints = 2 * 3 * max(trained, default=0)
     return scores + sum(weights[a] * n for a, n in runs.items()) + checkpoints
 
 
@@ -49,5 +52,5 @@ def planned_storage(planner: Planner, laws: Iterable[Law] | None = None) -> int:
         laws = scale_laws(planner.scale).values()
     runs: dict[str, Run] = {}
     for law in laws:
-        runs |= planner.with_experts(planner.law_runs(law).values())
+        runs |= planner.with_parents(planner.law_runs(law).values())
     return stored_bytes(planner.scale, Counter(run.arm for run in runs.values()))

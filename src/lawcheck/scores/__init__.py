@@ -3,7 +3,7 @@
 from lawcheck.scores.checks import check
 from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
-from lawcheck.scores.metrics import DISTINCT, DIVERGED, FAULT, MEASUREMENTS, ROUTING
+from lawcheck.scores.metrics import DISTINCT, DIVERGED, FAULT, LOSS, MEASUREMENTS, ROUTING, WEIGHT
 from lawcheck.scores.places import TaskPlace, task_places
 from lawcheck.scores.table import ScoreTable
 
@@ -12,9 +12,11 @@ __all__ = [
     "DISTINCT",
     "DIVERGED",
     "FAULT",
+    "LOSS",
     "MEASUREMENTS",
     "ROUTING",
     "SCHEMA",
+    "WEIGHT",
     "ScoreTable",
     "TaskPlace",
     "check",

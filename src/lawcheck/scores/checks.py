@@ -16,9 +16,11 @@ from lawcheck.scores.metrics import (
     FAULTY_ITEM,
     LOST_RUN,
     MEASUREMENTS,
+    UNBOUNDED,
     Faults,
     diverged_runs,
     faults_by_run,
+    is_no_value,
 )
 from lawcheck.scores.sorting import Sorted, Unit
 from lawcheck.scores.table import Block, ScoreTable
@@ -68,7 +70,8 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     same = (group[1:] == group[:-1]) & (codes["item_id"][1:] == codes["item_id"][:-1])
     if same.any():
         raise _twice(row(int(np.argmax(same))), origin)
-    wrong = ~np.isnan(values) & ~((values >= 0) & (values <= 1))
+    unbounded = np.array([m in UNBOUNDED for m in names["metric"]])[codes["metric"]]
+    wrong = is_no_value(values, unbounded)
     if wrong.any():
         k = int(np.argmax(wrong))
         raise _no_score(values[k], row(k), origin)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 ROUTING, DIVERGED, DISTINCT = "routing_probability", "diverged", "distinct_ngrams"
+# Of mixtures whose shares may move: task is a domain, item a phase from 1; the loss of item 0 is
+# that before training, in nats per response token.
+WEIGHT, LOSS = "mixture_weight", "domain_loss"
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
 FAULT = "fault"
 # Every other metric scores items.
-MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, FAULT})
+MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, WEIGHT, LOSS, FAULT})
+# All others lie in [0, 1].
+UNBOUNDED = frozenset({LOSS})
 # Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
 Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
 
@@ -29,3 +37,11 @@ def faults_by_run(rows: Iterable[tuple[str, str, str, int, float]]) -> Faults:
     for arm, task, item, seed, value in rows:
         found.setdefault((arm, seed), []).append((task, item, value))
     return {run: tuple(sorted(entries)) for run, entries in sorted(found.items())}
+
+
+def is_no_value(values: NDArray[np.float64], unbounded: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a value lies below 0, is infinite, or lies above 1 and is not of UNBOUNDED. NaN is none
+    of these: it stands for unscored.
+    """
+    top = np.where(unbounded, np.finfo(np.float64).max, 1.0)
+    return (values < 0) | (values > top)

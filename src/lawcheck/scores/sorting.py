@@ -36,9 +36,11 @@ from lawcheck.scores.metrics import (
     FAULT,
     FAULTY_ITEM,
     LOST_RUN,
+    UNBOUNDED,
     Faults,
     diverged_runs,
     faults_by_run,
+    is_no_value,
 )
 
 # Measured in memory: about 200 bytes a row at the peak, so 2 GB; and bytes of a CSV file.
@@ -174,7 +176,14 @@ def _sorted(paths: Sequence[Path], folder: Path, origin: str) -> Sorted:
     start[order] = first
     metric_of = np.array([u[1] for u in units], dtype=np.int64)
     columns, twice, wrong, valued = _settle(
-        folder, parts, start, sum(counts), ordered["item_id"][1], ordered["cluster"][1], metric_of
+        folder,
+        parts,
+        start,
+        sum(counts),
+        ordered["item_id"][1],
+        ordered["cluster"][1],
+        metric_of,
+        [names["metric"].codes[m] for m in UNBOUNDED if m in names["metric"].codes],
     )
     metrics = {k: n for n, k in names["metric"].codes.items()}
     return Sorted(
@@ -287,6 +296,7 @@ def _settle(
     item_place: NDArray[np.int32],
     cluster_place: NDArray[np.int32],
     metric_of: NDArray[np.int64],
+    unbounded: list[int],
 ) -> tuple[dict[str, NDArray[Any]], int | None, int | None, set[int]]:
     """Sort every part and put its rows where they belong; the part's file is removed.
 
@@ -316,7 +326,7 @@ def _settle(
             places = start[unit] + np.arange(unit.size) - np.repeat(heads, ends - heads)
             same = (unit[1:] == unit[:-1]) & (item[1:] == item[:-1])
             twice += [int(places[:-1][same].min())] if same.any() else []
-            bad = ~np.isnan(value) & ~((value >= 0) & (value <= 1))
+            bad = is_no_value(value, np.isin(metric_of[unit], unbounded))
             wrong += [int(places[bad].min())] if bad.any() else []
             valued.update(metric_of[np.unique(unit[~np.isnan(value)])].tolist())
             for name, column in sorted_columns.items():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,14 @@ from lawcheck.corpus.encoding import Encoded, Sample, encode
 __all__ = ["Encoded", "MicroBatches", "Sample", "encode", "order", "pack", "pack_flat"]
 
 IGNORED = -100
+# What a micro-batch of preference pairs holds beside a model's inputs and the labels.
+EXTRAS = ("pairs", "sequences", "responses", "reference")
 
 
-def order(ids: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """Indices of `ids` sorted by a hash of (seed, id)."""
-    keys = b"".join(hashlib.sha256(f"{seed}\x1f{i}".encode()).digest() for i in ids)
+def order(ids: Sequence[str], seed: int, replica: int = 1) -> NDArray[np.int64]:
+    """Indices of `ids` sorted by a hash of (seed, id), and of the replica above the first."""
+    again = f"\x1f{replica}" if replica > 1 else ""
+    keys = b"".join(hashlib.sha256(f"{seed}\x1f{i}{again}".encode()).digest() for i in ids)
     # Four numbers a hash instead of an object each: 30 MB instead of 250 for the paper's corpus.
     words = np.frombuffer(keys, dtype=">u8").reshape(-1, 4).astype(np.uint64)
     return np.lexsort(words.T[::-1]).astype(np.int64)
@@ -44,7 +47,12 @@ class MicroBatches(Dataset):
     smaller step still has `parts` parts; one without samples carries no label and adds nothing.
     flat: one row a micro-batch, as flash attention needs it (see `pack_flat`). row: samples of the
     whole step are put into rows of at most so many tokens before rows are dealt to parts (see
-    `balanced_rows`). devices: how many parts run at a time.
+    `balanced_rows`). devices: how many parts run at a time. replica: of the order.
+
+    A preference pair counts as one sample as long as its two; it is never split over parts.
+    Micro-batches of pairs hold EXTRAS: pairs: (n,), their places among `encoded.ids`. sequences,
+    responses: (rows, longest), as of lawcheck.training.learnt.Tokens. reference: (n, 2), where
+    `reference`, (n ids, 2), is set.
     """
 
     def __init__(
@@ -56,9 +64,11 @@ class MicroBatches(Dataset):
         flat: bool = False,
         row: int | None = None,
         devices: int = 1,
+        replica: int = 1,
     ) -> None:
         self.encoded = encoded
-        self.order = order(encoded.ids, seed)
+        self.reference: NDArray[np.float32] | None = None
+        self.order = order(encoded.ids, seed, replica)
         self.batch_size = batch_size
         self.parts = parts
         self.flat, self.row, self.devices = flat, row, devices
@@ -74,22 +84,48 @@ class MicroBatches(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         step, part = divmod(index, self.parts)
         batch = self.order[step * self.batch_size : (step + 1) * self.batch_size]
-        lengths = self.encoded.lengths[batch]
+        lengths = self.encoded.row_lengths[batch]
         longest_first = batch[np.argsort(-lengths, kind="stable")]
         if self.row is None:
-            members = longest_first[part :: self.parts]
-            return pack_flat(self.encoded, members) if self.flat else pack(self.encoded, members)
-        if self._last[0] != step:
-            self._last = step, self._rows(longest_first)
-        rows = self._last[1][part :: self.parts]
-        if self.flat:
-            return pack_flat(self.encoded, np.array([m for row in rows for m in row], np.int64))
-        return pack_rows(self.encoded, rows)
+            members = longest_first[part :: self.parts].tolist()
+            packed = self._pack(pack_flat if self.flat else pack, members)
+        else:
+            if self._last[0] != step:
+                self._last = step, self._rows(longest_first)
+            rows = self._last[1][part :: self.parts]
+            members = [m for row in rows for m in row]
+            if self.flat:
+                packed = self._pack(pack_flat, members)
+            else:
+                packed = pack_rows(self.encoded, [self._samples(row) for row in rows])
+        return packed if self.encoded.per_row == 1 else self._of_pairs(packed, members)
+
+    def _pack(self, how: Callable[..., dict[str, Any]], members: list[int]) -> dict[str, Any]:
+        return how(self.encoded, np.array(self._samples(members), np.int64))
+
+    def _samples(self, members: list[int]) -> list[int]:
+        """Of pairs both samples, the longest first, as the members are."""
+        if self.encoded.per_row == 1:
+            return members
+        both = [2 * m + side for m in members for side in (0, 1)]
+        return sorted(both, key=lambda sample: -int(self.encoded.lengths[sample]))
+
+    def _of_pairs(self, packed: dict[str, Any], members: list[int]) -> dict[str, Any]:
+        pairs = np.array(members, np.int64)
+        places = np.full(2 * len(self.encoded.ids) + 1, -1)
+        for side in (0, 1):
+            places[2 * pairs + side] = 2 * np.arange(len(pairs)) + side
+        packed["sequences"] = torch.from_numpy(places[packed["sequences"].numpy()])
+        packed["pairs"] = pairs
+        if self.reference is not None:
+            # No tensor: DeepSpeed would round it to the model's precision.
+            packed["reference"] = self.reference[pairs]
+        return packed
 
     def _rows(self, longest_first: NDArray[np.int64]) -> list[list[int]]:
         assert self.row is not None
-        lengths = self.encoded.lengths[longest_first].tolist()
-        rows = balanced_rows(lengths, self.row, self.devices)
+        lengths = self.encoded.row_lengths[longest_first].tolist()
+        rows = balanced_rows(lengths, self.row * self.encoded.per_row, self.devices)
         return [[int(longest_first[k]) for k in row] for row in rows]
 
 
@@ -167,18 +203,20 @@ def _fill(encoded: Encoded, rows: Sequence[Sequence[int]], width: int) -> dict[s
     shape = (max(len(rows), 1), width)
     input_ids, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     labels = np.full(shape, IGNORED, np.int64)
+    filled = {"input_ids": input_ids, "position_ids": positions, "labels": labels}
+    if encoded.per_row > 1:
+        filled |= {"sequences": np.full(shape, -1), "responses": np.zeros(shape, np.int64)}
     for r, row in enumerate(rows):
         at = 0
         for member in row:
             sample = encoded.sample(member)
-            answer, end = int(encoded.answers[member]), at + len(sample)
+            start, end = max(int(encoded.loss_starts[member]), 1), at + len(sample)
             input_ids[r, at:end] = sample
             positions[r, at:end] = np.arange(len(sample))
-            labels[r, at + max(answer, 1) : end] = sample[max(answer, 1) :]
+            labels[r, at + start : end] = sample[start:]
+            if encoded.per_row > 1:
+                filled["sequences"][r, at:end] = member
+                filled["responses"][r, at + int(encoded.answers[member]) : end] = 1
             at = end
         positions[r, at:] = np.arange(width - at)
-    return {
-        "input_ids": torch.from_numpy(input_ids),
-        "position_ids": torch.from_numpy(positions),
-        "labels": torch.from_numpy(labels),
-    }
+    return {name: torch.from_numpy(values) for name, values in filled.items()}

@@ -6,6 +6,7 @@ Read once, after the last step: no random number is drawn and no weight is touch
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lawcheck.methods.routing import ExpertLayer, routers
 from lawcheck.scores.health import ALMOST_ALL, UNIFORM
+from lawcheck.training.data import EXTRAS
 
 # A gradient is clipped, so that one spike does no harm; a hundred times the usual norm is one.
 SPIKE = 100.0
@@ -107,7 +110,8 @@ def _finite(value: Any) -> Any:
 
 
 def _is_up(name: str) -> bool:
-    return ".lora_B." in name or ".lora_moe_B." in name
+    """By the names that peft and its extensions give to B: lora_B, or lora_<method>_B."""
+    return re.search(r"\.lora_(\w+_)?B\.", name) is not None
 
 
 def _is_dead(name: str, parameter: Tensor) -> bool:
@@ -120,11 +124,7 @@ def routing(model: nn.Module, batches: Sequence[Mapping[str, Any]]) -> list[dict
     Entropies are divided by log(experts): of the mean shares, and the mean over tokens. Padding
     counts as tokens. Empty without gates.
     """
-    from lawcheck.methods.lora_moe.layer import LoraMoeGate
-
-    gates: list[Any] = [
-        gate for m in model.modules() if isinstance(m, LoraMoeGate) for gate in _active(m)
-    ]
+    gates: list[Any] = [gate for r in routers(model) for gate in r.routing_gates().values()]
     if not gates or not batches:
         return []
     training, device = model.training, next(model.parameters()).device
@@ -135,17 +135,14 @@ def routing(model: nn.Module, batches: Sequence[Mapping[str, Any]]) -> list[dict
         with torch.inference_mode():
             for batch in batches:
                 inputs = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-                inputs.pop("labels", None)
+                for extra in ("labels", *EXTRAS):
+                    inputs.pop(extra, None)
                 model(**inputs, use_cache=False)
         return [_layer(torch.cat([r.flatten(0, -2) for r in gate.record])) for gate in gates]
     finally:
         model.train(training)
         for gate in gates:
             gate.record = None
-
-
-def _active(module: Any) -> list[Any]:
-    return [module.lora_moe_gate[n] for n in module.active_adapters if n in module.lora_moe_gate]
 
 
 def _layer(probabilities: Tensor) -> dict[str, Any]:
@@ -189,26 +186,12 @@ def router_findings(layers: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def expert_findings(model: nn.Module) -> dict[str, Any]:
     """Experts whose B is zero in every module, and experts that are all the same."""
-    from lawcheck.methods.lora_moe.layer import LoraMoeLinear
-
-    ranks: Any = getattr(model, "peft_config", {})
     alive: Tensor | None = None
     same = True
-    for module in model.modules():
-        if not isinstance(module, LoraMoeLinear):
-            continue
-        for name in module.active_adapters:
-            if name not in module.lora_moe_B:
-                continue
-            down: Any = module.lora_moe_A[name]
-            up: Any = module.lora_moe_B[name]
-            if not up.weight.numel():
-                continue
-            rank = int(ranks[name].r)
-            ups = up.weight.detach().unflatten(1, (-1, rank)).transpose(0, 1)
+    for layer in (m for m in model.modules() if isinstance(m, ExpertLayer)):
+        for downs, ups in layer.expert_matrices():
             norms = ups.float().flatten(1).norm(dim=1)
             alive = norms > 0 if alive is None else alive | (norms > 0)
-            downs = down.weight.detach().unflatten(0, (-1, rank))
             same = same and _alike(ups) and _alike(downs)
     if alive is None:
         return {"experts": 0, "dead": 0, "findings": []}

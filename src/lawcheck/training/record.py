@@ -6,13 +6,27 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.reading import read_object
 
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
+REFERENCE = "reference.safetensors"
+
+
+class Link(NamedTuple):
+    """A trained run on the way from a base model to another model. folder: of its weights."""
+
+    run_id: str
+    method: str
+    folder: Path
+
+    @property
+    def whole(self) -> bool:
+        """Whether the folder holds a whole model, whatever it was trained on."""
+        return (self.folder / "config.json").is_file()
 
 
 def weights_sha256(folder: Path) -> str | None:

@@ -4,73 +4,68 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
-import math
-import platform
-import resource
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, logging
+from transformers import TrainingArguments, logging
 
+from lawcheck.corpus import moving
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
 from lawcheck.files import interruption
 from lawcheck.files.atomic import atomic_folder, write_json
-from lawcheck.files.foreign import check_model
 from lawcheck.files.holding import held
-from lawcheck.planning.cost import adapter_settings
-from lawcheck.training import data, mixture, record, sharding
+from lawcheck.training import data, mixture, record, reference, sharding
 from lawcheck.training.base.tokenizer import load_tokenizer
-from lawcheck.training.checkpoints import (
-    checkpoint_processes,
-    discard_damaged,
-    discard_partial,
-    kept_state,
-    last_checkpoint,
-)
+from lawcheck.training.checkpoints import kept_state, last_checkpoint
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
 from lawcheck.training.hardware import accumulation_steps, check_attention
 from lawcheck.training.health import fingerprints, health
 from lawcheck.training.launch import rank, world_size
-from lawcheck.training.trainer import CompletionTrainer, TimedCheckpoints, arguments
+from lawcheck.training.outcome import Size, outcome
+from lawcheck.training.phases import MovingWeights, PhasedBatches, held_out_losses
+from lawcheck.training.resuming import Resumed, resumable
+from lawcheck.training.start import Start, build_model
+from lawcheck.training.trainer import CompletionTrainer, StopAfter, TimedCheckpoints, arguments
 
 # Micro-batches that a router's record is read from.
 LAST_BATCHES = 2
-PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy")
 
 
 def train_run(
     run: Run,
     scale: Scale,
-    rows: mixture.Rows | mixture.StoredMixture,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     base_folder: Path | str,
     out: Path,
     experts: Mapping[str, Path] | None = None,
     *,
+    start: Sequence[record.Link] = (),
     checkpoint_seconds: float = 600.0,
     wait: float = 0.0,
     made_from: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Train one run and write out/adapter/ and, last, out/train.json. Returns the record.
 
-    rows: {"id", "prompt", "response"}, ids unique, or a mixture whose tokens are stored.
-    base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: adapter
-    folder per discipline, for
-    methods that compose trained experts. A complete run is not trained again; an interrupted
+    rows: {"id", "prompt", "response"} or what the recipe's objective asks for, ids unique, or a
+    mixture whose tokens are stored or whose shares move.
+    base_folder: a folder, or a hub's name where the scale's base is pretrained. experts: folders
+    that the method builds from (`Method.takes`). start: the runs whose model the run starts from,
+    first to last; empty for the base model. A complete run is not trained again; an interrupted
     one goes on from its last checkpoint and ends in the same weights. A diverged run is saved at
     its last good state, with record["diverged"] true. Every process of a run calls this; where
     the scale's hardware names a zero_stage, through DeepSpeed. wait: seconds to wait for another
-    live process that holds the folder. made_from: digests of corpus, base and experts
+    live process that holds the folder. made_from: digests of corpus, base and parents
     (lawcheck.planning.sources); a run or checkpoint made from others is not gone on from. None
     compares nothing.
 
@@ -95,168 +90,88 @@ def train_run(
             return found
         together = sharding.processes(scale.hardware) if stage else contextlib.nullcontext()
         with interruption.deferred(), together:
-            return _train(
-                run,
-                scale,
-                rows,
-                base_folder,
-                out,
-                experts or {},
-                checkpoint_seconds,
-                stage,
-                made_from,
-            )
+            first = Start(run, scale, base_folder, experts or {}, stage, start)
+            return _train(first, rows, out, checkpoint_seconds, made_from)
 
 
 def _train(
-    run: Run,
-    scale: Scale,
-    rows: mixture.Rows | mixture.StoredMixture,
-    base_folder: Path | str,
+    start: Start,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     out: Path,
-    experts: Mapping[str, Path],
     checkpoint_seconds: float,
-    stage: int | None,
     made_from: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     began, checkpoints = time.monotonic(), TimedCheckpoints(checkpoint_seconds)
-    training, hardware = scale.training, scale.hardware
-    accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
-    revision = scale.revision(run.arm.base)
-    tokenizer = load_tokenizer(base_folder, revision)
-    # Not where one run fills its job: its rows come once, and may be too many to hold.
-    known = _known(base_folder, revision) if hardware.runs_per_job > 1 else None
-    encoded = mixture.encoded(rows, tokenizer, training.max_length, known)
-    batches = data.MicroBatches(
-        encoded,
-        run.seed,
-        training.batch_size,
-        accumulation * world_size(),
-        flat=hardware.attention == "flash",
-        row=training.max_length if hardware.packing == "rows" else None,
-        devices=world_size(),
-    )
+    run = start.run
+    module = discovery.objective_module(start.objective.name)
+    beta = start.objective.weight(start.recipe)
+    batches = _batches(start, rows, module)
+    last = batches.steps * start.epochs_run
     # transformers warns of settings that are meant, and draws bars around files of a megabyte.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    checkpoint, universal, discarded = _resumable(
-        out / record.CHECKPOINTS, stage, run.id, made_from
-    )
+    before_training = None
+    if start.objective.reference:
+        assert isinstance(batches, data.MicroBatches)
+        before_training = _reference(run.id, out, batches, made_from)
+    resumed = resumable(out / record.CHECKPOINTS, start.stage, run.id, made_from)
     # Before the model, which is loaded as shards where these arguments say so.
-    args = arguments(
-        out=out / record.CHECKPOINTS,
-        settings=scale.settings_of(run.arm.method),
-        training=training,
-        hardware=hardware,
-        seed=run.seed,
-        steps=batches.steps,
-        accumulation=accumulation,
-        progress=sys.stderr.isatty() and rank() == 0,
-        deepspeed=sharding.configuration(stage, hardware, universal) if stage else None,
+    args = _arguments(start, batches, out, resumed)
+    model, kept = build_model(start)
+    size = Size(
+        trainable=sharding.count(p for p in model.parameters() if p.requires_grad),
+        total=sharding.count(model.parameters()),
     )
-    build = functools.partial(_build, run, scale, base_folder, experts, stage)
-    model, kept = build()
-    trainable = sharding.count(p for p in model.parameters() if p.requires_grad)
-    total = sharding.count(model.parameters())
     # Of shards, neither weights nor routers can be read in place.
-    before = None if stage else fingerprints(model)
+    before = None if start.stage else fingerprints(model)
     watch = DivergenceWatch(
         vocabulary=model.config.vocab_size,
         # Of shards, the last checkpoint is the last good state.
-        snapshot_limit=0 if stage == 3 else SNAPSHOT_LIMIT,
-        steps_early=stage is not None,
+        snapshot_limit=0 if start.stage == 3 else SNAPSHOT_LIMIT,
+        steps_early=start.stage is not None,
     )
     trainer = CompletionTrainer(
         model=model,
         watch=watch,
         run_id=run.id,
         made_from=made_from,
+        objective=module,
+        beta=beta,
+        before=before_training,
         args=args,
         train_dataset=batches,
         data_collator=_only,
-        callbacks=[checkpoints],
+        callbacks=[StopAfter(last), checkpoints],
     )
-    if checkpoint:
-        checkpoints.earlier |= kept_state(checkpoint, TimedCheckpoints).get("earlier", {})
-        watch.resume(kept_state(checkpoint, DivergenceWatch))
+    weights = _weights(start, rows, batches, trainer)
+    if weights is not None:
+        trainer.add_callback(weights)
+        if resumed.checkpoint:
+            weights.resume(kept_state(resumed.checkpoint, MovingWeights))
+    if resumed.checkpoint:
+        checkpoints.earlier |= kept_state(resumed.checkpoint, TimedCheckpoints).get("earlier", {})
+        watch.resume(kept_state(resumed.checkpoint, DivergenceWatch))
     setup = time.monotonic() - began
     loop_began = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.train(resume_from_checkpoint=str(resumed.checkpoint) if resumed.checkpoint else None)
     loop = time.monotonic() - loop_began
     if checkpoints.stopped and not watch.diverged:
-        last = last_checkpoint(out / record.CHECKPOINTS)
-        step = last.name.rpartition("-")[2] if last else "0"
-        raise interruption.Interrupted(
-            interruption.asked() or signal.SIGTERM,
-            f"run {run.id!r}, checkpoint of step {step} of {batches.steps * training.epochs} kept",
-        )
+        raise _interrupted(run.id, out, last)
     watch.check_weights(model, trainer.state.global_step)
-    if watch.diverged and not watch.restore(model):
-        checkpoint = last_checkpoint(out / record.CHECKPOINTS)
-        if checkpoint is None:
-            model, kept = build()
-        else:
-            trainer.load_weights(checkpoint)
-            watch.last_good_step = int(checkpoint.name.rpartition("-")[2])
-    state = None
-    if before is not None:
-        state = health(
-            model,
-            before,
-            # A model built again was never trained, nor moved to the device.
-            [batches[k] for k in range(len(batches))[-LAST_BATCHES:]]
-            if model is trainer.model
-            else [],
-            losses=list(watch.losses)[-watch.rule.patience :],
-            gradient_norms=watch.gradient_norms,
-            vocabulary=model.config.vocab_size,
-        )
-    packages = (*PACKAGES, "deepspeed") if stage else PACKAGES
-    steps = trainer.state.global_step
-    tokens = int(encoded.lengths.sum()) * training.epochs
-    # A resumed loop only took the remaining steps.
-    share = (steps - trainer._initial_global_step) / max(batches.steps * training.epochs, 1)
-    found = {
-        "run_id": run.id,
-        "arm": run.arm.name,
-        "seed": run.seed,
-        "rows": len(encoded.ids),
-        "rows_cut": encoded.cut,
-        "rows_lost": encoded.lost,
-        "tokens": tokens,
-        "response_tokens": int((encoded.lengths - encoded.answers).sum()) * training.epochs,
-        "steps": steps,
-        "planned_steps": batches.steps * training.epochs,
-        "accumulation_steps": accumulation,
-        "world_size": world_size(),
-        "zero_stage": stage,
-        "resumed_at_step": trainer._initial_global_step or None,
-        "checkpoints_discarded": discarded,
-        "diverged": watch.diverged,
-        "at_step": watch.at_step,
-        "last_good_step": watch.last_good_step if watch.diverged else steps,
-        "reason": watch.reason,
-        "health": state,
-        "loss": [
-            {k: _finite(entry.get(k)) for k in ("step", "loss", "grad_norm", "learning_rate")}
-            for entry in trainer.state.log_history
-            if "loss" in entry
-        ],
-        "trainable_parameters": trainable,
-        "parameters": total,
-        "trainable_percent": 100 * trainable / total,
-        "tokens_per_second": tokens * share / loop,
-        "milliseconds_per_step": 1000 * loop / max(steps - trainer._initial_global_step, 1),
-        "setup_seconds": setup,
-        "peak_memory_bytes": _peak_memory(hardware.device),
-        "device": hardware.device,
-        "precision": hardware.precision,
-        "threads": torch.get_num_threads(),
-        "versions": {
-            "python": platform.python_version(),
-            **{p: importlib.metadata.version(p) for p in packages},
-        },
-    }
+    if watch.diverged:
+        model, kept = _last_good(start, out, trainer, model, kept)
+    found = outcome(
+        start,
+        batches,
+        trainer,
+        resumed,
+        size,
+        _health(trainer, model, before, batches),
+        setup,
+        loop,
+    )
+    if weights is not None:
+        found["mixture"] = weights.record()
     with sharding.whole(model, kept):
         if trainer.is_world_process_zero():
             with atomic_folder(out / record.ADAPTER) as folder:
@@ -271,56 +186,145 @@ def _train(
     return found if trainer.is_world_process_zero() else record.read_record(out) or found
 
 
-def _resumable(
-    folder: Path, stage: int | None, run_id: str, made_from: Mapping[str, str] | None
-) -> tuple[Path | None, bool, list[str]]:
-    """The checkpoint to go on from, and whether it is read in the form for any process count.
-
-    Also one line for every whole checkpoint that was damaged or made from something else (first
-    process only): the one before it is taken, or the start.
-    """
-    discarded: list[str] = []
-    if rank() == 0:
-        discard_partial(folder)
-        discarded = discard_damaged(folder, run_id, made_from)
-    if stage:
-        torch.distributed.barrier()
-    checkpoint = last_checkpoint(folder)
-    if not stage or checkpoint is None or checkpoint_processes(checkpoint) == world_size():
-        return checkpoint, False, discarded
-    if rank() == 0:
-        sharding.make_universal(checkpoint)
-    torch.distributed.barrier()
-    return checkpoint, True, discarded
-
-
-def _build(
-    run: Run,
-    scale: Scale,
-    base_folder: Path | str,
-    experts: Mapping[str, Path],
-    stage: int | None,
-) -> tuple[Any, list[nn.Parameter]]:
-    """The model ready to train, and the parameters that its saved form holds."""
-    method = discovery.method(run.arm.method)
-    # Parameters that move are kept in float32; frozen ones may be held in the scale's precision.
-    # DeepSpeed keeps its own float32 copy of what moves.
-    frozen = (method.group == "peft" or stage) and scale.hardware.precision == "bfloat16"
-    flash = scale.hardware.attention == "flash"
-    check_model(base_folder)
-    model = AutoModelForCausalLM.from_pretrained(
-        base_folder,
-        revision=scale.revision(run.arm.base),
-        dtype=torch.bfloat16 if frozen else torch.float32,
-        use_safetensors=True,
-        # Left out, it asks whoever sits at a terminal.
-        trust_remote_code=False,
-        **({"attn_implementation": "flash_attention_2"} if flash else {}),
+def _batches(
+    start: Start,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
+    objective: ModuleType,
+) -> data.MicroBatches | PhasedBatches:
+    training, hardware = start.scale.training, start.scale.hardware
+    accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
+    tokenizer = load_tokenizer(start.base_folder, start.revision)
+    # Not where one run fills its job: its rows come once, and may be too many to hold.
+    known = _known(start.base_folder, start.revision) if hardware.runs_per_job > 1 else None
+    batches = functools.partial(
+        data.MicroBatches,
+        seed=start.run.seed,
+        batch_size=training.batch_size,
+        parts=accumulation * world_size(),
+        flat=hardware.attention == "flash",
+        row=training.max_length if hardware.packing == "rows" else None,
+        devices=world_size(),
+        replica=start.recipe.replica,
     )
-    base = {id(p) for p in model.parameters()}
-    module = discovery.method_module(run.arm.method)
-    built = module.build(model, run.arm.choices, adapter_settings(scale), run.seed, experts)
-    return built, [p for p in built.parameters() if p.requires_grad or id(p) not in base]
+    if not isinstance(rows, mixture.DomainRows):
+        return batches(mixture.encoded(rows, tokenizer, training.max_length, known, objective))
+    recipe = start.recipe
+    assert recipe.mixture is not None
+    domains = mixture.encoded_domains(rows, tokenizer, training.max_length, known)
+    sizes = {name: len(own) for name, own in domains.learned.items()}
+    moving.check_distinct(recipe.mixture, sizes, training.batch_size)
+    each = moving.phase_rows(recipe, start.scale.corpus.size, start.passes)
+    return PhasedBatches(domains, each, batches)
+
+
+def _weights(
+    start: Start,
+    rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
+    batches: data.MicroBatches | PhasedBatches,
+    trainer: CompletionTrainer,
+) -> MovingWeights | None:
+    """What sets the weights of a mixture's phases; None of rows that are known from the start."""
+    if not isinstance(batches, PhasedBatches):
+        return None
+    declared, hardware = start.run.arm.mixture, start.scale.hardware
+    assert isinstance(rows, mixture.DomainRows)
+    assert declared is not None
+    measure = functools.partial(
+        held_out_losses,
+        trainer,
+        batches.domains,
+        hardware.micro_batch,
+        hardware.attention == "flash",
+    )
+    rule = discovery.mixing_rule(declared.update)
+    return MovingWeights(rule, declared, rows.weights, batches, measure)
+
+
+def _reference(
+    run_id: str, out: Path, batches: data.MicroBatches, made_from: Mapping[str, str] | None
+) -> Callable[[CompletionTrainer], None] | None:
+    """Give the batches the start's log-probabilities, now or, if not None, before the first step.
+
+    Without those of an earlier process its checkpoints are removed: the start is gone.
+    """
+    batches.reference = reference.stored(out, run_id, made_from, batches.encoded)
+    if batches.reference is not None:
+        return None
+    if rank() == 0:
+        shutil.rmtree(out / record.CHECKPOINTS, ignore_errors=True)
+
+    def compute(trainer: CompletionTrainer) -> None:
+        batches.reference = reference.compute(trainer, batches)
+        if rank() == 0:
+            reference.keep(out, run_id, made_from, batches.encoded, batches.reference)
+
+    return compute
+
+
+def _arguments(
+    start: Start, batches: data.MicroBatches | PhasedBatches, out: Path, resumed: Resumed
+) -> TrainingArguments:
+    scale, hardware = start.scale, start.scale.hardware
+    return arguments(
+        out=out / record.CHECKPOINTS,
+        settings=scale.settings_of(start.run.arm.method, start.objective.name),
+        training=scale.training,
+        hardware=hardware,
+        seed=start.run.seed,
+        steps=batches.steps,
+        epochs=start.epochs,
+        accumulation=batches.parts // world_size(),
+        progress=sys.stderr.isatty() and rank() == 0,
+        deepspeed=(
+            sharding.configuration(start.stage, hardware, resumed.universal)
+            if start.stage
+            else None
+        ),
+    )
+
+
+def _interrupted(run_id: str, out: Path, planned: int) -> interruption.Interrupted:
+    last = last_checkpoint(out / record.CHECKPOINTS)
+    step = last.name.rpartition("-")[2] if last else "0"
+    return interruption.Interrupted(
+        interruption.asked() or signal.SIGTERM,
+        f"run {run_id!r}, checkpoint of step {step} of {planned} kept",
+    )
+
+
+def _last_good(
+    start: Start, out: Path, trainer: CompletionTrainer, model: Any, kept: list[nn.Parameter]
+) -> tuple[Any, list[nn.Parameter]]:
+    """A diverged run's model as it last was healthy: from memory, a checkpoint, or the start."""
+    if trainer.watch.restore(model):
+        return model, kept
+    checkpoint = last_checkpoint(out / record.CHECKPOINTS)
+    if checkpoint is None:
+        return build_model(start)
+    trainer.load_weights(checkpoint)
+    trainer.watch.last_good_step = int(checkpoint.name.rpartition("-")[2])
+    return model, kept
+
+
+def _health(
+    trainer: CompletionTrainer,
+    model: Any,
+    before: Mapping[str, float] | None,
+    batches: data.MicroBatches | PhasedBatches,
+) -> dict[str, Any] | None:
+    """before: `fingerprints` of the start; None of shards, which are not looked at."""
+    if before is None:
+        return None
+    watch = trainer.watch
+    return health(
+        model,
+        before,
+        # A model built again was never trained, nor moved to the device.
+        [batches[k] for k in range(len(batches))[-LAST_BATCHES:]] if model is trainer.model else [],
+        losses=list(watch.losses)[-watch.rule.patience :],
+        gradient_norms=watch.gradient_norms,
+        vocabulary=model.config.vocab_size,
+    )
 
 
 @functools.lru_cache(maxsize=1)
@@ -332,16 +336,3 @@ def _known(base_folder: Path | str, revision: str) -> dict[tuple[str, str], data
 def _only(items: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     (item,) = items
     return item
-
-
-def _finite(value: Any) -> Any:
-    return value if value is None or math.isfinite(value) else None
-
-
-def _peak_memory(device: str) -> int:
-    """Bytes: of the accelerator, or the resident peak of the whole process so far."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,30 +1,34 @@
-"""transformers' Trainer with a completion-only loss and without per-step extras."""
+"""transformers' Trainer with the loss of an objective and without per-step extras."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from lawcheck.declare import discovery
 from lawcheck.files import interruption
 from lawcheck.files.atomic import write_json
 from lawcheck.training.checkpoints import PROCESSES, by_step, discard, seal_checkpoint
-from lawcheck.training.data import IGNORED
 from lawcheck.training.divergence import DivergenceWatch
-from lawcheck.training.output_head import logits_at
+from lawcheck.training.learnt import learnt_tokens
 
 
 class CompletionTrainer(Trainer):
-    """watch: told every loss and gradient norm. run_id, made_from: for checkpoints' records."""
+    """watch: is given every loss and gradient norm. run_id, made_from: for checkpoints' records.
+
+    objective: a module of lawcheck.training.objectives, beta: as its loss takes it. before: called
+    with the trainer once the model is ready for its first step.
+    """
 
     def __init__(
         self,
@@ -32,14 +36,19 @@ class CompletionTrainer(Trainer):
         watch: DivergenceWatch,
         run_id: str = "",
         made_from: Mapping[str, str] | None = None,
+        objective: ModuleType | None = None,
+        beta: float | None = None,
+        before: Callable[[CompletionTrainer], None] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.objective: Any = objective or discovery.objective_module("response")
+        self.beta, self.before = beta, before
         self.run_id, self.made_from = run_id, made_from
         self.watch = watch
         self.add_callback(watch)
         self.remove_callback(PrinterCallback)
-        # compute_loss divides by the response tokens of the whole accumulated batch.
+        # compute_loss divides by the counts of the whole accumulated batch.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
 
@@ -51,15 +60,18 @@ class CompletionTrainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         assert num_items_in_batch is not None
-        labels = F.pad(inputs.pop("labels")[:, 1:], (0, 1), value=IGNORED)
-        learnt = labels != IGNORED
-        with logits_at(self.model, learnt):
-            # Packed samples are only told apart where there is no cache.
-            outputs = model(**inputs, use_cache=False)
-        loss = F.cross_entropy(outputs.logits.float(), labels[learnt], reduction="sum")
-        # Gradients are averaged over processes, the count is summed over them.
-        loss = loss * self.accelerator.num_processes / num_items_in_batch
+        tokens, outputs = learnt_tokens(model, self.model, inputs)
+        sums = self.objective.loss(tokens, self.beta)
+        # Gradients are averaged over processes, the counts are summed over them.
+        loss = (sums * self.accelerator.num_processes / num_items_in_batch).sum()
         return (loss, outputs) if return_outputs else loss
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Tensor:
+        """(n terms,) counts of the objective over the micro-batches of all processes."""
+        counts = torch.stack([self.objective.counts(b).to(device) for b in batch_samples]).sum(0)
+        if self.args.world_size > 1:
+            counts = self.accelerator.gather(counts[None]).sum(0)
+        return counts
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         loss: Tensor = super().training_step(*args, **kwargs)
@@ -116,6 +128,8 @@ class CompletionTrainer(Trainer):
             for state in self.optimizer.state.values():
                 if isinstance(state.get("step"), Tensor):
                     state["step"] = state["step"].clone()
+        if self.before is not None:
+            self.before(self)
         return prepared
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
@@ -160,7 +174,9 @@ class TimedCheckpoints(TrainerCallback, ExportableState):
             flags = torch.tensor([float(due and first), float(asked)], device=args.device)
             torch.distributed.all_reduce(flags, op=torch.distributed.ReduceOp.MAX)
             due, asked = bool(flags[0]), bool(flags[1])
-        if (due or asked) and state.global_step < state.max_steps:
+        # A run that ends before its schedule does is asked to stop by then.
+        ended = control.should_training_stop or state.global_step >= state.max_steps
+        if (due or asked) and not ended:
             control.should_save = True
             control.should_training_stop = self.stopped = asked
 
@@ -186,6 +202,17 @@ class TimedCheckpoints(TrainerCallback, ExportableState):
         return {"args": {"seconds": self.seconds}, "attributes": {"earlier": self.spent}}
 
 
+class StopAfter(TrainerCallback):
+    """Ends training after so many steps, on the schedule of all of them."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step >= self.steps:
+            control.should_training_stop = True
+
+
 def arguments(
     *,
     out: Path,
@@ -194,15 +221,18 @@ def arguments(
     hardware: Any,
     seed: int,
     steps: int,
+    epochs: int,
     accumulation: int,
     progress: bool,
     deepspeed: dict[str, Any] | None = None,
 ) -> TrainingArguments:
     """settings, training, hardware: parts of a lawcheck.declare.scale.Scale. steps: of one epoch.
 
+    epochs: of the schedule, whether or not training ends before.
+
     deepspeed: its configuration; models that are loaded while the result lives follow it.
     """
-    total = steps * training.epochs
+    total = steps * epochs
     # Passed only where wanted: transformers is renaming it and warns.
     optional: dict[str, Any] = (
         {"gradient_checkpointing": True} if hardware.gradient_checkpointing else {}
@@ -212,7 +242,7 @@ def arguments(
         # A batch of the loader is one ready micro-batch.
         per_device_train_batch_size=1,
         gradient_accumulation_steps=accumulation,
-        num_train_epochs=training.epochs,
+        num_train_epochs=epochs,
         train_sampling_strategy="sequential",
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 import lawcheck.disciplines
-from lawcheck.corpus.build import write_rows
+from lawcheck.corpus.folder import write_rows
 from lawcheck.corpus.real.files import Row
 from lawcheck.corpus.real.harness import definition_path
 from lawcheck.corpus.real.rows import fold, tidy

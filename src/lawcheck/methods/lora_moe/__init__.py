@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lawcheck.declare.design import Scalar
 from lawcheck.methods import adapters
-from lawcheck.methods.base import AdapterSettings, Method, ModelShapes
+from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
+from lawcheck.methods.lora_moe import arithmetic
+from lawcheck.methods.lora_moe.arithmetic import VARIANTS
 
 if TYPE_CHECKING:
     from lawcheck.methods.lora_moe.config import LoraMoeConfig
     from lawcheck.methods.lora_moe.layer import LoraMoeGate, LoraMoeLinear
     from lawcheck.methods.lora_moe.model import LoraMoeModel
-    from lawcheck.methods.lora_moe.routing import routing_probabilities
+    from lawcheck.methods.routing import routing_probabilities
 
 __all__ = [
     "METHOD",
@@ -28,6 +29,8 @@ __all__ = [
     "LoraMoeGate",
     "LoraMoeLinear",
     "LoraMoeModel",
+    "adapter_bytes",
+    "add_experts",
     "added_parameters",
     "build",
     "load",
@@ -36,8 +39,6 @@ __all__ = [
     "save",
     "trainable_parameters",
 ]
-
-VARIANTS = ("plain", "shared_expert", "shared_a", "rank_route")
 
 METHOD = Method(
     name="lora_moe",
@@ -51,11 +52,13 @@ METHOD = Method(
     routes=True,
 )
 
+save = adapters.save_adapter
+
 _HOMES = {
-    "LoraMoeConfig": "config",
-    "LoraMoeModel": "model",
-    "LoraMoeGate": "layer",
-    "LoraMoeLinear": "layer",
+    "LoraMoeConfig": "lora_moe.config",
+    "LoraMoeModel": "lora_moe.model",
+    "LoraMoeGate": "lora_moe.layer",
+    "LoraMoeLinear": "lora_moe.layer",
     "routing_probabilities": "routing",
 }
 
@@ -64,7 +67,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     register()
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"lawcheck.methods.{_HOMES[name]}"), name)
 
 
 def register() -> None:
@@ -79,7 +82,7 @@ def register() -> None:
 
 def build(
     model: Any,
-    design: Mapping[str, Scalar],
+    design: Design,
     settings: AdapterSettings,
     seed: int,
     experts: Mapping[str, Path] | None = None,
@@ -88,28 +91,17 @@ def build(
 
     Its initial weights depend on `seed`, the design and the model's shapes only.
     """
-    register()
-    from peft import get_peft_model
+    chosen = METHOD.validate(design)
+    fields = {"num_experts": chosen["experts"], "variant": chosen["variant"]}
+    return add_experts(model, settings.times(chosen["rank_multiple"]), seed, **fields)
 
+
+def add_experts(model: Any, settings: AdapterSettings, seed: int, **fields: Any) -> Any:
+    """A PeftModel with experts and gates. fields: of LoraMoeConfig, beyond the settings'."""
+    register()
     from lawcheck.methods.lora_moe.config import LoraMoeConfig
 
-    design = METHOD.validate(design)
-    settings = settings.times(design["rank_multiple"])
-    config = LoraMoeConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        num_experts=design["experts"],
-        variant=design["variant"],
-        target_modules=list(settings.modules),
-        task_type="CAUSAL_LM",
-    )
-    with adapters.seeded(seed):
-        return get_peft_model(model, config)
-
-
-def save(model: Any, folder: Path) -> None:
-    adapters.save_adapter(model, folder)
+    return adapters.add_adapter(model, LoraMoeConfig, settings, seed, **fields)
 
 
 def load(base_model: Any, folder: Path) -> Any:
@@ -117,22 +109,15 @@ def load(base_model: Any, folder: Path) -> Any:
     return adapters.load_adapter(base_model, folder, "LORA_MOE")
 
 
-def trainable_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
-    design = METHOD.validate(design)
-    settings = settings.times(design["rank_multiple"])
-    inputs, outputs = shapes.adapted(settings)
-    routed, variant = design["experts"], design["variant"]
-    experts = routed + (variant == "shared_expert")
-    downs = 1 if variant == "shared_a" else experts
-    gates = shapes.layers * shapes.hidden * routed
-    if variant == "rank_route":
-        gates *= settings.rank
-    return settings.rank * (downs * inputs + experts * outputs) + gates
+def trainable_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
+    return arithmetic.parameters(shapes, METHOD.validate(design), settings)
 
 
-def added_parameters(
-    shapes: ModelShapes, design: Mapping[str, Scalar], settings: AdapterSettings
-) -> int:
-    return trainable_parameters(shapes, design, settings)
+added_parameters = trainable_parameters
+
+
+def adapter_bytes(
+    shapes: ModelShapes, design: Design, settings: AdapterSettings, number: int
+) -> float:
+    kept = arithmetic.kept_bytes(shapes, METHOD.validate(design), settings, number)
+    return number * shapes.read_by(settings) + kept

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from peft.config import PeftConfig
-from peft.utils.peft_types import PeftType
 
 from lawcheck.errors import InputError, nearest
-from lawcheck.methods.lora_moe import VARIANTS
+from lawcheck.methods.lora_moe.arithmetic import VARIANTS
 from lawcheck.methods.lora_moe.dropout import FORMS
-from lawcheck.methods.lora_moe.registration import NAME, register
+from lawcheck.methods.lora_moe.peft_type import peft_type
 
 
 @dataclass
@@ -53,8 +52,7 @@ class LoraMoeConfig(PeftConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        register()
-        self.peft_type = PeftType(NAME)
+        self.peft_type = peft_type()
         for key, known in (
             ("variant", VARIANTS),
             ("dropout_memory", FORMS),

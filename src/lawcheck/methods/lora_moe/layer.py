@@ -11,6 +11,7 @@ Every parameter is used inside the forward of the module that owns it, as ZeRO-3
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -46,7 +47,11 @@ def compute_dtype(tensor: Tensor, own: torch.dtype) -> torch.dtype:
 
 
 class TokenGate(nn.Module):
-    """softmax over the experts of h G^T. weight: G, [E, d_model] or [E r, d_model] by rank."""
+    """softmax over the experts of h G^T. weight: G, [E, d_model] or [E r, d_model] by rank.
+
+    record: see lawcheck.methods.routing.Gate; by rank it gets the mean over the rank components,
+    and it never holds the shared expert.
+    """
 
     def __init__(self, features: int, config: LoraMoeConfig) -> None:
         super().__init__()
@@ -114,6 +119,7 @@ class UpProjection(nn.Module):
 
     def __init__(self, features: int, config: LoraMoeConfig) -> None:
         super().__init__()
+        self.rank = config.r
         self.weight = nn.Parameter(torch.zeros(features, config.r * config.total_experts))
 
     def forward(self, base: Tensor, h: Tensor, weights: Tensor, in_place: bool = False) -> Tensor:
@@ -171,14 +177,15 @@ class LoraMoeGate(nn.Module, LoraMoeLayer):
         self.lora_moe_gate[adapter_name] = TokenGate(features, config)
         self._install(adapter_name, config)
 
+    def routing_gates(self) -> dict[str, Any]:
+        return {n: self.lora_moe_gate[n] for n in self.active_adapters if n in self.lora_moe_gate}
+
     def forward(self, hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
         output = self.base_layer(hidden, *args, **kwargs)
         if not self._disable_adapters:
-            for name in self.active_adapters:
-                if name in self.lora_moe_gate:
-                    gate = self.lora_moe_gate[name]
-                    source = output if gate.reads_output else hidden
-                    self.gate_state[name].weights = gate(source)
+            for name, gate in self.routing_gates().items():
+                source = output if gate.reads_output else hidden
+                self.gate_state[name].weights = gate(source)
         return output
 
 
@@ -227,6 +234,16 @@ class LoraMoeLinear(nn.Module, LoraMoeLayer):
             h = self.lora_moe_A[name](x)
             result = self.lora_moe_B[name](result, h, weights, self._may_write_over(result))
         return result
+
+    def expert_matrices(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for name in self.active_adapters:
+            if name in self.lora_moe_B:
+                parts: Any = (self.lora_moe_A[name], self.lora_moe_B[name])
+                down, up = (part.weight.detach() for part in parts)
+                # Under ZeRO-3 a parameter is empty until it is gathered.
+                if up.numel():
+                    rank = parts[1].rank
+                    yield down.unflatten(0, (-1, rank)), up.unflatten(1, (-1, rank)).transpose(0, 1)
 
     def _may_write_over(self, result: Tensor) -> bool:
         """Whether nobody else can hold or need the base layer's output.

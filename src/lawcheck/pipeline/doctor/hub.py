@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from pathlib import Path
 
 from lawcheck.declare.scale import PretrainedBase
@@ -22,6 +23,8 @@ def model(name: str, base: PretrainedBase) -> Check:
             lost.append("*.safetensors")
         found = f"local folder {base.model}" + (f" without {', '.join(lost)}" if lost else "")
         return Check(label, not lost, found, "complete the folder")
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return Check(label, None, "huggingface_hub is not installed", "install it, then repeat")
     from huggingface_hub import HfApi, constants, get_token, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,

@@ -15,11 +15,12 @@ from packaging.requirements import Requirement
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import data_folder, pinned_sources
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import Manifest, StreamedManifest, fitting
 from lawcheck.pipeline.doctor.check import Check
-from lawcheck.planning.plan import Planner, data_folder, pinned_sources
+from lawcheck.planning.plan import Planner
 from lawcheck.planning.storage import planned_storage
 
 PYTHON = ((3, 11), (3, 14))
@@ -37,12 +38,11 @@ def python() -> Check:
 def packages(scale: Scale) -> Iterator[Check]:
     """Installed packages against the ranges that lawcheck declares, DeepSpeed's where used."""
     sharded = scale.hardware.zero_stage is not None
-    extras = ("", "deepspeed") if sharded else ("",)
+    extra = "deepspeed" if sharded else "train"
     wanted = [
         requirement
         for requirement in map(Requirement, importlib.metadata.requires("lawcheck") or ())
-        if requirement.marker is None
-        or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
     ]
     if sharded and "deepspeed" not in {r.name for r in wanted}:
         wanted.append(Requirement("deepspeed"))
@@ -67,6 +67,8 @@ def packages(scale: Scale) -> Iterator[Check]:
 def accelerator(scale: Scale) -> Check:
     if scale.hardware.device != "cuda":
         return Check("accelerator", True, "none needed at this scale")
+    if importlib.util.find_spec("torch") is None:
+        return Check("accelerator", None, "torch is not installed", "install it, then repeat")
     import torch
 
     wanted = max(scale.hardware.gpus_per_node, 1)

@@ -15,22 +15,23 @@ from typing import Any
 from lawcheck.corpus.build import corpus_identity
 from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.worlds import pinned_sources, realisable
 from lawcheck.files import origin
 from lawcheck.files.atomic import json_text
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
-from lawcheck.files.records import Statistics, fitting
-from lawcheck.judging.judged import judge_file, render_context, seeds_of
+from lawcheck.files.records import Statistics, fitting, read_provenance
+from lawcheck.judging.judged import judge_file, seeds_of
 from lawcheck.judging.verdict_forms import read_verdict, verdict_json
-from lawcheck.pipeline import stages
-from lawcheck.pipeline.provenance import read_provenance
 from lawcheck.pipeline.verify.nodes import Graph, Node, require_there
 from lawcheck.pipeline.verify.walk import require_design
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, pinned_sources, realisable
+from lawcheck.planning.plan import Planner
+from lawcheck.planning.shipped import bases_by_seed
 from lawcheck.scores import load_scores
 from lawcheck.scores.files import read_rows
 from lawcheck.show import table_files
+from lawcheck.show.judged import render_context
 
 # Measurements that stand beside the tasks.
 OTHER = ("mixture", "train")
@@ -75,7 +76,7 @@ class Published(Graph):
             content = self._provenance(node, law)
             seeds = content["seeds"]
             runs = Planner(self.scale, tuple(seeds)).law_runs(self.laws[law]).values()
-            trained = {r.id for r in runs if r.arm.recipe is not None}
+            trained = {r.id for r in runs if r.arm.has_weights}
             odd = sorted(trained - set(content["runs"]))
             self._agree(node, "run", "none" if odd else "", odd[0] if odd else "")
             self._agree(node, "generator", content["generator"], self.scale.corpus.frozen)
@@ -83,7 +84,7 @@ class Published(Graph):
             for base, found in content["bases"].items():
                 if base not in self.scale.bases:
                     raise self._fault("stale", node, f"base {_short(base)}", "a base of the scale")
-                now = stages.bases_by_seed(self.scale, base, seeds)
+                now = bases_by_seed(self.scale, base, seeds)
                 self._agree(node, f"base {base}", found, {str(s): b for s, b in now.items()})
             if pinned_sources(self.scale) is None:
                 node.digest = _manifest_sha256(content, self.scale.world)

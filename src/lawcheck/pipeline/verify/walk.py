@@ -14,6 +14,7 @@ from lawcheck.corpus.build import check_corpus
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run
 from lawcheck.declare.layout import Layout, base_name
+from lawcheck.declare.worlds import realisable
 from lawcheck.files import origin
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
@@ -21,7 +22,7 @@ from lawcheck.judging.verdict import design_digest
 from lawcheck.judging.verdict_forms import read_verdict
 from lawcheck.pipeline.verify.nodes import Graph, Node, require_there
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, realisable
+from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
 from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.checkpoints import STATE, is_whole, require_checkpoint
@@ -48,7 +49,7 @@ class Walk(Graph):
         if key not in self._planners:
             planner = self._planners[key] = Planner(self.scale, key)
             for law in self.laws.values():
-                self.runs |= planner.with_experts(planner.law_runs(law).values())
+                self.runs |= planner.with_parents(planner.law_runs(law).values())
         return self._planners[key]
 
     def _look(self) -> None:
@@ -88,7 +89,7 @@ class Walk(Graph):
         return run_id in self.runs
 
     def _run(self, run_id: str) -> None:
-        if self.runs[run_id].arm.recipe is not None:
+        if self.runs[run_id].arm.has_weights:
             self.weights(run_id)
         for split in ("eval", "tune"):
             if _recorded(self.layout.run_scores(run_id, split)):
@@ -99,6 +100,13 @@ class Walk(Graph):
                 self.checkpoint(run_id, path)
 
     # Each of these adds an artefact and all that it was made from, and returns its label.
+
+    def source(self, source: Source) -> str:
+        if source.kind == "corpus":
+            return self.corpus()
+        if source.kind == "base":
+            return self.base(source.name, source.seed)
+        return self.weights(source.name)
 
     def corpus(self) -> str:
         def check(node: Node) -> None:
@@ -137,8 +145,7 @@ class Walk(Graph):
             how = sources.step(self.layout, "train", run_id)
             require_there(node, how)
             planner = self._plan([run.seed])
-            node.origins = [self.corpus(), self.base(run.arm.base, run.seed)]
-            node.origins += [self.weights(e.id) for e in planner.experts(run.arm, run.seed)]
+            node.origins = [self.source(s) for s in planner.made_from(run)]
             self.compare(node, how)
 
         return self.add("weights", run_id, self.layout.train_record(run_id), check)
@@ -149,8 +156,7 @@ class Walk(Graph):
         def check(node: Node) -> None:
             words = run_id if split == "eval" else f"--split {split} {run_id}"
             how = sources.step(self.layout, "evaluate", words)
-            node.origins = [self.corpus(), self.base(run.arm.base, run.seed)]
-            node.origins += [self.weights(run_id)] if run.arm.recipe is not None else []
+            node.origins = [self.source(s) for s in self._plan([run.seed]).scored_from(run)]
             require_there(node, how)
             found = self.compare(node, how)
             if split == "eval":
@@ -232,7 +238,7 @@ class Walk(Graph):
             for run_id, entry in _entries(node).items():
                 if not self._known(run_id):
                     self.notes.append(f"batches/{file}: names a run that no law asks for")
-                elif not trains or self.runs[run_id].arm.recipe is not None:
+                elif not trains or self.runs[run_id].arm.has_weights:
                     node.origins.append(self.weights(run_id) if trains else self.scores(run_id))
                     there = self._stated(node.origins[-1])
                     found = entry.get("weights_sha256") if isinstance(entry, dict) else entry

@@ -8,14 +8,16 @@ from typing import Any
 
 from lawcheck.declare.design import Law, Verdict
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.worlds import realisable, unrealisable
 from lawcheck.errors import InputError
-from lawcheck.judging.judged import render_context, seeds_of
+from lawcheck.files.records import read_provenance
+from lawcheck.judging.judged import seeds_of
 from lawcheck.judging.verdict import design_digest
 from lawcheck.judging.verdict_forms import read_verdict
-from lawcheck.pipeline.provenance import read_provenance
-from lawcheck.planning.plan import Planner, realisable, unrealisable
+from lawcheck.planning.plan import Planner
 from lawcheck.scores.health import law_findings
 from lawcheck.show import RenderContext
+from lawcheck.show.judged import render_context
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +191,7 @@ def settings_fit(
     """
     now = Planner(planner.scale, seeds)
     try:
-        trained = {r.id for r in now.law_runs(law).values() if r.arm.recipe is not None}
+        trained = {r.id for r in now.law_runs(law).values() if r.arm.has_weights}
     except InputError:
         return None
     return trained <= set(provenance.get("runs", {}))

@@ -43,15 +43,3 @@ def lora_comp(recipe: Recipe | None = None) -> Arm:
 
 def full(recipe: Recipe | None = None) -> Arm:
     return arm("full", recipe or Recipe())
-
-
-def experts_of(composition: Arm, upsampled: bool = True) -> Arm:
-    """The frozen discipline adapters a composition routes over.
-
-    Same data fraction and base, and same upsampling unless told otherwise; general data trains
-    the gate only, never the experts.
-    """
-    recipe = composition.recipe
-    assert recipe is not None
-    up = recipe.upsampling if upsampled else None
-    return discipline_lora(recipe.fraction, up, composition.base)

@@ -34,7 +34,7 @@ def families(context: RenderContext, wanted_by: str) -> list[Family]:
 
     Raises InputError where there is none.
     """
-    before = {a.base: a for a in context.law.arms if a.recipe is None}
+    before = {a.base: a for a in context.law.arms if not a.has_weights}
     after = {
         a.base: a
         for a in context.law.arms

@@ -1,7 +1,7 @@
 """Train a small base model from scratch on the world's pretraining mixture.
 
 The loop is our own: the model is tiny, so the pieces a general trainer adds would cost more
-than the arithmetic. Loss on the response and EOS only; logits at those positions only. Device
+than the arithmetic. Loss and logits at the response and EOS only, or at the whole text. Device
 and precision are those of the scale's hardware; weights and optimizer states stay in float32.
 """
 
@@ -66,7 +66,7 @@ def build_base(
         tokenizer = data_rows.make_tokenizer(scale, recipe, rows)
         model = new_model(recipe, tokenizer)
         longest = model.config.max_position_embeddings
-        samples = data_rows.encode(tokenizer, rows, longest)
+        samples = data_rows.encode(tokenizer, rows, longest, recipe.objective)
         # Drawn on the CPU, so that a seed means the same weights on every device.
         model.to(device)  # type: ignore[arg-type]
         pad = tokenizer.pad_token_id
@@ -143,10 +143,10 @@ def optimizers(model: PreTrainedModel, recipe: BuiltBase) -> list[torch.optim.Op
     ]
 
 
-def response_loss(model: PreTrainedModel, batch: data_rows.Batch) -> torch.Tensor:
-    """Mean cross-entropy over the batch's response tokens.
+def token_loss(model: PreTrainedModel, batch: data_rows.Batch) -> torch.Tensor:
+    """Mean cross-entropy over the batch's targets.
 
-    Right padding needs no attention mask: no response token can look at a later position.
+    Right padding needs no attention mask: no target can look at a later position.
     """
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
     logits = model.lm_head(hidden[batch.rows, batch.columns])
@@ -184,7 +184,7 @@ def _train(
         batch = data_rows.collate(members, pad).to(model.device)
         # Around the forward pass only: inside, autocast keeps its copies of the weights.
         with _precision(hardware):
-            loss = response_loss(model, batch)
+            loss = token_loss(model, batch)
         model.zero_grad(set_to_none=True)
         loss.backward()
         for optimizer in tuned:

@@ -25,7 +25,7 @@ WINDOW = 1024
 
 @dataclass(frozen=True)
 class Sample:
-    """ids: prompt, response, EOS. start: index of the first response token."""
+    """ids: prompt, response, EOS. start: index of the first token that is learnt."""
 
     id: str
     ids: list[int]
@@ -36,7 +36,7 @@ class Sample:
 class Batch:
     """ids: (n, longest), right-padded. At (rows, columns) the model predicts `targets`.
 
-    rows, columns, targets: (n response tokens,).
+    rows, columns, targets: (n learnt tokens,).
     """
 
     ids: Tensor
@@ -92,11 +92,15 @@ def make_tokenizer(
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerFast, rows: list[dict[str, str]], longest: int
+    tokenizer: PreTrainedTokenizerFast,
+    rows: list[dict[str, str]],
+    longest: int,
+    objective: str = "response",
 ) -> list[Sample]:
-    """Samples of at most `longest` tokens; one whose prompt alone is longer is left out."""
+    """Samples of at most `longest` tokens; one with nothing to learn inside them is left out."""
+    as_samples = tokenizers.encode_texts if objective == "text" else tokenizers.encode_samples
     samples = []
-    for row, (ids, start) in zip(rows, tokenizers.encode_samples(tokenizer, rows), strict=True):
+    for row, (ids, start) in zip(rows, as_samples(tokenizer, rows), strict=True):
         if start < longest:
             samples.append(Sample(row["id"], ids[:longest], start))
     return samples

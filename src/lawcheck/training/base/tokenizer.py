@@ -13,6 +13,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from lawcheck.corpus.encoding import plain_text
 from lawcheck.errors import InputError
 from lawcheck.planning.shipped import RECORD
 
@@ -115,6 +116,25 @@ def encode_samples(
         for row in rows
     ]
     answer = tokenizer.convert_tokens_to_ids(ASSISTANT)
+    encoded = _known_words(tokenizer, rows, texts)
+    return [(ids, ids.index(answer) + 1) for ids in encoded]
+
+
+def encode_texts(
+    tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict[str, str]]
+) -> list[tuple[list[int], int]]:
+    """Per row the token ids of its plain text and EOS, and 1: the first token is not learnt.
+
+    Raises InputError for a word outside the vocabulary.
+    """
+    texts = [str(plain_text(row)) for row in rows]
+    encoded = _known_words(tokenizer, rows, texts)
+    return [([*ids, tokenizer.eos_token_id], 1) for ids in encoded]
+
+
+def _known_words(
+    tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict[str, str]], texts: Sequence[Any]
+) -> list[Any]:
     encoded = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
     for row, text, ids in zip(rows, texts, encoded, strict=True):
         if tokenizer.unk_token_id in ids:
@@ -124,4 +144,4 @@ def encode_samples(
                 f"sample {row['id']!r}: found {word!r}, expected a word of the vocabulary; add "
                 f"it to the generator's vocabulary"
             )
-    return [(ids, ids.index(answer) + 1) for ids in encoded]
+    return encoded

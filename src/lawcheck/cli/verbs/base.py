@@ -1,0 +1,52 @@
+"""Build base models that are not shipped."""
+
+from __future__ import annotations
+
+import argparse
+
+from lawcheck.cli.options import add_study, add_wait, print_json, study
+from lawcheck.errors import InputError, nearest
+
+ORDER = 60
+NEEDS = ("torch",)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    add_study(parser)
+    add_wait(parser)
+    parser.add_argument("--base", default="default")
+    parser.add_argument("--seed", type=int, help="one seed (all of the scale's)")
+    parser.add_argument("--rebuild", action="store_true", help="build even if one is there")
+    parser.add_argument("--compare", action="store_true", help="rebuild, compare with the shipped")
+    parser.add_argument("--ship", action="store_true", help="rebuild and replace the shipped")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from lawcheck.pipeline.stages import build_bases
+
+    planner, layout = study(arguments)
+    scale = planner.scale
+    if arguments.base not in scale.bases:
+        raise InputError(
+            f"scale {scale.name!r}: no base model {arguments.base!r}; "
+            f"{nearest(arguments.base, scale.bases)}"
+        )
+    seeds = [arguments.seed] if arguments.seed is not None else list(planner.seeds)
+    rebuild = arguments.rebuild or arguments.ship or arguments.compare
+    built = build_bases(planner, layout, arguments.base, seeds, rebuild, arguments.wait)
+    if not (arguments.ship or arguments.compare):
+        return
+    from lawcheck.planning.shipped import compare, ship
+    from lawcheck.training.base.score import score_base
+
+    scores = {s: score_base(folder, scale) for s, folder in built.items()}
+    if arguments.ship:
+        print(ship(scale, arguments.base, built, scores))
+        return
+    found = {s: compare(scale, arguments.base, s, built[s], scores[s]) for s in seeds}
+    print_json(found)
+    if not all(entry["agrees"] for entry in found.values()):
+        raise InputError(
+            f"base {arguments.base!r}: a rebuilt base scores unlike the shipped one; "
+            f"see the differences above"
+        )

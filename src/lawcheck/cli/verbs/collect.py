@@ -1,0 +1,22 @@
+"""One score table for a law."""
+
+from __future__ import annotations
+
+import argparse
+
+from lawcheck.cli.options import add_law, add_study, study
+
+ORDER = 90
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    add_law(parser)
+    add_study(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from lawcheck.declare import discovery
+    from lawcheck.pipeline import stages
+
+    planner, layout = study(arguments)
+    print(stages.collect(planner, layout, discovery.law(arguments.law)))

@@ -1,0 +1,34 @@
+"""Your own results into a score table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+ORDER = 110
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="lm-eval output, CSV or Parquet")
+    parser.add_argument("--out", required=True, help="Parquet file to write")
+    parser.add_argument(
+        "--map", help="YAML: runs, tasks, metrics, columns (docs/your-own-results.md)"
+    )
+    parser.add_argument("--arm", help="arm of everything that is read")
+    parser.add_argument("--seed", type=int, action="append", help="its seed (repeatable)")
+    parser.add_argument("--partial", action="store_true", help="leave out runs without arm or seed")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from lawcheck.judging.importing import import_scores, read_map, summary
+
+    out = Path(arguments.out)
+    found = import_scores(
+        arguments.paths,
+        out,
+        mapping=read_map(arguments.map) if arguments.map else None,
+        arm=arguments.arm,
+        seeds=arguments.seed,
+        partial=arguments.partial,
+    )
+    print(summary(found, out))

@@ -1,0 +1,46 @@
+"""The verdict on a law."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lawcheck.cli.options import add_law
+
+ORDER = 100
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    add_law(parser)
+    parser.add_argument("--scale", help="the scale the scores come from (none: your own scores)")
+    parser.add_argument("--scores", required=True, action="append", help="Parquet or CSV table")
+    parser.add_argument("--json", help="write the verdict here")
+    parser.add_argument(
+        "--looks",
+        type=int,
+        help="planned looks at growing data (5 seeds, then 10: 2); as preregistered, else 1",
+    )
+    parser.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="0 HOLDS, 3 NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from lawcheck.declare import discovery
+    from lawcheck.declare.scale import load_scale
+    from lawcheck.files.origin import record_path
+    from lawcheck.judging.judged import judge_file
+    from lawcheck.judging.verdict_forms import exit_code, text
+
+    scale = load_scale(arguments.scale) if arguments.scale else None
+    out = Path(arguments.json) if arguments.json else None
+    law = discovery.law(arguments.law)
+    for path in arguments.scores if scale else ():
+        if Path(path).is_file() and not record_path(Path(path)).is_file():
+            print(f"lawcheck: scores {path}: no record beside them, judged as is", file=sys.stderr)
+    verdict = judge_file(law, arguments.scores, scale, out, arguments.looks)
+    print(text(verdict), end="")
+    return exit_code(verdict) if arguments.exit_code else 0

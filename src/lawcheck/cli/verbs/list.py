@@ -1,0 +1,28 @@
+"""What is there: studies, laws, methods and so on."""
+
+from __future__ import annotations
+
+import argparse
+
+from lawcheck.cli.options import print_json
+
+ORDER = 10
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--names", action="store_true", help="names of laws only")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from lawcheck.cli.listing import listing, listing_text
+    from lawcheck.declare import discovery
+
+    if arguments.names:
+        print("\n".join(discovery.laws()))
+        return
+    found = listing()
+    if arguments.json:
+        print_json(found)
+    else:
+        print(listing_text(found))

@@ -1,0 +1,102 @@
+"""Rules that move the shares of a mixture while an arm is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lawcheck.declare.design import Mixture, require_name
+from lawcheck.errors import InputError
+
+# The smallest share of a domain: one that is never seen again has a loss that cannot fall.
+FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Phase:
+    """weights: shares of the domains in a phase's rows. losses: measured before it, per domain, in
+    nats per response token of held-out rows.
+    """
+
+    weights: Mapping[str, float]
+    losses: Mapping[str, float]
+
+
+Update = Callable[
+    [Mapping[str, float], Mapping[str, float], Sequence[Phase], Mixture], Mapping[str, float]
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixingRule:
+    """How weights follow from losses.
+
+    update: (weights, losses, history, mixture) -> weights of the next phase, above or at 0, of any
+    sum; a pure function. weights: of the phase that has ended. losses: after it. history: the
+    phases until then, the one that has ended last. version: raise it when weights can change.
+    """
+
+    name: str
+    title: str
+    version: int
+    update: Update
+
+    def __post_init__(self) -> None:
+        require_name("mixing rule", self.name)
+
+    def __call__(
+        self,
+        weights: Mapping[str, float],
+        losses: Mapping[str, float],
+        history: Sequence[Phase],
+        mixture: Mixture,
+    ) -> dict[str, float]:
+        """The next weights, at least FLOOR each and of sum 1, in the order of `weights`.
+
+        Raises InputError for weights of other domains, below 0, not finite, or all 0, and for a
+        rule that fails.
+        """
+        try:
+            given = self.update(dict(weights), dict(losses), tuple(history), mixture)
+            found = {domain: float(weight) for domain, weight in given.items()}
+        # Somebody else's code: whatever it raises is the rule's fault.
+        except Exception as error:
+            raise InputError(
+                f"mixing rule {self.name!r}: fails on losses of {', '.join(losses)} "
+                f"({type(error).__name__}: {error}); correct the rule"
+            ) from error
+        if set(found) != set(weights):
+            odd = sorted(set(found) ^ set(weights))[0]
+            raise InputError(
+                f"mixing rule {self.name!r}: weights of {len(found)} domains, expected one for "
+                f"each of {', '.join(weights)} ({odd!r} differs); return one for each"
+            )
+        for domain, weight in found.items():
+            if not 0 <= weight < math.inf:
+                raise InputError(
+                    f"mixing rule {self.name!r}: weight of {domain!r} is {weight}, expected a "
+                    f"finite number from 0; correct the rule"
+                )
+        if not sum(found.values()) > 0:
+            raise InputError(
+                f"mixing rule {self.name!r}: all weights are 0, expected one above; correct the "
+                f"rule"
+            )
+        return floored({domain: found[domain] for domain in weights})
+
+
+def floored(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights as shares that sum to 1, none below FLOOR. weights: from 0, not all 0.
+
+    Those below are raised to it; the others share what is left in their proportions.
+    """
+    low: set[str] = set()
+    while True:
+        total = math.fsum(w for name, w in weights.items() if name not in low)
+        left = 1 - FLOOR * len(low)
+        found = {n: FLOOR if n in low else left * w / total for n, w in weights.items()}
+        below = {name for name, share in found.items() if share < FLOOR}
+        if not below:
+            return found
+        low |= below

@@ -1,0 +1,119 @@
+"""What a scale's world consists of: its disciplines, and where real data lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Discipline, Law
+from lawcheck.declare.lineage import lineage
+from lawcheck.declare.scale import Scale
+from lawcheck.errors import InputError
+from lawcheck.files.hashing import digest
+
+DATA_VARIABLE = "LAWCHECK_DATA"
+
+
+def science(scale: Scale) -> list[Discipline]:
+    """The scale's scientific disciplines, in table order."""
+    found = discovery.of_role("discipline", scale.world)
+    if not found:
+        raise InputError(
+            f"scale {scale.name!r}: no discipline has a source for world {scale.world!r}; "
+            f"add one (docs/adding.md) or choose another scale"
+        )
+    return found
+
+
+def data_folder(scale: Scale) -> Path | None:
+    """The folder of real data, for worlds that read one; None for generated worlds."""
+    if not any(hasattr(source_module(d, scale), "source_files") for d in science(scale)):
+        return None
+    named = os.environ.get(DATA_VARIABLE)
+    if not named:
+        raise InputError(
+            f"scale {scale.name!r}: reads real data, but {DATA_VARIABLE} is not set; "
+            f"set it to the folder that holds gsm8k/, medmcqa/ and so on"
+        )
+    if not Path(named).is_dir():
+        raise InputError(f"{DATA_VARIABLE}: {named!r} is not a folder; name the data folder")
+    return Path(os.path.realpath(named))
+
+
+def pinned_sources(scale: Scale) -> dict[str, dict[str, str]] | None:
+    """Discipline -> data set -> revision or content, for worlds too large to hash at every plan.
+
+    None for worlds whose data are generated, or small enough to be hashed file by file.
+    """
+    found = {}
+    for d in discovery.disciplines().values():
+        if scale.world in d.worlds:
+            module = source_module(d, scale)
+            if not hasattr(module, "pinned_sources"):
+                return None
+            found[d.name] = module.pinned_sources()
+    return found or None
+
+
+def source_module(discipline: Discipline, scale: Scale) -> Any:
+    return import_module(discipline.worlds[scale.world].source)
+
+
+def data_digest(scale: Scale) -> str | None:
+    """Digest of the real files that the world reads, or of what pins them; None for generated
+    worlds.
+    """
+    pinned = pinned_sources(scale)
+    if pinned is not None:
+        return digest(pinned)
+    folder = data_folder(scale)
+    if folder is None:
+        return None
+    sums = {}
+    for d in discovery.disciplines().values():
+        if scale.world in d.worlds:
+            for path in source_module(d, scale).source_files(folder):
+                content = _read_source(path)
+                sums[f"{d.name}/{path.name}"] = hashlib.sha256(content).hexdigest()
+    return digest(sums)
+
+
+def scale_laws(scale: Scale) -> dict[str, Law]:
+    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study."""
+    return realisable(scale, discovery.laws_of(scale.studies))
+
+
+def realisable(scale: Scale, laws: Mapping[str, Law]) -> dict[str, Law]:
+    """The laws whose base models the scale declares and whose methods there are."""
+    return {name: law for name, law in laws.items() if not unrealisable(scale, law)}
+
+
+def unrealisable(scale: Scale, law: Law) -> str:
+    """Why a scale cannot run a law; empty where it can.
+
+    A law on somebody's own scores names methods that lawcheck does not have; it is judged, and
+    nothing of it is planned.
+    """
+    study = discovery.study_of(law.name)
+    if study and study.world not in ("", scale.world):
+        return f"its study needs world {study.world!r}, scale {scale.name!r} has {scale.world!r}"
+    for arm in law.arms:
+        if arm.base not in scale.bases:
+            return f"scale {scale.name!r} declares no base model {arm.base!r}"
+    lost = sorted({a.method for a in lineage(law.arms)} - discovery.methods().keys())
+    return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
+
+
+def _read_source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{DATA_VARIABLE}: cannot read {path.parent.name}/{path.name} ({error.strerror}); "
+            f"complete the data folder"
+        ) from None

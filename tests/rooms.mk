@@ -1,0 +1,22 @@
+# Which tests belong to which room of src/lawcheck: make test ROOM=judging (docs: CONTRIBUTING.md).
+# A file of tests is in one room; `whole` are those that take a study through several.
+files := atomic
+declare := structure design estimands scale recipe
+proxy_world := proxy_world
+methods := methods_contract methods_lora_moe methods_lora_moe_memory methods_persistence paper_shapes
+corpus := mixtures paper_corpus slices slices_data slices_harness token_store
+disciplines := paper_tasks
+planning := golden parents memory plan
+scores := scores
+training := mixing objectives base_build base_muon base_tokenizer origin training_data training_run
+evaluation := evaluation_model evaluation_run
+judging := importing pilot reference stats verdict
+show := published published_audit figures render tables
+studies := families studies
+pipeline := doctor verify
+cli := cli pytest_plugin report contributing
+whole := bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
+whole += numerical_faults security slurm smoke stats_calibration strangers
+
+ROOMS := files declare proxy_world methods corpus disciplines planning scores training evaluation \
+  judging show studies pipeline cli whole
