@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_file
+from lawcheck.judging.looks import Looks
 from lawcheck.judging.preregistration import preregistration_of
 from lawcheck.judging.verdict import judge
 from lawcheck.judging.verdict_forms import verdict_json
@@ -29,14 +31,13 @@ def judge_file(
     scores: Sequence[str | Path],
     scale: Scale | None = None,
     out: Path | None = None,
-    looks: int | None = None,
+    looks: Looks | int | None = None,
     leave_out: Sequence[str] | None = None,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
-    scale: the scale the scores come from; None for somebody's own scores. looks: how often the
-    growing data are judged in all (5 seeds, then 10: two looks), each with alpha / looks; None: as
-    preregistered, else once. leave_out: as of `judge`; None: what the law's study leaves out.
+    scale: the scale the scores come from; None for somebody's own scores. looks: at the
+    growing data, as of `judge`; None: as preregistered, else one. leave_out: as of `judge`; None: what the law's study leaves out.
     """
     if leave_out is None:
         study = discovery.study_of(law.name)
@@ -44,7 +45,7 @@ def judge_file(
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
     table = load_scores(scores)
     world = scale.world if scale else None
-    record = preregistration_of(law, scale)
+    record = preregistration_of(law, scale, written(scores))
     verdict = judge(
         law,
         table,
@@ -70,6 +71,14 @@ def judge_file(
             made_from = {o.label: o.digest for o in origins if o}
             origin.seal(out, "verdict", law.name, made_from=made_from)
     return verdict
+
+
+def written(scores: Sequence[str | Path]) -> datetime.date | None:
+    """The day of the youngest score file; None where one is not there."""
+    paths = [Path(p) for p in ([scores] if isinstance(scores, str) else scores)]
+    if not paths or not all(p.is_file() for p in paths):
+        return None
+    return max(datetime.date.fromtimestamp(p.stat().st_mtime) for p in paths)
 
 
 def recorded_table(path: Path) -> origin.Origin | None:

@@ -1,11 +1,13 @@
 """Designs fixed before the first judged run: a digest of the law, and of the scale it runs at.
 
-The records lie in reproduce/preregistered/ under version control, so that their date is the
-commit's. A verdict whose design has no record, or another one, is marked exploratory.
+The records lie in reproduce/preregistered/ under version control and hold their date. A verdict
+whose design has no record, another one, or one that is younger than a verdict or the scores, is
+marked exploratory.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_object
+from lawcheck.judging.looks import Looks
 from lawcheck.judging.verdict import design_digest
 
 RESTORE = "restore the record; one that cannot be restored makes the law exploratory"
@@ -25,14 +28,14 @@ RESTORE = "restore the record; one that cannot be restored makes the law explora
 
 @dataclass(frozen=True)
 class Preregistration:
-    """fits: a record exists and the present design equals it. note: why not, for the verdict.
+    """fits: a record exists, the present design equals it, and nothing was judged before it.
 
-    looks: how often the growing data are judged in all, as recorded.
+    note: why not, for the verdict. looks: at the growing data, as recorded.
     """
 
     fits: bool
     note: str = ""
-    looks: int = 1
+    looks: Looks = Looks()
 
 
 def folders() -> list[Path]:
@@ -66,44 +69,88 @@ def scale_digest(scale: Scale, law: Law, version: int = 1) -> str:
     return digest({**settings, "bases": used}, 64)
 
 
-def preregister(law: Law, scale: Scale, folder: Path, looks: int = 1) -> Path:
-    """Record the design and the number of looks at the data.
+def preregister(
+    law: Law,
+    scale: Scale | None,
+    folder: Path,
+    looks: Looks | None = None,
+    judged: Collection[str] = (),
+    today: datetime.date | None = None,
+) -> Path:
+    """Record the design, its date and the looks at the data.
 
-    Raises InputError if another design is recorded already.
+    scale: whose settings the record covers as well; None for somebody's own data, where the design
+    alone is recorded. judged: verdicts on the law that are there already; they are named in the
+    record, and the law stays exploratory. Raises InputError if another design is recorded.
     """
-    path = folder / f"{law.name}.{scale.name}.json"
+    path = _path(folder, law, scale)
     recorded = read_object(path, RESTORE, str(path)) if path.is_file() else None
     version = VERSION if recorded is None else _version(recorded, path)
-    content = {**_content(law, scale, version), "looks": looks}
-    if recorded not in (None, content):
-        raise InputError(
-            f"{path}: holds another design of law {law.name!r} at scale {scale.name!r}; a changed "
-            f"design is exploratory, remove the record only for a new study"
-        )
+    content = _content(law, scale, version)
+    if recorded is not None:
+        if any(recorded.get(k) != v for k, v in content.items()):
+            raise InputError(
+                f"{path}: holds another design of law {law.name!r}; a changed design is "
+                f"exploratory, remove the record only for a new study"
+            )
+        return path
+    planned = looks or Looks()
+    content |= {
+        "date": (today or datetime.date.today()).isoformat(),
+        "looks": list(planned.fractions),
+        "unplanned": list(planned.unplanned),
+        "judged_before": sorted(judged),
+    }
     write_json(path, content)
     return path
 
 
-def preregistration_of(law: Law, scale: Scale | None) -> Preregistration:
+def preregistration_of(
+    law: Law, scale: Scale | None, scored: datetime.date | None = None
+) -> Preregistration:
+    """What is recorded of a law's design. scored: when the scores were written, where it is known."""
+    for folder in folders():
+        path = _path(folder, law, scale)
+        if path.is_file():
+            return _compared(law, scale, path, scored)
     if scale is None:
         return Preregistration(False)
-    for folder in folders():
-        path = folder / f"{law.name}.{scale.name}.json"
-        if path.is_file():
-            recorded = read_object(path, RESTORE, str(path))
-            looks = recorded.pop("looks", 1)
-            if type(looks) is not int or looks < 1:
-                raise InputError(
-                    f"{path}: looks is {str(looks)[:20]!r}, expected a count from 1; {RESTORE}"
-                )
-            now = _content(law, scale, _version(recorded, path))
-            if recorded == now:
-                return Preregistration(True, looks=looks)
-            changed = [k for k, v in now.items() if recorded.get(k) != v]
-            return Preregistration(
-                False, f"exploratory: {', '.join(changed)} changed since preregistration", looks
-            )
     return Preregistration(False, "exploratory: no preregistered design at this scale")
+
+
+def _path(folder: Path, law: Law, scale: Scale | None) -> Path:
+    return folder / (f"{law.name}.{scale.name}.json" if scale else f"{law.name}.json")
+
+
+def _compared(
+    law: Law, scale: Scale | None, path: Path, scored: datetime.date | None
+) -> Preregistration:
+    recorded = read_object(path, RESTORE, str(path))
+    looks = _looks(recorded, path)
+    now = _content(law, scale, _version(recorded, path))
+    changed = [k for k, v in now.items() if recorded.get(k) != v]
+    if changed:
+        note = f"exploratory: {', '.join(changed)} changed since preregistration"
+        return Preregistration(False, note, looks)
+    if before := recorded.get("judged_before"):
+        note = f"exploratory: recorded after a verdict on the law was there ({before[0]})"
+        return Preregistration(False, note, looks)
+    date = recorded.get("date")
+    # Files of a clone are younger than what they hold: only older ones prove something.
+    if scored is not None and date is not None and scored.isoformat() < str(date):
+        note = f"exploratory: recorded on {date}, the scores are of {scored.isoformat()}"
+        return Preregistration(False, note, looks)
+    return Preregistration(True, looks=looks)
+
+
+def _looks(recorded: dict[str, Any], path: Path) -> Looks:
+    found, unplanned = recorded.get("looks", 1), recorded.get("unplanned", [])
+    try:
+        if isinstance(found, list):
+            return Looks(tuple(map(float, found)), tuple(map(float, unplanned)))
+        return Looks.planned(found)
+    except (InputError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: {error}; {RESTORE}") from None
 
 
 def _version(recorded: dict[str, Any], path: Path) -> int:
@@ -115,11 +162,9 @@ def _version(recorded: dict[str, Any], path: Path) -> int:
     return version
 
 
-def _content(law: Law, scale: Scale, version: int) -> dict[str, Any]:
-    content = {
-        "law": law.name,
-        "scale": scale.name,
-        "design_digest": design_digest(law),
-        "scale_digest": scale_digest(scale, law, version),
-    }
+def _content(law: Law, scale: Scale | None, version: int) -> dict[str, Any]:
+    content: dict[str, Any] = {"law": law.name, "design_digest": design_digest(law)}
+    if scale is not None:
+        digest_of = scale_digest(scale, law, version)
+        content |= {"scale": scale.name, "scale_digest": digest_of}
     return content if version == 1 else {**content, "version": version}

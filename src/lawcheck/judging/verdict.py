@@ -36,6 +36,7 @@ from lawcheck.errors import InputError, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.judging.estimators import Finding, estimate
 from lawcheck.judging.evidence import CostOf, Evidence, MissingScoresError
+from lawcheck.judging.looks import Looks
 from lawcheck.judging.stats import (
     Estimate,
     detectable_effect,
@@ -68,7 +69,7 @@ def judge(
     cost: CostOf | None = None,
     bases: Mapping[int, str] | None = None,
     preregistered: bool = False,
-    looks: int = 1,
+    looks: Looks | int = 1,
     pretrained: bool = True,
     seed: int = 0,
     leave_out: Sequence[str] = (),
@@ -77,7 +78,8 @@ def judge(
 
     tasks: place of every task of the table (`task_places`). cost: planned cost of (arm,
     quantity, scale), for laws with a Cost part. bases: seed -> base model; several seeds on one
-    base are aggregated by base. looks: planned looks at growing data; each uses alpha / looks.
+    base are aggregated by base. looks: at growing data; a count stands for so many
+    equally spaced ones, and all use the one level that keeps alpha over them.
     pretrained: whether the base models were pretrained by others; where not, parts that need it
     are descriptive. seed: of the generator that permutation tests draw from. leave_out:
     disciplines without which, one at a time, the parts about the average are judged again.
@@ -85,8 +87,8 @@ def judge(
     Raises InputError where a part cannot be estimated at all: an unplaced task, no planned cost;
     and its kind MissingScoresError for an arm without scores or arms that share no seed.
     """
-    if looks < 1:
-        raise InputError(f"{law.name}: looks {looks}, expected 1 or more")
+    if not isinstance(looks, Looks):
+        looks = Looks.planned(looks)
     _check_tasks(scores, tasks)
     evidence = Evidence(
         scores=scores,
@@ -102,7 +104,8 @@ def judge(
     parts = _decide(everything)
     outcome, against = _outcome(everything, parts)
     sampled = [p.n_seeds for p in parts if p.role == "primary" and p.se is not None]
-    notes = [f"{looks} looks planned: each part is tested at alpha / {looks}"] if looks > 1 else []
+    alphas = dict.fromkeys(h.alpha for h in law.hypotheses)
+    notes = [note for alpha in alphas if (note := looks.note(alpha))]
     notes += against
     return Verdict(
         law=law.name,
@@ -199,18 +202,18 @@ class Trial:
         return self.p("against" if self.sound else "opposite")
 
 
-def _trials(law: Law, evidence: Evidence, looks: int) -> list[Trial]:
+def _trials(law: Law, evidence: Evidence, looks: Looks) -> list[Trial]:
     return [_trial(h, law, evidence.for_part(h.name), looks) for h in law.hypotheses]
 
 
-def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: int) -> Trial:
+def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: Looks) -> Trial:
     finding = estimate(h.estimand, evidence)
     if finding.exact != (h.alternative == "below"):
         raise InputError(
             f"{evidence.what}: alternative {h.alternative!r} does not fit "
             f"{type(h.estimand).__name__}; 'below' goes with counted estimands, and only there"
         )
-    alpha = h.alpha / looks
+    alpha = looks.level(h.alpha)
     notes = list(finding.notes)
     values = [(name, estimate(e, evidence).estimate) for name, e in h.conjuncts]
     # One run shows nothing about the next one, whatever a hypothesis declares.
@@ -455,7 +458,7 @@ def _underpowered(trial: Trial, part: PartVerdict) -> bool:
 
 
 def _without(
-    discipline: str, law: Law, evidence: Evidence, trials: Sequence[Trial], looks: int
+    discipline: str, law: Law, evidence: Evidence, trials: Sequence[Trial], looks: Looks
 ) -> tuple[PartVerdict, ...]:
     """The parts about the average again, one discipline left out; the others keep their p values.
 
