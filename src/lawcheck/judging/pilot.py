@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 from scipy import stats
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Hypothesis, Law
+from lawcheck.declare.design import Contrast, Hypothesis, Law
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
+from lawcheck.judging.sizing import Sizing, sizing, variances
 from lawcheck.judging.stats import Estimate, seeds_needed
+from lawcheck.judging.stats.components import Components, components
 from lawcheck.planning.cost import planned_cost
 from lawcheck.planning.forecast import plan_law
 from lawcheck.planning.plan import Planner
@@ -42,16 +45,29 @@ def pilot_plan(
 
 
 def seeds_plan(law: Law, scores: ScoreTable) -> dict[str, Any]:
-    """The statistical half of `pilot_plan`."""
+    """The statistical half of `pilot_plan`.
+
+    Per part, `seeds` and `cautious_seeds` keep the pilot's items and its own variance; `designs`
+    vary both seeds and items and moderate the variance (lawcheck.judging.sizing), with
+    `first_design_seeds` the 80 % range of the first one's seeds (None: above 1000).
+    """
     places = task_places(discovery.disciplines().values())
     evidence = Evidence(scores=scores, places=places, law=law.name, cost=planned_cost)
     parts = []
     primary: list[tuple[Hypothesis, Estimate | None]] = []
+    measured: list[tuple[Hypothesis, Components | Estimate]] = []
     for h in law.hypotheses:
-        entry, value = _part(h, evidence.for_part(h.name))
+        part = evidence.for_part(h.name)
+        entry, value = _part(h, part)
         parts.append(entry)
         if h.role == "primary" and not entry["counted"]:
             primary.append((h, value))
+        if value is not None:
+            measured.append((h, _components(h, part) or value))
+    known = variances(measured)
+    for h, entry in zip(law.hypotheses, parts, strict=True):
+        if h.name in known:
+            entry |= _designs(sizing(h, known[h.name]))
     return {"law": _whole(primary), "name": law.name, "parts": parts, "power": POWER}
 
 
@@ -66,6 +82,9 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
         "seeds": None,
         "cautious_seeds": None,
         "counted": False,
+        "designs": [],
+        "designs_text": "",
+        "first_design_seeds": None,
         "note": "",
     }
     try:
@@ -89,6 +108,23 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
     if entry["seeds"] is None:
         entry["note"] = "no number of seeds up to 1000 would do: more items are needed"
     return entry, value
+
+
+def _components(h: Hypothesis, evidence: Evidence) -> Components | None:
+    if not isinstance(h.estimand, Contrast):
+        return None
+    found = evidence.differences(h.estimand.weights, h.estimand.target)
+    return components(found.cubes, found.weights, found.clusters)
+
+
+def _designs(found: Sizing | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        "designs": [dataclasses.asdict(d) for d in found.designs],
+        "designs_text": found.text,
+        "first_design_seeds": [found.fewest, found.most],
+    }
 
 
 def _seeds(
@@ -157,6 +193,16 @@ def pilot_text(found: dict[str, Any]) -> str:
         "effect: smallest effect of interest, or the margin. SD: of one seed's contrast.",
         f"cautious: with the SD at the upper {100 * CONFIDENCE:g} % limit that the pilot allows.",
     ]
+    if any(p["designs"] for p in found["parts"]):
+        lines.append("with every part's variance drawn towards those of its kind, seeds x items:")
+        for p in found["parts"]:
+            if p["designs"]:
+                low, high = p["first_design_seeds"]
+                span = f"{low} or more" if high is None else f"{low} to {high}"
+                lines.append(
+                    f"  {p['name']}: {p['designs_text']} (first: {span} seeds, by the pilot's "
+                    f"own uncertainty)"
+                )
     titles = {
         "each": "each primary part",
         "joint": "all primary parts at once",

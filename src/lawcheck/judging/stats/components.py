@@ -99,3 +99,17 @@ def components(
         residual_df=residual_df,
         n_items=np.array([u.shape[1] for u in units], dtype=np.float64),
     )
+
+
+def two_way_residuals(cube: ArrayLike, labels: ArrayLike | None = None) -> tuple[Floats, Floats]:
+    """Item effects (I,) and residuals (S, I) of one stratum, additive fit; cells with gaps at 0.
+
+    labels: clusters of the items, which then take the items' place.
+    """
+    given = np.array(cube, dtype=np.float64, ndmin=2)
+    units = given if labels is None else _by_cluster(given, labels)
+    seen = ~np.isnan(units)
+    centred = np.where(seen, units - np.nanmean(units, axis=1, keepdims=True), 0.0)
+    item = centred.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    residual = np.where(seen, centred - item, 0.0)
+    return item - item.mean(), residual

@@ -91,11 +91,12 @@ def posterior(
 
 def posterior_of_t(estimate: Estimate, where: Regions) -> Posterior | None:
     """The same from value, error and degrees of freedom alone, for estimands without items."""
-    if not estimate.testable or estimate.single_run:
+    se = estimate.se
+    if se is None or se <= 0 or estimate.single_run:
         return None
 
     def inside(intervals: tuple[tuple[float, float], ...]) -> float:
-        scaled = [[(x - estimate.value) / estimate.se for x in pair] for pair in intervals]
+        scaled = [[(x - estimate.value) / se for x in pair] for pair in intervals]
         return float(sum(np.diff(stats.t.cdf(pair, estimate.df))[0] for pair in scaled))
 
     return _posterior(inside(where.reversed), inside(where.of_interest))
