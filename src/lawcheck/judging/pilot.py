@@ -194,15 +194,15 @@ def pilot_text(found: dict[str, Any]) -> str:
         f"cautious: with the SD at the upper {100 * CONFIDENCE:g} % limit that the pilot allows.",
     ]
     if any(p["designs"] for p in found["parts"]):
-        lines.append("with every part's variance drawn towards those of its kind, seeds x items:")
+        lines.append(
+            "enough with variances drawn towards those of like parts (80 % range of the first's "
+            "seeds):"
+        )
         for p in found["parts"]:
             if p["designs"]:
                 low, high = p["first_design_seeds"]
                 span = f"{low} or more" if high is None else f"{low} to {high}"
-                lines.append(
-                    f"  {p['name']}: {p['designs_text']} (first: {span} seeds, by the pilot's "
-                    f"own uncertainty)"
-                )
+                lines.append(f"  {p['name']}: {p['designs_text']} ({span})")
     titles = {
         "each": "each primary part",
         "joint": "all primary parts at once",
