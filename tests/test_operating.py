@@ -93,9 +93,7 @@ def test_a_law_from_its_table():
     level = {BASE: 0.3, A: 0.6, B: 0.6}
     scores = table(columns(level, 6, 400, tasks=SCIENCE, seed_sd=0.02))
     evidence = Evidence(scores=scores, places=PLACES)
-    law = Law(
-        name="test", title="T", claim="C", source="none", hypotheses=(part("gain", A, B),)
-    )
+    law = Law(name="test", title="T", claim="C", source="none", hypotheses=(part("gain", A, B),))
     found = sampling(law.hypotheses, evidence)
     value, _ = evidence.combination(law.hypotheses[0].estimand.weights, "average")
     assert found.seed_covariance[0, 0] == pytest.approx(value.seed_variance)
@@ -124,9 +122,7 @@ def test_parts_that_share_an_arm_move_together():
 
 
 def test_counted_ranked_and_single_parts():
-    cost = part(
-        "cost", A, B, "below", estimand=Cost(arm=SHARE.arms[1], reference=SHARE.arms[2])
-    )
+    cost = part("cost", A, B, "below", estimand=Cost(arm=SHARE.arms[1], reference=SHARE.arms[2]))
     arms = [Arm(method="m", design=(("k", n),)) for n in range(8)]
     link = part("link", A, B, estimand=RankCorrelation(groups=(tuple(arms),), x="average"))
     level = {BASE: 0.3, A: 0.6, B: 0.6} | {a: 0.4 + 0.03 * k for k, a in enumerate(arms)}
