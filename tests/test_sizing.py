@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special
+from scipy import special, stats
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Contrast, Hypothesis, RelativeGain, difference
+from lawcheck.declare.design import Arm, Contrast, Cost, Hypothesis, RelativeGain, difference
 from lawcheck.declare.estimands import RankCorrelation
-from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
-from lawcheck.judging.sizing import Design, Sizing, Variance, sizing, variances
+from lawcheck.judging.sizing import Design, Sizing, Variance, sizing, together, variances
 from lawcheck.judging.stats import paired_t, two_way_batch
 from lawcheck.judging.stats.components import components
 from lawcheck.scores import load_scores, task_places
@@ -84,6 +83,21 @@ def test_fewer_seeds_ask_for_more_items_and_more_power_costs():
     assert [d.items for d in seeds_only.designs] == [None]
 
 
+def test_together_every_part_has_its_share_of_the_power():
+    one, two = (part("a"), variance()), (part("b"), variance(runs=2.0, strata=5))
+    few, many = together([one, two])
+    assert few.seeds < many.seeds
+    for h, v in (one, two):
+        alone = sizing(h, v)
+        assert few.seeds >= alone.designs[0].seeds
+        # Items of one task: the second part spreads its own over five.
+        total = few.items * v.strata
+        se2 = (v.runs + v.residual / total) / few.seeds + v.items / total
+        assert stats.norm.sf(1.645 - 1 / np.sqrt(se2)) > 0.9
+    assert together([one, (part("c"), variance(runs=5000.0))]) == ()
+    assert together([]) == ()
+
+
 def test_variances_lean_on_their_kind():
     """The formula by hand: mean log variance of two parts, four degrees of freedom of its own."""
     x, y = np.array([1.0, 2.0, 4.0]), np.array([0.0, 0.5, -0.5])
@@ -136,15 +150,13 @@ def test_three_four_and_five_seeds_of_the_published_tables_give_like_answers():
             evidence = type("First", (FirstSeeds,), {"n": n})(scores=scores, places=places)
             measured = []
             for h in law.hypotheses:
-                if isinstance(h.estimand, RankCorrelation):  # has no variance to plan with
-                    continue
-                try:
-                    data = estimate(h.estimand, evidence).estimate
-                except InputError:  # costs have no seeds
+                if isinstance(h.estimand, RankCorrelation | Cost):  # no variance to plan with
                     continue
                 if isinstance(h.estimand, Contrast):
                     found = evidence.differences(h.estimand.weights, h.estimand.target)
                     data = components(found.cubes, found.weights, found.clusters)
+                else:
+                    data = estimate(h.estimand, evidence).estimate
                 measured.append((h, data))
             known = variances(measured)
             for h, _ in measured:

@@ -120,24 +120,24 @@ def missing(weights: Weights, target: str, evidence: Evidence) -> Missing | None
     """
     strata = evidence.strata(target)
     seeds, _ = evidence.common_seeds((a for a, _ in weights), (s.task for s in strata))
+    cubes = {
+        (a, s.task): evidence.scores.cube(a.name, s.task, seeds) for a, _ in weights for s in strata
+    }
+    if not any(np.isnan(cube).any() for cube in cubes.values()):
+        return None
     tallies = {a: np.zeros(3) for a, _ in weights}
-    gaps = False
     filled: tuple[list[Floats], ...] = ([], [], [])
     for stratum in strata:
         totals = [np.zeros(()) for _ in filled]
         for a, w in weights:
-            cube = evidence.scores.cube(a.name, stratum.task, seeds)
+            cube = cubes[a, stratum.task]
             blank = np.isnan(cube)
-            n_blank = int(blank.sum())
-            known = np.where(blank, 0.0, cube) if n_blank else cube
-            tallies[a] += (n_blank, cube.size, known.sum())
-            gaps = gaps or n_blank > 0
-            for k, value in enumerate(_fillings(known, blank, n_blank, w > 0)):
+            known = np.where(blank, 0.0, cube)
+            tallies[a] += (blank.sum(), cube.size, known.sum())
+            for k, value in enumerate(_fillings(known, blank, w > 0)):
                 totals[k] = totals[k] + w * value
         for k, total in enumerate(totals):
             filled[k].append(evidence.by_base(total, seeds)[0])
-    if not gaps:
-        return None
     alike, lowest, highest = (tuple(cubes) for cubes in filled)
     return Missing(
         arms=tuple(_arm_gaps(a.name, tallies[a], w > 0) for a, w in weights if tallies[a][0]),
@@ -149,12 +149,8 @@ def missing(weights: Weights, target: str, evidence: Evidence) -> Missing | None
     )
 
 
-def _fillings(
-    known: Floats, blank: NDArray[np.bool_], n_blank: int, helps: bool
-) -> tuple[Floats, ...]:
+def _fillings(known: Floats, blank: NDArray[np.bool_], helps: bool) -> tuple[Floats, ...]:
     """One arm's cube with its unscored cells at their seed's accuracy, at worst and at best."""
-    if not n_blank:
-        return known, known, known
     count = (~blank).sum(axis=1, keepdims=True)
     # A seed without any scored item says nothing; halfway between the bounds.
     mean = np.where(count > 0, known.sum(axis=1, keepdims=True) / np.maximum(count, 1), 0.5)

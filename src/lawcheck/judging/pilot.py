@@ -15,7 +15,7 @@ from lawcheck.declare.design import Contrast, Hypothesis, Law
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
-from lawcheck.judging.sizing import Sizing, sizing, variances
+from lawcheck.judging.sizing import Sizing, sizing, together, variances
 from lawcheck.judging.stats import Estimate, seeds_needed
 from lawcheck.judging.stats.components import Components, components
 from lawcheck.planning.cost import planned_cost
@@ -68,7 +68,11 @@ def seeds_plan(law: Law, scores: ScoreTable) -> dict[str, Any]:
     for h, entry in zip(law.hypotheses, parts, strict=True):
         if h.name in known:
             entry |= _designs(sizing(h, known[h.name]))
-    return {"law": _whole(primary), "name": law.name, "parts": parts, "power": POWER}
+    whole = _whole(primary)
+    joint = [(h, known[h.name]) for h, _ in primary if h.name in known]
+    found = together(joint) if len(joint) == len(primary) else ()
+    whole["joint"]["designs"] = [dataclasses.asdict(d) for d in found]
+    return {"law": whole, "name": law.name, "parts": parts, "power": POWER}
 
 
 def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate | None]:
@@ -147,7 +151,7 @@ def _seeds(
 
 
 def _whole(primary: Sequence[tuple[Hypothesis, Estimate | None]]) -> dict[str, dict[str, Any]]:
-    """Seeds for the primary parts together.
+    """Seeds for the primary parts together, with the pilot's items.
 
     each: every part on its own. joint: all at once; with k parts each at 1 - 0.2 / k the chance
     that any fails is at most 20 %, however they depend on one another.
@@ -214,6 +218,12 @@ def pilot_text(found: dict[str, Any]) -> str:
             lines.append(f"{title}: not planned (see above)")
         else:
             lines.append(f"{title}: {goal['seeds']} seeds{_cost_text(goal.get('cost'))}")
+    sizes = [
+        f"{d['seeds']} seeds" + (f" x {d['items']:,} items a task" if d["items"] else "")
+        for d in found["law"]["joint"]["designs"]
+    ]
+    if sizes:
+        lines.append(f"all primary parts at once, variances drawn together: {', or '.join(sizes)}")
     notes = {g["cost"]["note"] for g in found["law"].values() if "note" in (g.get("cost") or {})}
     return "\n".join([*lines, *sorted(notes)])
 
