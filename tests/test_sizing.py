@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Contrast, Cost, Hypothesis, RelativeGain, difference
+from lawcheck.declare.design import Arm, Cost, Hypothesis, RelativeGain, difference
 from lawcheck.declare.estimands import RankCorrelation
-from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
-from lawcheck.judging.sizing import Design, Sizing, Variance, sizing, together, variances
+from lawcheck.judging.sizing import Design, Sizing, Variance, measured, sizing, together, variances
 from lawcheck.judging.stats import paired_t, two_way_batch
 from lawcheck.judging.stats.components import components
 from lawcheck.scores import load_scores, task_places
@@ -148,18 +147,14 @@ def test_three_four_and_five_seeds_of_the_published_tables_give_like_answers():
         answers: dict[str, list[Design]] = {}
         for n in (3, 4, 5):
             evidence = type("First", (FirstSeeds,), {"n": n})(scores=scores, places=places)
-            measured = []
-            for h in law.hypotheses:
-                if isinstance(h.estimand, RankCorrelation | Cost):  # no variance to plan with
-                    continue
-                if isinstance(h.estimand, Contrast):
-                    found = evidence.differences(h.estimand.weights, h.estimand.target)
-                    data = components(found.cubes, found.weights, found.clusters)
-                else:
-                    data = estimate(h.estimand, evidence).estimate
-                measured.append((h, data))
-            known = variances(measured)
-            for h, _ in measured:
+            # Ranks and costs have no variance to plan with.
+            parts = [
+                (h, measured(h, evidence))
+                for h in law.hypotheses
+                if not isinstance(h.estimand, RankCorrelation | Cost)
+            ]
+            known = variances(parts)
+            for h, _ in parts:
                 if h.name in known:
                     answers.setdefault(h.name, []).append(sizing(h, known[h.name]).designs[0])
         for designs in answers.values():

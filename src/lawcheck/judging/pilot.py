@@ -11,13 +11,13 @@ from typing import Any
 from scipy import stats
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Contrast, Hypothesis, Law
+from lawcheck.declare.design import Hypothesis, Law
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
-from lawcheck.judging.sizing import Sizing, sizing, together, variances
+from lawcheck.judging.sizing import Sizing, measured, sizing, together, variances
 from lawcheck.judging.stats import Estimate, seeds_needed
-from lawcheck.judging.stats.components import Components, components
+from lawcheck.judging.stats.components import Components
 from lawcheck.planning.cost import planned_cost
 from lawcheck.planning.forecast import plan_law
 from lawcheck.planning.plan import Planner
@@ -55,16 +55,17 @@ def seeds_plan(law: Law, scores: ScoreTable) -> dict[str, Any]:
     evidence = Evidence(scores=scores, places=places, law=law.name, cost=planned_cost)
     parts = []
     primary: list[tuple[Hypothesis, Estimate | None]] = []
-    measured: list[tuple[Hypothesis, Components | Estimate]] = []
+    plannable: list[tuple[Hypothesis, Components | Estimate]] = []
     for h in law.hypotheses:
         part = evidence.for_part(h.name)
         entry, value = _part(h, part)
         parts.append(entry)
         if h.role == "primary" and not entry["counted"]:
             primary.append((h, value))
-        if value is not None:
-            measured.append((h, _components(h, part) or value))
-    known = variances(measured)
+        data = None if value is None else measured(h, part)
+        if data is not None:
+            plannable.append((h, data))
+    known = variances(plannable)
     for h, entry in zip(law.hypotheses, parts, strict=True):
         if h.name in known:
             entry |= _designs(sizing(h, known[h.name]))
@@ -112,13 +113,6 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
     if entry["seeds"] is None:
         entry["note"] = "no number of seeds up to 1000 would do: more items are needed"
     return entry, value
-
-
-def _components(h: Hypothesis, evidence: Evidence) -> Components | None:
-    if not isinstance(h.estimand, Contrast):
-        return None
-    found = evidence.differences(h.estimand.weights, h.estimand.target)
-    return components(found.cubes, found.weights, found.clusters)
 
 
 def _designs(found: Sizing | None) -> dict[str, Any]:
@@ -218,12 +212,13 @@ def pilot_text(found: dict[str, Any]) -> str:
             lines.append(f"{title}: not planned (see above)")
         else:
             lines.append(f"{title}: {goal['seeds']} seeds{_cost_text(goal.get('cost'))}")
-    sizes = [
-        f"{d['seeds']} seeds" + (f" x {d['items']:,} items a task" if d["items"] else "")
-        for d in found["law"]["joint"]["designs"]
-    ]
-    if sizes:
-        lines.append(f"all primary parts at once, variances drawn together: {', or '.join(sizes)}")
+    designs = found["law"]["joint"]["designs"]
+    if designs:
+        sizes = [f"{d['seeds']} seeds" for d in designs]
+        if designs[0]["items"]:
+            sizes = [f"{d['seeds']} x {d['items']:,}" for d in designs]
+            sizes[0] = sizes[0].replace(" x ", " seeds x ") + " items a task"
+        lines.append(f"all primary parts at once, enough: {', or '.join(sizes)}")
     notes = {g["cost"]["note"] for g in found["law"].values() if "note" in (g.get("cost") or {})}
     return "\n".join([*lines, *sorted(notes)])
 

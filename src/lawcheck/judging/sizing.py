@@ -15,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from lawcheck.declare.design import Hypothesis
+from lawcheck.declare.design import Contrast, Hypothesis
+from lawcheck.judging.estimators import estimate
+from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.stats import Estimate, PermutationEstimate, power
-from lawcheck.judging.stats.components import Components
+from lawcheck.judging.stats.components import Components, components
 from lawcheck.judging.stats.estimate import LARGE_DF, MOST_SEEDS, POWER
 
 # Degrees of freedom that the other parts' variances count for. Parts differ in truth by factors
@@ -87,12 +89,22 @@ class Sizing:
         return f"{first.seeds} seeds x {first.items:,} items" + "".join(others)
 
 
+def measured(h: Hypothesis, evidence: Evidence) -> Components | Estimate | None:
+    """What `variances` takes of one part; None for counted parts. Raises as its estimator does."""
+    if isinstance(h.estimand, Contrast):
+        found = evidence.differences(h.estimand.weights, h.estimand.target)
+        with evidence.named():
+            return components(found.cubes, found.weights, found.clusters)
+    finding = estimate(h.estimand, evidence)
+    return None if finding.exact else finding.estimate
+
+
 def variances(
     parts: Sequence[tuple[Hypothesis, Components | Estimate]],
 ) -> Mapping[str, Variance]:
     """Moderated variances by part name; parts without any variance to plan with are left out.
 
-    parts: contrasts with their components, others with their estimates. Parts of one kind of
+    parts: each with what `measured` found of it. Parts of one kind of
     estimand (and, for contrasts, of the average or of one discipline) lean on one another.
     """
     families: dict[tuple[str, bool], list[tuple[Hypothesis, Components | Estimate]]] = {}
