@@ -10,42 +10,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_world import PLACES, SCIENCE, columns, table
 
-from lawcheck.declare.design import Arm, difference
-from lawcheck.judging.evidence import Evidence, Stratum
+from lawcheck.declare.design import Arm, RelativeGain, difference
+from lawcheck.declare.estimands import SeedSpread
+from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.missing import missing
 from lawcheck.judging.stats import two_way
 from lawcheck.judging.stats.simulation import Cell, simulate
 
 A, B = Arm(method="a"), Arm(method="b")
-GAIN = difference([A], [B]).weights
+GAIN = difference([A], [B])
 NAN = float("nan")
 
 
-class Cubes(Evidence):
-    """Evidence that holds one (seeds, items) array an arm and stratum."""
-
-    def __init__(self, cubes):
-        first = next(iter(cubes.values()))
-        scores = SimpleNamespace(
-            cube=lambda arm, task, seeds: np.array(cubes[arm][int(task)], dtype=float),
-            clusters=lambda task: None,
-        )
-        super().__init__(scores=scores, places={})
-        names = tuple(range(len(first)))
-        object.__setattr__(self, "names", names)
-        object.__setattr__(self, "seeds", tuple(range(len(first[0]))))
-
-    def strata(self, target):
-        return tuple(Stratum(str(k), str(k), 1 / len(self.names)) for k in self.names)
-
-    def common_seeds(self, arms, tasks, metric=None):
-        return self.seeds, ()
+def holding(**arms):
+    """Evidence of one (tasks, seeds, items) array an arm."""
+    shape = np.shape(arms["a"])
+    tasks = SCIENCE[: shape[0]]
+    scores = SimpleNamespace(
+        item_metric=dict.fromkeys(tasks, "acc"),
+        seeds=lambda arm, task, metric=None: tuple(range(shape[1])),
+        cube=lambda arm, task, seeds, metric=None: np.array(arms[arm][tasks.index(task)], float),
+        clusters=lambda task: None,
+    )
+    return Evidence(scores=scores, places={t: PLACES[t] for t in tasks})
 
 
 def test_bounds_by_hand():
     a = [[1, 1, 0, NAN], [1, NAN, 1, 0], [1, 1, 1, 1]]
     b = [[0, 1, 0, 1], [1, 0, NAN, 0], [0, 1, 0, 1]]
-    found = missing(GAIN, "average", Cubes({"a": [a], "b": [b]}))
+    found = missing(GAIN, holding(a=[a], b=[b]))
     low, high = found.bounds
     # Means of a: 2/4, 2/4, 1 at worst; 3/4, 3/4, 1 at best. Of b: 1/2, 1/2, 1/2 or 1/4 at best.
     assert low.value == pytest.approx(100 * (2 / 3 - 1 / 2))
@@ -62,11 +55,11 @@ def test_bounds_by_hand():
 
 def test_complete_scores_have_no_bounds_and_tables_do():
     rows = columns({A: 0.8, B: 0.5}, 5, 100, tasks=SCIENCE)
-    assert missing(GAIN, "average", Evidence(scores=table(rows), places=PLACES)) is None
+    assert missing(GAIN, Evidence(scores=table(rows), places=PLACES)) is None
     blank = [k for k, arm in enumerate(rows["arm"]) if arm == "a"][::50]
     for k in blank:
         rows["value"][k] = NAN
-    found = missing(GAIN, "average", Evidence(scores=table(rows), places=PLACES))
+    found = missing(GAIN, Evidence(scores=table(rows), places=PLACES))
     (gaps,) = found.arms
     assert (gaps.arm, gaps.n_unscored, gaps.n_cells) == ("a", 50, 2500)
     low, high = found.bounds
@@ -75,13 +68,22 @@ def test_complete_scores_have_no_bounds_and_tables_do():
     assert found.tipping("greater", 0.05) is None
 
 
+def test_relative_gains_have_bounds_and_spreads_none():
+    a = [[[1, 1, 0, NAN], [1, 1, NAN, 0]]]
+    b = [[[0, 1, 0, 1], [1, 0, 0, 1]]]
+    ratio = RelativeGain(arm=A, reference=B)
+    low, high = missing(ratio, holding(a=a, b=b)).bounds
+    assert (low.value, high.value) == pytest.approx((0.0, 50.0))
+    assert missing(SeedSpread(treatments=(A,), controls=(B,)), holding(a=a, b=b)) is None
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.02, 0.3))
 def test_the_truth_lies_between_the_bounds(seed, rate):
     rng = np.random.default_rng(seed)
     arms = {n: (rng.random((2, 4, 30)) < p).astype(float) for n, p in (("a", 0.7), ("b", 0.5))}
     holes = {n: np.where(rng.random(c.shape) < rate, NAN, c) for n, c in arms.items()}
-    found = missing(GAIN, "average", Cubes(holes))
+    found = missing(GAIN, holding(**holes))
     if found is None:
         return
     truth = two_way(list(arms["a"] - arms["b"])).value
@@ -95,7 +97,7 @@ def test_the_tipping_point_is_where_it_tips():
     a = (rng.random((1, 5, 400)) < 0.62).astype(float)
     b = (rng.random((1, 5, 400)) < 0.55).astype(float)
     a[rng.random(a.shape) < 0.12] = NAN
-    found = missing(GAIN, "average", Cubes({"a": a, "b": b}))
+    found = missing(GAIN, holding(a=a, b=b))
     assert found.tips("greater", 0.05)
     tip = found.tipping("greater", 0.05)
     assert 0 < tip.way < 1
@@ -118,7 +120,7 @@ def test_level_where_wrong_answers_of_one_arm_go_unscored(rate):
     for k in range(n):
         a, b = ([d[k].astype(float) for d in arm] for arm in arms)
         a = [np.where((c == 0) & (rng.random(c.shape) < rate), NAN, c) for c in a]
-        found = missing(GAIN, "average", Cubes({"a": a, "b": b}))
+        found = missing(GAIN, holding(a=a, b=b))
         shown = two_way([x - y for x, y in zip(a, b, strict=True)]).p_above(0.0) <= 0.05
         naive.append(shown)
         kept.append(shown and not found.tips("greater", 0.05))

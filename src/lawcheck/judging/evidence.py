@@ -38,13 +38,12 @@ class Differences:
 
     cubes: one (n_units, n_items) array a stratum, 1 = 100 points, NaN where an arm is unscored;
     units are seeds, or base models where seeds share them. clusters: labels of a stratum's items,
-    or None. seeds: those common to all arms.
+    or None.
     """
 
     cubes: tuple[Floats, ...]
     strata: tuple[Stratum, ...]
     clusters: tuple[list[str] | None, ...]
-    seeds: tuple[int, ...]
     notes: tuple[str, ...]
 
     @property
@@ -225,7 +224,6 @@ class Evidence:
             cubes=tuple(cubes),
             strata=strata,
             clusters=tuple(self.scores.clusters(s.task) for s in strata),
-            seeds=seeds,
             notes=(*self.gaps(target), *notes, *based),
         )
 

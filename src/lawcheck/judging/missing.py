@@ -8,26 +8,30 @@ Between them lies the tipping point (Yan, Lee and Li 2009).
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Weights
+from lawcheck.declare.design import Arm, Contrast, Estimand, RelativeGain
+from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
-from lawcheck.judging.stats import Estimate, no_gain, tost, two_way
+from lawcheck.judging.stats import Estimate, no_gain, tost
+from lawcheck.scores import ScoreTable
 
-Floats = NDArray[np.float64]
 # Bisection steps to the tipping point: to a thousandth of the way.
 STEPS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmGaps:
-    """Unscored cells (seed, item) of one arm in a contrast.
+    """Unscored cells (seed, item) of one arm.
 
     accuracy: of the scored cells, in [0, 1]; NaN where there is none. helps: whether right
-    answers of this arm raise the contrast.
+    answers of this arm raise the estimand.
     """
 
     arm: str
@@ -55,36 +59,29 @@ class Tipping:
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """A contrast whose unscored cells are filled in.
-
-    alike, lowest, highest: per stratum (n_units, n_items), the unscored cells of every arm at the
-    accuracy of its scored ones, or at the value that makes the contrast least or largest.
-    """
+    """An estimand with unscored items. arms: those that have them."""
 
     arms: tuple[ArmGaps, ...]
-    alike: tuple[Floats, ...]
-    lowest: tuple[Floats, ...]
-    highest: tuple[Floats, ...]
-    weights: tuple[float, ...]
-    clusters: tuple[list[str] | None, ...]
+    estimand: Estimand
+    evidence: Evidence
 
     @property
     def bounds(self) -> tuple[Estimate, Estimate]:
-        """Estimates in points at both worst cases, the lower one first."""
+        """Estimates at both worst cases, the lower one first."""
         return self.at(-1.0), self.at(1.0)
 
     def at(self, way: float) -> Estimate:
-        """The estimate with unscored cells that far on the way to the lowest (-1), highest (1)."""
-        worst = self.highest if way > 0 else self.lowest
-        cubes = [a + abs(way) * (w - a) for a, w in zip(self.alike, worst, strict=True)]
-        return two_way(cubes, self.weights, self.clusters)
+        """The estimate with unscored items that far on the way to the lowest (-1), highest (1).
+
+        At 0 they are as accurate as the scored items of their run and task.
+        """
+        goals = {a.arm: float(a.helps == (way > 0)) for a in self.arms}
+        scores = cast(ScoreTable, _Filled(self.evidence.scores, goals, abs(way)))
+        return estimate(self.estimand, dataclasses.replace(self.evidence, scores=scores)).estimate
 
     def tips(self, alternative: str, alpha: float, margin: float | None = None) -> bool:
         """Whether unscored items could take away that the alternative is shown at alpha."""
-        low, high = self.bounds
-        return not (
-            _shown(low, alternative, alpha, margin) and _shown(high, alternative, alpha, margin)
-        )
+        return not all(_shown(e, alternative, alpha, margin) for e in self.bounds)
 
     def tipping(
         self, alternative: str, alpha: float, margin: float | None = None
@@ -113,61 +110,65 @@ class Missing:
         return Tipping(way=way, accuracies=tuple(accuracies))
 
 
-def missing(weights: Weights, target: str, evidence: Evidence) -> Missing | None:
-    """The unscored cells of a contrast, filled in; None where every cell is scored.
+def missing(estimand: Estimand, evidence: Evidence) -> Missing | None:
+    """The unscored items of a contrast or relative gain; None where every item is scored.
 
-    Raises as `Evidence.differences` does. Item values are in [0, 1].
+    None also for other estimands: they need not rise or fall with an arm's accuracy, so that the
+    worst case is no corner. Item values are in [0, 1]. Raises as the estimator does.
     """
-    strata = evidence.strata(target)
-    seeds, _ = evidence.common_seeds((a for a, _ in weights), (s.task for s in strata))
-    cubes = {
-        (a, s.task): evidence.scores.cube(a.name, s.task, seeds) for a, _ in weights for s in strata
-    }
-    if not any(np.isnan(cube).any() for cube in cubes.values()):
+    helps = _directions(estimand)
+    if helps is None:
         return None
-    tallies = {a: np.zeros(3) for a, _ in weights}
-    filled: tuple[list[Floats], ...] = ([], [], [])
-    for stratum in strata:
-        totals = [np.zeros(()) for _ in filled]
-        for a, w in weights:
-            cube = cubes[a, stratum.task]
-            blank = np.isnan(cube)
-            known = np.where(blank, 0.0, cube)
-            tallies[a] += (blank.sum(), cube.size, known.sum())
-            for k, value in enumerate(_fillings(known, blank, w > 0)):
-                totals[k] = totals[k] + w * value
-        for k, total in enumerate(totals):
-            filled[k].append(evidence.by_base(total, seeds)[0])
-    alike, lowest, highest = (tuple(cubes) for cubes in filled)
-    return Missing(
-        arms=tuple(_arm_gaps(a.name, tallies[a], w > 0) for a, w in weights if tallies[a][0]),
-        alike=alike,
-        lowest=lowest,
-        highest=highest,
-        weights=tuple(s.weight for s in strata),
-        clusters=tuple(evidence.scores.clusters(s.task) for s in strata),
-    )
+    strata = evidence.strata(estimand.target if isinstance(estimand, Contrast) else "average")
+    seeds, _ = evidence.common_seeds(helps, (s.task for s in strata))
+    arms = []
+    for arm, up in helps.items():
+        cubes = [evidence.scores.cube(arm.name, s.task, seeds) for s in strata]
+        blank = sum(int(np.isnan(c).sum()) for c in cubes)
+        if blank:
+            cells = sum(c.size for c in cubes)
+            total = sum(float(np.nansum(c)) for c in cubes)
+            accuracy = total / (cells - blank) if cells > blank else float("nan")
+            gaps = ArmGaps(
+                arm=arm.name, n_unscored=blank, n_cells=cells, accuracy=accuracy, helps=up
+            )
+            arms.append(gaps)
+    return Missing(arms=tuple(arms), estimand=estimand, evidence=evidence) if arms else None
 
 
-def _fillings(known: Floats, blank: NDArray[np.bool_], helps: bool) -> tuple[Floats, ...]:
-    """One arm's cube with its unscored cells at their seed's accuracy, at worst and at best."""
-    count = (~blank).sum(axis=1, keepdims=True)
-    # A seed without any scored item says nothing; halfway between the bounds.
-    mean = np.where(count > 0, known.sum(axis=1, keepdims=True) / np.maximum(count, 1), 0.5)
-    right = np.where(blank, 1.0, known)
-    return np.where(blank, mean, known), *((known, right) if helps else (right, known))
+def _directions(estimand: Estimand) -> dict[Arm, bool] | None:
+    """Whether the estimand rises with each arm's accuracy."""
+    if isinstance(estimand, Contrast):
+        return {a: w > 0 for a, w in estimand.weights}
+    if isinstance(estimand, RelativeGain):
+        return {estimand.arm: True, estimand.reference: False}
+    return None
 
 
-def _arm_gaps(name: str, tally: Floats, helps: bool) -> ArmGaps:
-    n_unscored, n_cells, total = tally
-    scored = n_cells - n_unscored
-    return ArmGaps(
-        arm=name,
-        n_unscored=int(n_unscored),
-        n_cells=int(n_cells),
-        accuracy=float(total / scored) if scored else float("nan"),
-        helps=helps,
-    )
+class _Filled:
+    """A score table whose unscored items of some arms have a value.
+
+    goals: arm -> value of the worst case. way: how far from the scored accuracy to there.
+    """
+
+    def __init__(self, scores: ScoreTable, goals: Mapping[str, float], way: float) -> None:
+        self._scores, self._goals, self._way = scores, goals, way
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scores, name)
+
+    def cube(
+        self, arm: str, task: str, seeds: Sequence[int], metric: str | None = None
+    ) -> NDArray[np.float64]:
+        given = self._scores.cube(arm, task, seeds, metric)
+        blank = np.isnan(given)
+        if arm not in self._goals or not blank.any():
+            return given
+        count = (~blank).sum(axis=1, keepdims=True)
+        total = np.where(blank, 0.0, given).sum(axis=1, keepdims=True)
+        # A seed without any scored item says nothing; halfway between the bounds.
+        alike = np.where(count > 0, total / np.maximum(count, 1), 0.5)
+        return np.where(blank, alike + self._way * (self._goals[arm] - alike), given)
 
 
 def _shown(value: Estimate, alternative: str, alpha: float, margin: float | None) -> bool:
