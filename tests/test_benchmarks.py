@@ -31,6 +31,7 @@ TINY = {
         ["in memory", "files seen before", "jobs"],
     ),
     "fuzz": (["--cases=48", "--part=1/6"], ["scores.csv", "failures", "all"]),
+    "beside": (["--studies=5"], ["share_then_specialize", "items rule"]),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 

@@ -56,6 +56,21 @@ def test_seeds_are_those_of_the_verdict():
     assert seeds == sorted(seeds)
 
 
+def test_designs_trade_seeds_for_items():
+    whole = law(part("gain"), part("even", alternative="equivalent"))
+    planned = seeds_plan(whole, pilot())
+    for entry in planned["parts"]:
+        few, many = entry["designs"]
+        assert few["seeds"] < many["seeds"]
+        assert few["items"] > many["items"]
+        low, high = entry["first_design_seeds"]
+        assert low <= few["seeds"] <= high
+        assert f"{entry['name']}: {entry['designs_text']}" in pilot_text(planned)
+    joint = planned["law"]["joint"]["designs"][0]
+    assert joint["seeds"] >= max(p["designs"][0]["seeds"] for p in planned["parts"])
+    assert f"{joint['seeds']} seeds x {joint['items']:,} items a task" in pilot_text(planned)
+
+
 def test_planned_seeds_reach_the_power_they_promise():
     """A study of the planned size shows a true effect of interest about as often as planned."""
     rng = np.random.default_rng(11)

@@ -33,6 +33,25 @@ class Stratum:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Differences:
+    """A contrast before it is averaged.
+
+    cubes: one (n_units, n_items) array a stratum, 1 = 100 points, NaN where an arm is unscored;
+    units are seeds, or base models where seeds share them. clusters: labels of a stratum's items,
+    or None.
+    """
+
+    cubes: tuple[Floats, ...]
+    strata: tuple[Stratum, ...]
+    clusters: tuple[list[str] | None, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def weights(self) -> list[float]:
+        return [s.weight for s in self.strata]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Read-only view of a score table for one law.
 
@@ -191,24 +210,32 @@ class Evidence:
             found[a], based = self.by_base(np.stack(columns, axis=1), seeds)
         return found, names, (*self.gaps(target), *notes, *based)
 
-    def combination(self, weights: Weights, target: str) -> tuple[Estimate, tuple[str, ...]]:
-        """Weighted sum of arms' accuracies on a target, in points, by the guarded two-way t.
-
-        The weights need not sum to 0: one arm with weight 1 gives its level.
-        """
+    def differences(self, weights: Weights, target: str) -> Differences:
+        """Weighted sum of arms' item scores on a target, task by task, on their common seeds."""
         strata = self.strata(target)
         seeds, notes = self.common_seeds((a for a, _ in weights), (s.task for s in strata))
-        notes = (*self.gaps(target), *notes)
         cubes = []
         based: tuple[str, ...] = ()
         for stratum in strata:
             total = sum(w * self.scores.cube(a.name, stratum.task, seeds) for a, w in weights)
             cube, based = self.by_base(np.asarray(total), seeds)
             cubes.append(cube)
-        clusters = [self.scores.clusters(s.task) for s in strata]
+        return Differences(
+            cubes=tuple(cubes),
+            strata=strata,
+            clusters=tuple(self.scores.clusters(s.task) for s in strata),
+            notes=(*self.gaps(target), *notes, *based),
+        )
+
+    def combination(self, weights: Weights, target: str) -> tuple[Estimate, tuple[str, ...]]:
+        """Weighted sum of arms' accuracies on a target, in points, by the guarded two-way t.
+
+        The weights need not sum to 0: one arm with weight 1 gives its level.
+        """
+        found = self.differences(weights, target)
         with self.named():
-            estimate = two_way(cubes, [s.weight for s in strata], clusters)
-        return estimate, (*notes, *based, *sampling_notes(estimate))
+            estimate = two_way(found.cubes, found.weights, found.clusters)
+        return estimate, (*found.notes, *sampling_notes(estimate))
 
 
 def sampling_notes(estimate: Estimate) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,9 @@ from lawcheck.declare.design import Hypothesis, Law
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
+from lawcheck.judging.sizing import Sizing, measured, sizing, together, variances
 from lawcheck.judging.stats import Estimate, seeds_needed
+from lawcheck.judging.stats.components import Components
 from lawcheck.planning.cost import planned_cost
 from lawcheck.planning.forecast import plan_law
 from lawcheck.planning.plan import Planner
@@ -42,17 +45,35 @@ def pilot_plan(
 
 
 def seeds_plan(law: Law, scores: ScoreTable) -> dict[str, Any]:
-    """The statistical half of `pilot_plan`."""
+    """The statistical half of `pilot_plan`.
+
+    Per part, `seeds` and `cautious_seeds` keep the pilot's items and its own variance; `designs`
+    vary both seeds and items and moderate the variance (lawcheck.judging.sizing), with
+    `first_design_seeds` the 80 % range of the first one's seeds (None: above 1000).
+    """
     places = task_places(discovery.disciplines().values())
     evidence = Evidence(scores=scores, places=places, law=law.name, cost=planned_cost)
     parts = []
     primary: list[tuple[Hypothesis, Estimate | None]] = []
+    plannable: list[tuple[Hypothesis, Components | Estimate]] = []
     for h in law.hypotheses:
-        entry, value = _part(h, evidence.for_part(h.name))
+        part = evidence.for_part(h.name)
+        entry, value = _part(h, part)
         parts.append(entry)
         if h.role == "primary" and not entry["counted"]:
             primary.append((h, value))
-    return {"law": _whole(primary), "name": law.name, "parts": parts, "power": POWER}
+        data = None if value is None else measured(h, part)
+        if data is not None:
+            plannable.append((h, data))
+    known = variances(plannable)
+    for h, entry in zip(law.hypotheses, parts, strict=True):
+        if h.name in known:
+            entry |= _designs(sizing(h, known[h.name]))
+    whole = _whole(primary)
+    joint = [(h, known[h.name]) for h, _ in primary if h.name in known]
+    found = together(joint) if len(joint) == len(primary) else ()
+    whole["joint"]["designs"] = [dataclasses.asdict(d) for d in found]
+    return {"law": whole, "name": law.name, "parts": parts, "power": POWER}
 
 
 def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate | None]:
@@ -66,6 +87,9 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
         "seeds": None,
         "cautious_seeds": None,
         "counted": False,
+        "designs": [],
+        "designs_text": "",
+        "first_design_seeds": None,
         "note": "",
     }
     try:
@@ -91,6 +115,16 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
     return entry, value
 
 
+def _designs(found: Sizing | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        "designs": [dataclasses.asdict(d) for d in found.designs],
+        "designs_text": found.text,
+        "first_design_seeds": [found.fewest, found.most],
+    }
+
+
 def _seeds(
     h: Hypothesis, value: Estimate, power: float = POWER, cautious: bool = False
 ) -> int | None:
@@ -111,7 +145,7 @@ def _seeds(
 
 
 def _whole(primary: Sequence[tuple[Hypothesis, Estimate | None]]) -> dict[str, dict[str, Any]]:
-    """Seeds for the primary parts together.
+    """Seeds for the primary parts together, with the pilot's items.
 
     each: every part on its own. joint: all at once; with k parts each at 1 - 0.2 / k the chance
     that any fails is at most 20 %, however they depend on one another.
@@ -157,6 +191,16 @@ def pilot_text(found: dict[str, Any]) -> str:
         "effect: smallest effect of interest, or the margin. SD: of one seed's contrast.",
         f"cautious: with the SD at the upper {100 * CONFIDENCE:g} % limit that the pilot allows.",
     ]
+    if any(p["designs"] for p in found["parts"]):
+        lines.append(
+            "enough with variances drawn towards those of like parts (80 % range of the first's "
+            "seeds):"
+        )
+        for p in found["parts"]:
+            if p["designs"]:
+                low, high = p["first_design_seeds"]
+                span = f"{low} or more" if high is None else f"{low} to {high}"
+                lines.append(f"  {p['name']}: {p['designs_text']} ({span})")
     titles = {
         "each": "each primary part",
         "joint": "all primary parts at once",
@@ -168,6 +212,13 @@ def pilot_text(found: dict[str, Any]) -> str:
             lines.append(f"{title}: not planned (see above)")
         else:
             lines.append(f"{title}: {goal['seeds']} seeds{_cost_text(goal.get('cost'))}")
+    designs = found["law"]["joint"]["designs"]
+    if designs:
+        sizes = [f"{d['seeds']} seeds" for d in designs]
+        if designs[0]["items"]:
+            sizes = [f"{d['seeds']} x {d['items']:,}" for d in designs]
+            sizes[0] = sizes[0].replace(" x ", " seeds x ") + " items a task"
+        lines.append(f"all primary parts at once, enough: {', or '.join(sizes)}")
     notes = {g["cost"]["note"] for g in found["law"].values() if "note" in (g.get("cost") or {})}
     return "\n".join([*lines, *sorted(notes)])
 

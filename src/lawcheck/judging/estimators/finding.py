@@ -17,13 +17,15 @@ class Finding:
     """An estimate in its unit. exact: counted, not sampled; compared with 0 as it stands.
 
     An estimate of NaN without se: the scores are there, the quantity is undefined on them; the
-    part stays open, and a note says why.
+    part stays open, and a note says why. per_seed: one value a seed (or base model), where the
+    estimate is their mean.
     """
 
     estimate: Estimate
     unit: str
     notes: tuple[str, ...] = ()
     exact: bool = False
+    per_seed: tuple[float, ...] = ()
 
 
 @singledispatch
@@ -51,4 +53,9 @@ def over_seeds(
     values, based = evidence.by_base(per_seed, seeds)
     with evidence.named():
         result = paired_t(values, n_items, n_unscored)
-    return Finding(estimate=result, unit=unit, notes=(*notes, *based, *sampling_notes(result)))
+    return Finding(
+        estimate=result,
+        unit=unit,
+        notes=(*notes, *based, *sampling_notes(result)),
+        per_seed=tuple(values.tolist()),
+    )
