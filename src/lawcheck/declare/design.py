@@ -839,6 +839,11 @@ class PartVerdict:
     or an effect below the smallest of interest. size: what a shown part shows, `above 0` or `at
     least the smallest effect`.
     notes: excluded items, diverged runs, failed checks, in words.
+
+    Beside the outcome, and never deciding it: posterior, probabilities that the value is reversed,
+    negligible, of interest; designs, sizes with 80 % power for the goal; agreeing, how many of how
+    many other choices of data give the same outcome. worst: the estimate if every unscored item
+    was wrong or right, as it lowers or raises it.
     """
 
     name: str
@@ -869,11 +874,28 @@ class PartVerdict:
     p_against: float | None = later(3, None)
     checks: tuple[CheckVerdict, ...] = later(3, ())
     conjuncts: tuple[ConjunctVerdict, ...] = later(3, ())
+    posterior: tuple[float, ...] = later(3, ())
+    designs: str = later(3, "")
+    agreeing: tuple[int, ...] = later(3, ())
+    worst: tuple[float, ...] = later(3, ())
 
     @property
     def goal(self) -> float:
         """As of the hypothesis."""
         return self.sesoi if self.margin is None else self.margin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """Simulated chances of a verdict at the table's own size.
+
+    fraction: where every primary part's true value lies: 0 at the edge of its claim, 1 at its
+    smallest effect of interest (for a bound: at no difference).
+    """
+
+    fraction: float
+    holds: float
+    contradicted: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -903,6 +925,7 @@ class Verdict:
     scores_digest: str
     notes: tuple[str, ...] = ()
     logic: int = later(3, 1)
+    power: tuple[Power, ...] = later(3, ())
 
 
 def plain(value: Any) -> Any:

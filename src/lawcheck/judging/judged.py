@@ -37,7 +37,8 @@ def judge_file(
     """Judge a law on score files; write the verdict to `out` if given.
 
     scale: the scale the scores come from; None for somebody's own scores. looks: at the
-    growing data, as of `judge`; None: as preregistered, else one. leave_out: as of `judge`; None: what the law's study leaves out.
+    growing data, as of `judge`; None: as preregistered, else one. leave_out: as of `judge`; None:
+    what the law's study leaves out.
     """
     if leave_out is None:
         study = discovery.study_of(law.name)

@@ -108,7 +108,7 @@ def preregister(
 def preregistration_of(
     law: Law, scale: Scale | None, scored: datetime.date | None = None
 ) -> Preregistration:
-    """What is recorded of a law's design. scored: when the scores were written, where it is known."""
+    """What is recorded of a law's design. scored: day of the scores, where it is known."""
     for folder in folders():
         path = _path(folder, law, scale)
         if path.is_file():

@@ -27,6 +27,7 @@ from lawcheck.declare.design import (
     Outcome,
     PartOutcome,
     PartVerdict,
+    Power,
     Verdict,
     Without,
     beats,
@@ -37,6 +38,7 @@ from lawcheck.files.hashing import digest
 from lawcheck.judging.estimators import Finding, estimate
 from lawcheck.judging.evidence import CostOf, Evidence, MissingScoresError
 from lawcheck.judging.looks import Looks
+from lawcheck.judging.missing import Missing, Tipping, missing
 from lawcheck.judging.stats import (
     Estimate,
     detectable_effect,
@@ -73,6 +75,7 @@ def judge(
     pretrained: bool = True,
     seed: int = 0,
     leave_out: Sequence[str] = (),
+    quick: bool = False,
 ) -> Verdict:
     """Judge every hypothesis of a law on one score table.
 
@@ -83,6 +86,8 @@ def judge(
     pretrained: whether the base models were pretrained by others; where not, parts that need it
     are descriptive. seed: of the generator that permutation tests draw from. leave_out:
     disciplines without which, one at a time, the parts about the average are judged again.
+
+    quick: leave out what only stands beside the verdict: posteriors, sizes, other choices, power.
 
     Raises InputError where a part cannot be estimated at all: an unplaced task, no planned cost;
     and its kind MissingScoresError for an arm without scores or arms that share no seed.
@@ -103,6 +108,16 @@ def judge(
     everything = _trials(law, evidence, looks)
     parts = _decide(everything)
     outcome, against = _outcome(everything, parts)
+    power: tuple[Power, ...] = ()
+    if not quick:
+        # Imports simulation, which a quick judgement does without.
+        from lawcheck.judging.beside import beside
+
+        def again(h: Hypothesis, seen: Evidence) -> str:
+            return _alone(_trial(h, law, seen, looks))
+
+        found, power = beside(law, evidence, parts, looks, again)
+        parts = list(found)
     sampled = [p.n_seeds for p in parts if p.role == "primary" and p.se is not None]
     alphas = dict.fromkeys(h.alpha for h in law.hypotheses)
     notes = [note for alpha in alphas if (note := looks.note(alpha))]
@@ -123,6 +138,7 @@ def judge(
         scores_digest=scores.digest(a.name for a in law.arms),
         notes=tuple(notes),
         logic=LOGIC,
+        power=power,
     )
 
 
@@ -182,6 +198,7 @@ class Trial:
     spoken: bool
     n_diverged: int
     notes: tuple[str, ...]
+    gaps: Missing | None = None
 
     @property
     def sound(self) -> bool:
@@ -242,6 +259,7 @@ def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: Looks) -> Trial:
         spoken=spoken,
         n_diverged=n_diverged,
         notes=tuple(notes),
+        gaps=missing(h.estimand, evidence) if finding.estimate.n_unscored else None,
     )
 
 
@@ -348,10 +366,24 @@ def _decide(trials: Sequence[Trial]) -> list[PartVerdict]:
     return [_part(t, corrected.get(t.hypothesis.name, Tests())) for t in trials]
 
 
+def _alone(t: Trial) -> PartOutcome:
+    """A part's outcome at its own level."""
+    own = Tests(claimed=t.p("claimed"), opposite=t.p("opposite"), against=t.p("against"))
+    return _outcome_of(t, own)[0]
+
+
 def _part(t: Trial, adjusted: Tests) -> PartVerdict:
     h, value, notes = t.hypothesis, t.finding.estimate, list(t.notes)
     outcome, failed = _outcome_of(t, adjusted)
     notes += [failed] if failed else []
+    worst: tuple[float, ...] = ()
+    if t.gaps is not None:
+        low_end, high_end = t.gaps.bounds
+        worst = (low_end.value, high_end.value)
+        if outcome == "shown" and t.gaps.tips(h.alternative, t.alpha, h.margin):
+            tipping = t.gaps.tipping(h.alternative, t.alpha, h.margin)
+            outcome = "open"
+            notes.append(f"left open: unscored items could tip it{_way(tipping)}")
     size = ""
     if outcome == "shown" and h.alternative in ("greater", "less"):
         whole = _rejects(t.p("whole"), t.alpha)
@@ -403,7 +435,16 @@ def _part(t: Trial, adjusted: Tests) -> PartVerdict:
         p_against=t.p("against"),
         checks=t.checks,
         conjuncts=t.conjuncts,
+        worst=worst,
     )
+
+
+def _way(tipping: Tipping | None) -> str:
+    """The accuracy of unscored items at which a result is lost, in words."""
+    if tipping is None:
+        return ""
+    said = ", ".join(f"{arm} {100 * a:.0f} %" for arm, a in tipping.accuracies)
+    return f", if {said} of them were right"
 
 
 def _outcome_of(t: Trial, adjusted: Tests) -> tuple[PartOutcome, str]:

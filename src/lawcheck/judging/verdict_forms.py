@@ -56,6 +56,9 @@ def text(verdict: Verdict) -> str:
         if left.parts:
             lines += ["", f"  without {left.discipline.replace('_', ' ')}:"]
             lines += [f"    {p.name}: {p.outcome}, {estimate(p)}" for p in left.parts]
+    if verdict.power:
+        lines += ["", "  a study of this size would say:"]
+        lines += [f"    {line}" for line in power_lines(verdict)]
     return "\n".join(lines) + "\n"
 
 
@@ -70,9 +73,35 @@ def part_lines(p: PartVerdict) -> list[str]:
         sampled += [f"p {p.p:.3g}"] if p.p is not None else []
         sampled += [f"detects {number(p.mde)} at 80 % power"] if p.mde is not None else []
         lines.append("    " + ", ".join(sampled))
+    lines += [f"    {line}" for line in beside_lines(p)]
     settle = settles(p)
     lines += [f"    would settle it: {settle}"] if settle else []
     return lines + [f"    note: {n}" for n in p.notes]
+
+
+def beside_lines(p: PartVerdict) -> list[str]:
+    """What stands beside a part and does not decide it."""
+    lines = []
+    if p.posterior:
+        against, small, toward = (f"{100 * share:.0f} %" for share in p.posterior)
+        middle = f", negligible {small}" if p.alternative in ("greater", "less") else ""
+        lines.append(f"probability: as claimed {toward}{middle}, reversed {against}")
+    if p.agreeing:
+        lines.append(f"{p.agreeing[0]} of {p.agreeing[1]} other choices of data agree")
+    if p.worst:
+        low, high = (number(w, "+") for w in p.worst)
+        lines.append(f"unscored items could move it to {low} or {high}")
+    return lines
+
+
+def power_lines(verdict: Verdict) -> list[str]:
+    """Chances of HOLDS and CONTRADICTED at this size, by how large the effects are."""
+    names = {0.0: "nothing there", 0.5: "half the smallest effects", 1.0: "the smallest effects"}
+    return [
+        f"with {names.get(row.fraction, f'{row.fraction:g} of the smallest effects')}: HOLDS "
+        f"{100 * row.holds:.0f} %, CONTRADICTED {100 * row.contradicted:.0f} %"
+        for row in verdict.power
+    ]
 
 
 def estimate(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) -> str:
@@ -89,7 +118,7 @@ def estimate(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) ->
 
 def level(p: PartVerdict) -> str:
     """Level of the two-sided interval that the one-sided tests read."""
-    return f"{100 * (1 - 2 * p.alpha):g} %"
+    return f"{100 * (1 - 2 * p.alpha):.3g} %"
 
 
 def claimed(p: PartVerdict) -> str:
@@ -105,6 +134,8 @@ def settles(p: PartVerdict) -> str:
     """What more data would decide an open part at its effect of interest, if any would."""
     if p.outcome != "open":
         return ""
+    if p.designs:
+        return f"{p.designs} (80 % power for {sized(p.goal, p.unit)})"
     if p.seeds_needed is None:
         return ""
     power = f"80 % power for {sized(p.goal, p.unit)}"
