@@ -9,6 +9,7 @@ which rows occur, not on how often, so that a duplicate lowers the share and nev
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,11 @@ def with_mixtures(
     return {**content, "mixtures": content["mixtures"] | found["mixtures"]}
 
 
-def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> float:
-    """Share of distinct n-grams of a mixture. Raises InputError for one that is not there."""
+def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> tuple[float, int]:
+    """Share of distinct n-grams of a mixture, and their number.
+
+    Raises InputError for a mixture that is not there.
+    """
     mixtures = content.get("mixtures")
     if not isinstance(mixtures, dict) or recipe.label not in mixtures:
         raise InputError(
@@ -123,13 +127,15 @@ def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> float
             f"which knows the laws of its day; {NEXT.format(scale=scale.name)}"
         )
     entry = mixtures[recipe.label]
-    share = entry.get("distinct_share") if isinstance(entry, dict) else None
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise InputError(
-            f"mixture {recipe.label!r}: distinct_share is {str(share)[:20]!r} in mixtures.json, "
-            f"expected 0 to 1; {NEXT.format(scale=scale.name)}"
-        )
-    return float(share)
+    entry = entry if isinstance(entry, dict) else {}
+    for key, most in (("distinct_share", 1.0), ("distinct_ngrams", math.inf)):
+        value = entry.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise InputError(
+                f"mixture {recipe.label!r}: {key} is {str(value)[:20]!r} in mixtures.json, "
+                f"expected a number from 0; {NEXT.format(scale=scale.name)}"
+            )
+    return float(entry["distinct_share"]), int(entry["distinct_ngrams"])
 
 
 def _origin(scale: Scale, layout: Layout) -> dict[str, Any]:

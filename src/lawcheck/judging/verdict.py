@@ -205,6 +205,11 @@ class Trial:
         """Whether the part tests what it names."""
         return self.spoken and all(c.passed for c in self.checks)
 
+    @property
+    def speaks(self) -> bool:
+        """Whether its opposite would mean anything: a failed assay leaves that, else nothing."""
+        return self.spoken and all(c.passed for c in self.checks if c.kind == "manipulation")
+
     def p(self, what: Region) -> float | None:
         """Over the cases: all of them for a claim, any one of them (Bonferroni) against it."""
         found = [getattr(t, what) for t in self.cases]
@@ -216,6 +221,8 @@ class Trial:
     @property
     def contradiction(self) -> float | None:
         """p of what may contradict the law: a negligible effect only where the part is sound."""
+        if not self.speaks:
+            return None
         return self.p("against" if self.sound else "opposite")
 
 
@@ -453,7 +460,7 @@ def _outcome_of(t: Trial, adjusted: Tests) -> tuple[PartOutcome, str]:
         return ("shown" if t.finding.estimate.value < 0 else "reversed"), ""
     own = Tests(claimed=t.p("claimed"), opposite=t.p("opposite"), against=t.p("against"))
     outcome = _partition(own if t.hypothesis.role == "primary" else adjusted, t.alpha, t.enough)
-    if t.sound or not t.enough or outcome == "reversed":
+    if t.sound or not t.enough or (outcome == "reversed" and t.speaks):
         return outcome, ""
     failed = "; ".join(f"{c.kind}: {c.claim}{_bound(c)}" for c in t.checks if not c.passed)
     return "not tested", f"not tested, not passed: {failed}" if failed else ""

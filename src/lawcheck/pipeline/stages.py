@@ -273,7 +273,7 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
 def mixture_scores(
     scale: Scale, layout: Layout, runs: Iterable[Run], listed: bool = True
 ) -> list[Score]:
-    """Share of distinct n-grams in the mixture of every run whose rows are known before training;
+    """Share and number of distinct n-grams in the mixture of every run whose rows are known before;
     weights and losses per domain and phase of those whose shares may move.
 
     Runs on a single discipline train on no mixture. listed: whether mixtures.json must know all
@@ -281,7 +281,7 @@ def mixture_scores(
     missing or belong to another corpus.
     """
     from lawcheck.corpus.statistics import diversity, read_mixtures, with_mixtures
-    from lawcheck.scores import DISTINCT
+    from lawcheck.scores import COUNT, DISTINCT
 
     runs = list(runs)
     mixed = [
@@ -293,8 +293,9 @@ def mixture_scores(
     if mixed and not listed:
         content = with_mixtures(content, scale, layout, {r.label: r for _, r in mixed})
     found = [
-        _measured(run, "mixture", "train", DISTINCT, diversity(content, recipe, scale))
+        _measured(run, "mixture", "train", metric, value)
         for run, recipe in mixed
+        for metric, value in zip((DISTINCT, COUNT), diversity(content, recipe, scale), strict=True)
     ]
     for run in runs:
         if run.arm.mixture is not None:

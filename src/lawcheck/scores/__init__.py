@@ -3,12 +3,22 @@
 from lawcheck.scores.checks import check
 from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
-from lawcheck.scores.metrics import DISTINCT, DIVERGED, FAULT, LOSS, MEASUREMENTS, ROUTING, WEIGHT
+from lawcheck.scores.metrics import (
+    COUNT,
+    DISTINCT,
+    DIVERGED,
+    FAULT,
+    LOSS,
+    MEASUREMENTS,
+    ROUTING,
+    WEIGHT,
+)
 from lawcheck.scores.places import TaskPlace, task_places
 from lawcheck.scores.table import ScoreTable
 
 __all__ = [
     "COLUMNS",
+    "COUNT",
     "DISTINCT",
     "DIVERGED",
     "FAULT",

@@ -8,16 +8,18 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-ROUTING, DIVERGED, DISTINCT = "routing_probability", "diverged", "distinct_ngrams"
+ROUTING, DIVERGED = "routing_probability", "diverged"
+# Of a run's training mixture: share of distinct n-grams among all, and how many distinct ones.
+DISTINCT, COUNT = "distinct_ngrams", "distinct_count"
 # Of mixtures whose shares may move: task is a domain, item a phase from 1; the loss of item 0 is
 # that before training, in nats per response token.
 WEIGHT, LOSS = "mixture_weight", "domain_loss"
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
 FAULT = "fault"
 # Every other metric scores items.
-MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, WEIGHT, LOSS, FAULT})
+MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, FAULT})
 # All others lie in [0, 1].
-UNBOUNDED = frozenset({LOSS})
+UNBOUNDED = frozenset({LOSS, COUNT})
 # Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
 Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
 

@@ -1,8 +1,27 @@
 """Balance-then-Diversity: upsample scarce disciplines, and keep the samples diverse."""
 
-from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, Recipe, difference
+from lawcheck.declare.design import (
+    Arm,
+    Check,
+    Contrast,
+    Hypothesis,
+    Law,
+    Measure,
+    Recipe,
+    beats,
+    difference,
+    pooled,
+)
 from lawcheck.declare.estimands import RankCorrelation
-from lawcheck.studies.discipline_laws.arms import BASE, lora, lora_comp, lora_moe, upsampled
+from lawcheck.studies.discipline_laws.arms import (
+    BASE,
+    SCARCE,
+    discipline_lora,
+    lora,
+    lora_comp,
+    lora_moe,
+    upsampled,
+)
 
 NONE = Recipe()
 DIVERSE_100K, UNIQUE_100K, DIVERSE_300K, UNIQUE_300K = (
@@ -17,6 +36,31 @@ TRAINED = (lora, lambda recipe: lora_moe("plain", recipe))
 def both(*recipes: Recipe) -> tuple[Arm, ...]:
     """LoRA and LoRA-MoE on each mixture."""
     return tuple(method(recipe) for method in TRAINED for recipe in recipes)
+
+
+# Upsampling has something to act on only where a discipline's own samples teach it.
+LEARNABLE = tuple(
+    Check(
+        name=f"{name}_is_learnable",
+        kind="assay",
+        claim=f"discipline LoRA gains more than 3 points on {name} alone",
+        estimand=difference([discipline_lora()], [BASE], name),
+        above=3.0,
+    )
+    for name in SCARCE
+)
+
+
+def richer(name: str, more: tuple[Arm, ...], less: tuple[Arm, ...]) -> Check:
+    """Duplicates alone make no text more diverse: they only make it longer."""
+    return Check(
+        name=name,
+        kind="manipulation",
+        claim="the mixtures called more diverse hold more distinct n-grams",
+        estimand=Measure(
+            metric="distinct_count", weights=pooled(more, less), target="mixture", counted=True
+        ),
+    )
 
 
 def balance(target: str = "average") -> Contrast:
@@ -66,6 +110,7 @@ LAW = Law(
             estimand=balance(),
             alternative="greater",
             sesoi=1.0,
+            checks=LEARNABLE,
         ),
         Hypothesis(
             name="diversity",
@@ -74,6 +119,14 @@ LAW = Law(
             estimand=difference(both(DIVERSE_100K, DIVERSE_300K), both(UNIQUE_100K, UNIQUE_300K)),
             alternative="greater",
             sesoi=1.0,
+            checks=(
+                richer(
+                    "diverse_is_richer",
+                    both(DIVERSE_100K, DIVERSE_300K),
+                    both(UNIQUE_100K, UNIQUE_300K),
+                ),
+                *LEARNABLE,
+            ),
         ),
         Hypothesis(
             name="saturation",
@@ -83,6 +136,7 @@ LAW = Law(
             alternative="no_gain",
             margin=1.0,
             sesoi=1.0,
+            checks=(*beats(both(DIVERSE_300K, DIVERSE_100K), BASE), *LEARNABLE),
         ),
         Hypothesis(
             name="link",
@@ -93,6 +147,7 @@ LAW = Law(
             ),
             alternative="greater",
             sesoi=0.3,
+            checks=(richer("diverse_is_richest", both(DIVERSE_300K), both(NONE)),),
         ),
         Hypothesis(
             name="balance_composition",

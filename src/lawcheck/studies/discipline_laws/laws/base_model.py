@@ -32,14 +32,18 @@ LAW = Law(
         Hypothesis(
             name="gain",
             role="primary",
-            claim="discipline LoRA lifts the average, pooled over families",
+            claim="discipline LoRA lifts the average of every family",
             estimand=difference(AFTER, BEFORE),
             alternative="greater",
             sesoi=1.0,
+            conjuncts=tuple(
+                (family, difference([after], [before]))
+                for family, before, after in zip(FAMILIES, BEFORE, AFTER, strict=True)
+            ),
         ),
         Hypothesis(
             name="starts_ahead",
-            role="secondary",
+            role="primary",
             claim="before fine-tuning, the preferred family scores above the others",
             estimand=difference(BEFORE[:1], BEFORE[1:]),
             alternative="greater",
@@ -48,7 +52,7 @@ LAW = Law(
         ),
         Hypothesis(
             name="gains_most",
-            role="secondary",
+            role="primary",
             claim="the preferred family gains more from discipline LoRA than the others",
             estimand=gain_of_first(),
             alternative="greater",

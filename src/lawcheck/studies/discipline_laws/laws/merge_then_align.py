@@ -4,7 +4,7 @@ General share and data fraction are crossed, so that their effects, which the pr
 mixes, come apart.
 """
 
-from lawcheck.declare.design import Arm, Hypothesis, Law, Recipe, difference
+from lawcheck.declare.design import Arm, Hypothesis, Law, Recipe, beats, difference
 from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.studies.discipline_laws.arms import (
     BASE,
@@ -66,6 +66,7 @@ LAW = Law(
             estimand=difference(mixed(1.0, *FRACTIONS), mixed(0.0, *FRACTIONS)),
             alternative="greater",
             sesoi=1.0,
+            checks=beats((*mixed(1.0, *FRACTIONS), *mixed(0.0, *FRACTIONS)), BASE),
         ),
         Hypothesis(
             name="synergy",
@@ -74,6 +75,7 @@ LAW = Law(
             estimand=difference(mixed(1.0, 1.0), [DISCIPLINE_LORA]),
             alternative="greater",
             sesoi=1.0,
+            checks=beats((*mixed(1.0, 1.0), DISCIPLINE_LORA), BASE),
         ),
         Hypothesis(
             name="part_of_the_pool_helps",

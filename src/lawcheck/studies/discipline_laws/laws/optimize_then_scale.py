@@ -1,18 +1,24 @@
 """Optimize-then-Scale: more trainable parameters gain little; a better design comes first."""
 
-from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, Recipe, difference
+from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, Recipe, beats, difference
 from lawcheck.studies.discipline_laws.arms import BASE, lora, lora_moe
 
 RECIPES = (Recipe(fraction=0.7), Recipe(fraction=1.0))
 RANKS, EXPERTS = (5, 10), (10, 20)
 LORA = tuple(lora(r) for r in RECIPES)
-WIDER_LORA = tuple(lora(r, rank_multiple=k) for k in RANKS for r in RECIPES)
+WIDER = {k: tuple(lora(r, rank_multiple=k) for r in RECIPES) for k in RANKS}
+WIDER_LORA = tuple(a for arms in WIDER.values() for a in arms)
 PLAIN = tuple(lora_moe("plain", r) for r in RECIPES)
-MORE_EXPERTS = tuple(lora_moe("plain", r, experts=k) for k in EXPERTS for r in RECIPES)
+LARGER = {k: tuple(lora_moe("plain", r, experts=k) for r in RECIPES) for k in EXPERTS}
+MORE_EXPERTS = tuple(a for arms in LARGER.values() for a in arms)
 SHARED_A = tuple(lora_moe("shared_a", r) for r in RECIPES)
 
 RANK = difference(WIDER_LORA, LORA)
 MORE = difference(MORE_EXPERTS, PLAIN)
+SHARING = difference(SHARED_A, PLAIN)
+# One case a way of scaling: a broken arm cannot lend its failure to a working one.
+BY_RANK = {f"rank_{k}x": difference(arms, LORA) for k, arms in WIDER.items()}
+BY_EXPERTS = {f"experts_{k}": difference(arms, PLAIN) for k, arms in LARGER.items()}
 
 
 def minus_mean_of(contrast: Contrast, others: tuple[Contrast, ...]) -> Contrast:
@@ -44,6 +50,8 @@ LAW = Law(
             alternative="no_gain",
             margin=1.0,
             sesoi=1.0,
+            checks=beats((*WIDER_LORA, *LORA), BASE),
+            conjuncts=tuple(BY_RANK.items()),
         ),
         Hypothesis(
             name="experts",
@@ -53,14 +61,21 @@ LAW = Law(
             alternative="no_gain",
             margin=1.0,
             sesoi=1.0,
+            checks=beats((*MORE_EXPERTS, *PLAIN), BASE),
+            conjuncts=tuple(BY_EXPERTS.items()),
         ),
         Hypothesis(
             name="design_first",
             role="primary",
-            claim="sharing A gains more than the mean gain of scaling rank and experts",
-            estimand=minus_mean_of(difference(SHARED_A, PLAIN), (RANK, MORE)),
+            claim="sharing A gains more than each way of scaling rank and experts",
+            estimand=minus_mean_of(SHARING, (RANK, MORE)),
             alternative="greater",
             sesoi=1.0,
+            checks=beats((*SHARED_A, *PLAIN, *LORA, *WIDER_LORA, *MORE_EXPERTS), BASE),
+            conjuncts=tuple(
+                (name, minus_mean_of(SHARING, (gain,)))
+                for name, gain in (BY_RANK | BY_EXPERTS).items()
+            ),
         ),
     ),
 )

@@ -2,12 +2,14 @@
 
 from lawcheck.declare.design import (
     Arm,
+    Check,
     Cost,
     Hypothesis,
     Law,
     Recipe,
     RelativeGain,
     RouterInformation,
+    beats,
     difference,
     pooled,
 )
@@ -26,6 +28,16 @@ SHARED_EXPERT, RANK_ROUTE = design("shared_expert"), design("rank_route")
 ORIGINAL_FULL, TUNED_FULL = full(), full(TUNED)
 ORIGINAL_MOE, TUNED_MOE = lora_moe("plain"), lora_moe("shared_a", TUNED)
 DISCIPLINE_LORA = discipline_lora()
+# Smallest difference of interest, as a share of the maximum.
+SPECIALISED = 0.05
+# Routers that carry less than the smallest difference cannot differ by it.
+ROUTES = Check(
+    name="experts_specialise",
+    kind="assay",
+    claim="routers of the shared-expert design carry more than the smallest difference",
+    estimand=RouterInformation(weights=((SHARED_EXPERT[-1], 1.0),)),
+    above=SPECIALISED,
+)
 
 LAW = Law(
     name="share_then_specialize",
@@ -48,6 +60,7 @@ LAW = Law(
             estimand=difference(SHARED_A, PLAIN),
             alternative="greater",
             sesoi=1.0,
+            checks=beats((*SHARED_A, *PLAIN), BASE),
         ),
         Hypothesis(
             name="not_mere_sharing",
@@ -56,6 +69,7 @@ LAW = Law(
             estimand=difference(SHARED_A, SHARED_EXPERT),
             alternative="greater",
             sesoi=1.0,
+            checks=beats((*SHARED_A, *SHARED_EXPERT), BASE),
         ),
         Hypothesis(
             name="specialise",
@@ -64,7 +78,8 @@ LAW = Law(
             # No fraction is listed for routing; the paper's Figure 5 shows the full data.
             estimand=RouterInformation(weights=pooled(SHARED_A[-1:], SHARED_EXPERT[-1:])),
             alternative="greater",
-            sesoi=0.05,
+            sesoi=SPECIALISED,
+            checks=(ROUTES,),
         ),
         Hypothesis(
             name="parity",
