@@ -272,9 +272,9 @@ def _part(
         if needed is None and outcome == "open":
             notes.append("no number of seeds would do: more items are needed")
     low, high = value.interval(t.alpha)
-    mde = None
+    mde, df = None, value.df_at(t.alpha)
     if not value.single_run:
-        mde = detectable_effect(value.se, value.df, t.alpha, h.alternative == "equivalent")
+        mde = detectable_effect(value.se, df, t.alpha, h.alternative == "equivalent")
     if bounded and not t.assay and _rejects(t.p, t.alpha):
         notes.append("left open: the bound holds, but without assay sensitivity")
     return PartVerdict(
@@ -285,7 +285,7 @@ def _part(
         unit=t.finding.unit,
         estimate=None if math.isnan(value.value) else value.value,
         se=value.se,
-        df=value.df if value.df is not None and math.isfinite(value.df) else None,
+        df=df if df is not None and math.isfinite(df) else None,
         low=low,
         high=high,
         p=t.p,
