@@ -133,12 +133,13 @@ def paired_t(differences: ArrayLike, n_items: int = 0, n_unscored: int = 0) -> E
 Terms = tuple[Floats, Floats, Floats | float]
 
 
-def item_terms(cube: Floats, code: NDArray[np.intp] | None = None) -> Terms:
+def item_terms(cube: Floats, clusters: ArrayLike | None = None) -> Terms:
     """Item and residual variance of a stratum's mean over seeds, in the unit of cube squared.
 
-    cube: (..., n_seeds, n_items), or (n_seeds, n_items) with NaN for what is unscored. code: the
-    cluster of each item, from 0; None: items are independent.
+    cube: (..., n_seeds, n_items), or (n_seeds, n_items) with NaN for what is unscored. clusters:
+    a label for each item; None: items are independent.
     """
+    (code,) = _codes([clusters], [cube])
     if code is not None:
         return _clustered(cube, code)
     return _stratum_with_gaps(cube) if np.isnan(cube).any() else _stratum(cube)
