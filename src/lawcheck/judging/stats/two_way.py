@@ -195,10 +195,11 @@ def _stratum_with_gaps(cube: Floats) -> Terms:
 def _clustered(cube: Floats, code: NDArray[np.intp]) -> Terms:
     """`_stratum` over clusters of items, NaN allowed: CR2 (Bell and McCaffrey 2002).
 
-    A cluster enters by its linearised part of each seed's item mean. A part's square is too small
-    by the cluster's share of the items, because the mean leans towards a large cluster; dividing
-    by 1 - share undoes that, and the degrees of freedom are those of the weighted sum of squares
-    for independent items. Equal clusters give the plain formulas over clusters.
+    A cluster enters by its linearised part of each seed's item mean. The square of a large
+    cluster's part is too small, because the mean leans towards it; the factor undoes that for
+    items that agree inside their cluster, the case that clusters are declared for (for independent
+    items the error is then too large). The degrees of freedom are those of the weighted sum of
+    squares in the same case. Equal clusters give the plain formulas over clusters.
     """
     s = cube.shape[-2]
     order = np.argsort(code, kind="stable")
@@ -213,12 +214,18 @@ def _clustered(cube: Floats, code: NDArray[np.intp]) -> Terms:
     nothing = np.zeros(cube.shape[:-2])
     if (size > 0).sum(axis=-1).min() < 2:
         return nothing, nothing, math.inf
-    factor = 1 / (1 - size)
+    even = (size**2).sum(axis=-1, keepdims=True)
+    factor = 1 / (1 - 2 * size + even)
     centre = part.mean(axis=-2)
     v_item = (factor * centre**2).sum(axis=-1)
-    weight = size**2 * factor
-    squares = (size**2).sum(axis=-1) - (weight**2).sum(axis=-1)
-    df = 1 / (weight.sum(axis=-1) ** 2 + squares)
+    # Trace of the squared quadratic form, whose own trace is `even`, for clusters of one variance.
+    weight, lean = size**2 * factor, size - even / 2
+    squares = (
+        2 * weight.sum(axis=-1) * (weight * lean**2).sum(axis=-1)
+        + 2 * (weight * lean).sum(axis=-1) ** 2
+        + (weight**2 * (1 - 4 * lean)).sum(axis=-1)
+    )
+    df = even[..., 0] ** 2 / squares
     if s < 2:
         return v_item, nothing, df
     spread = ((part - centre[..., None, :]) ** 2).sum(axis=-2)
