@@ -125,7 +125,7 @@ for (one in split(d, d$study)) {
     lmer(y ~ disc + (1 | seed) + (1 | seed:disc) + (1 | item), one)))
   found <- suppressMessages(contest1D(fit, first, ddf = options[2]))
   p <- pt(found[["t value"]], found[["df"]], lower.tail = FALSE)
-  cat(as.integer(p < 0.05), "\\n")
+  cat(as.integer(p < 0.05), "\\n"); flush(stdout())
 }
 """
 
