@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
 import time
 import warnings
@@ -132,15 +133,24 @@ def measure(cell: Cell, n: int, rng: np.random.Generator) -> dict[str, Rate]:
 
 
 def tails(draw: Iterator[list[Floats]], clusters: Sequence[ArrayLike] | None = None) -> list[Rate]:
-    """Rejections at each of LEVELS on contrasts of zero: both tails, the larger of the two."""
-    sides: list[list[list[NDArray[np.bool_]]]] = [[[], []] for _ in LEVELS]
+    """Rejections at each of LEVELS on contrasts of zero: both tails, the larger of the two.
+
+    Then those of Satterthwaite's t at the last level, the items' term taken as known exactly.
+    """
+    sides: list[list[list[NDArray[np.bool_]]]] = [[[], []] for _ in (*LEVELS, "Satterthwaite")]
     for d in draw:
         value, se, df = two_way_batch(d, clusters=clusters, alpha=LEVELS)
-        for k, level in enumerate(LEVELS):
-            bound = stats.t.isf(level, df[k]) * se
+        n_seeds = d[0].shape[1]
+        per_seed = 100 * np.mean([x.mean(axis=-1) for x in d], axis=0)
+        of_seeds = np.maximum(per_seed.var(axis=-1, ddof=1) / n_seeds, 1e-12)
+        satterthwaite = (n_seeds - 1) * np.maximum(se**4 / of_seeds**2, 1.0)
+        for side, level, own in zip(
+            sides, (*LEVELS, LEVELS[-1]), (*df, satterthwaite), strict=True
+        ):
+            bound = stats.t.isf(level, own) * se
             # No variation at all is never a rejection.
-            sides[k][0].append((value > bound) & (se > 0))
-            sides[k][1].append((value < -bound) & (se > 0))
+            side[0].append((value > bound) & (se > 0))
+            side[1].append((value < -bound) & (se > 0))
     return [max(map(rate, side), key=lambda r: r.hits) for side in sides]
 
 
@@ -178,8 +188,10 @@ def variance_laws(
     item_share: float,
     n: int,
     rng: np.random.Generator,
-) -> tuple[Rate, Rate, Rate, Rate]:
+) -> list[Rate]:
     """Level, "negligible" at the smallest effect of interest, power at twice the SD, estimates.
+
+    Last the level with S - 1 degrees of freedom.
 
     contrasts: over data fractions (roughness: 3) or the gain alone (spread: 1). sides: arms of
     either side, independent. correlation: between disciplines. item_share: of the controls'
@@ -187,7 +199,7 @@ def variance_laws(
     """
     arms = sum(sides)
     noise = item_share / (1 - item_share)
-    hits: list[list[bool]] = [[] for _ in range(4)]
+    hits: list[list[bool]] = [[] for _ in range(5)]
 
     def draw(shape: tuple[int, ...]) -> Floats:
         if tails == "t3":
@@ -210,8 +222,9 @@ def variance_laws(
             hits[k].append(known and p is not None and p < ALPHA)
             if k == 0:
                 hits[3].append(known)
-    level, negligible, power, known = (rate([np.array(h)]) for h in hits)
-    return level, negligible, power, known
+                far = known and ratio.value > stats.t.isf(ALPHA, seeds - 1) * (ratio.se or math.inf)
+                hits[4].append(far)
+    return [rate([np.array(h)]) for h in hits]
 
 
 def peers(cell: Cell, n: int, python: str, rng: np.random.Generator) -> list[list[str]]:
@@ -367,7 +380,8 @@ def all_tails(n: int, seed: int) -> str:
     return (
         f"## Tails\n\nLevel of the worse of the two tails, {n:,} repetitions each. Item / seed "
         f"variance: of the two terms of the squared error, with {', '.join(map(str, UNEQUAL))} "
-        f"items in the five disciplines.\n\n{table(NOMINAL, rows)}"
+        f"items in the five disciplines. Last, Satterthwaite's degrees of freedom on the same "
+        f"standard error.\n\n{table(NOMINAL, rows)}"
     )
 
 
@@ -395,12 +409,20 @@ def all_variance_laws(n: int, seed: int) -> str:
         found = variance_laws(seeds, contrasts, sides, r, shape, share, n, rng)
         title = f"{name}, {sides[0]} to {sides[1]} arms, {seeds} seeds, r {r:g}, {shape}, {share:g}"
         rows.append(line(title, *found))
-    head = ("design", "level", "negligible at 1.25", "power at 2", "with an estimate")
+    head = (
+        "design",
+        "level",
+        "negligible at 1.25",
+        "power at 2",
+        "with an estimate",
+        "level, S - 1",
+    )
     return (
         f"## Variance laws\n\n{n:,} repetitions. r: correlation of the disciplines; then the runs' "
         f"distribution (t3 has infinite kurtosis) and the items' share of the controls' variance "
-        f"over seeds. Ratios of SDs. Arms are independent; studies without an estimate stay open "
-        f"and count in every rate.\n\n{table(head, rows)}"
+        "over seeds. Ratios of SDs. S - 1: those degrees of freedom in place of S / 2 from 2 to "
+        "4. Arms are independent; studies without an estimate stay open and count in every "
+        f"rate.\n\n{table(head, rows)}"
     )
 
 
@@ -433,7 +455,7 @@ def all_laws(n: int, seed: int) -> str:
     )
 
 
-NOMINAL = ("design", "5 %", "2.5 %", "1.25 %")
+NOMINAL = ("design", "5 %", "2.5 %", "1.25 %", "1.25 %, Satterthwaite")
 VARIED = ((0.0, "normal"), (0.9, "normal"), (0.9, "t3"))
 # Repetitions of each section: whole, and --quick.
 SECTIONS: dict[str, tuple[int, int]] = {
