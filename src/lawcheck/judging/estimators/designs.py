@@ -173,6 +173,9 @@ def _run_to_run(
                 )
                 return dataclasses.replace(nothing, notes=(*notes, why))
             found[-1].append(variance)
+    bare = [s.task for s in strata if cubes[next(iter(arms)), s.task].shape[1] < 2]
+    if bare:
+        notes = (*notes, f"one item in {', '.join(bare)}: its sampling noise is not subtracted")
     ratio = log_ratio(found[0], found[1], 0.5 if unit.endswith("SDs") else 1.0)
     counted = dataclasses.replace(
         ratio,
