@@ -8,7 +8,7 @@ import pytest
 from score_world import PLACES, SCIENCE, columns, table
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Recipe
+from lawcheck.declare.design import Recipe, plain
 from lawcheck.declare.estimands import RankCorrelation, RoughnessRatio, SeedSpread
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
@@ -16,7 +16,7 @@ from lawcheck.judging.evidence import Evidence, MissingScoresError
 from lawcheck.judging.stats import paired_t, roughness
 from lawcheck.judging.verdict import judge
 from lawcheck.scores import DISTINCT
-from lawcheck.studies.discipline_laws.arms import discipline_lora, lora, lora_moe
+from lawcheck.studies.discipline_laws.arms import BASE, discipline_lora, lora, lora_moe
 
 FRACTIONS = (0.1, 0.2, 0.5, 0.7, 1.0)
 MIXED = tuple(lora(Recipe(fraction=f)) for f in FRACTIONS)
@@ -103,6 +103,67 @@ def test_seed_spread_sees_more_variance_and_counts_arms_once():
     assert found.p_above() < 0.05
     reverse = SeedSpread(treatments=(ALONE[-1],), controls=(MIXED[-1], MOE[-1]))
     assert estimate(reverse, evidence(rows)).estimate.value == pytest.approx(-found.value)
+
+
+def rough_rows(arms: dict, seeds: int = 8, items: int = 400, bend: float = 0.0):
+    """Drawn answers on curves that bend alike in all seeds and scatter from run to run."""
+    rng = np.random.default_rng(5)
+    rows: dict[str, list] = {name: [] for name in ORDER}
+    for arm, sd in arms.items():
+        x = math.log(arm.recipe.fraction) if arm.recipe else 0.0
+        for s in range(seeds):
+            for task in SCIENCE:
+                level = 0.6 + 0.03 * x + bend * x**2 + rng.normal(0, sd)
+                right = rng.random(items) < level
+                for k, value in enumerate(right):
+                    row = (f"{arm.name}-s{s}", arm.name, s, task, f"q{k}", "", "acc", float(value))
+                    for name, cell in zip(ORDER, row, strict=True):
+                        rows[name].append(cell)
+    return rows
+
+
+def test_run_to_run_roughness_forgets_items_and_curves_that_all_seeds_share():
+    ratio = RoughnessRatio(treatments=(MIXED,), controls=(ALONE,), components=True)
+    scatter = dict.fromkeys(MIXED, 0.09) | dict.fromkeys(ALONE, 0.045)
+    plain_curve, bent = (
+        estimate(ratio, evidence(rough_rows(scatter, bend=bend))).estimate for bend in (0.0, 0.05)
+    )
+    for found in (plain_curve, bent):
+        assert found.value == pytest.approx(math.log(2), abs=0.25)
+        assert found.p_above() < 0.05
+    # Runs that differ by their answers alone.
+    coarse = dict.fromkeys((*MIXED, *ALONE), 0.0)
+    nothing = estimate(ratio, evidence(rough_rows(coarse, seeds=4, items=20)))
+    assert math.isnan(nothing.estimate.value)
+    assert nothing.estimate.se is None
+    assert "items explain" in nothing.notes[-1]
+    few = estimate(ratio, evidence(rough_rows(scatter, seeds=2, items=20)))
+    assert math.isnan(few.estimate.value)
+    assert "need 3" in few.notes[-1]
+
+
+def test_spread_over_the_own_base_ignores_how_bases_differ():
+    rows = columns({MIXED[-1]: 0.5, ALONE[-1]: 0.5, BASE: 0.5}, 8, 500, SCIENCE, 0.03)
+    values = np.array(rows["value"], dtype=float)
+    spread = SeedSpread(treatments=(MIXED[-1],), controls=(ALONE[-1],), base=BASE)
+    assert spread.arms == (MIXED[-1], ALONE[-1], BASE)
+    rows["value"] = (values / 2).tolist()
+    before = estimate(spread, evidence(rows)).estimate
+    # A seed's own shift, the same in every arm.
+    rows["value"] = (values / 2 + 0.05 * np.array(rows["seed"])).tolist()
+    after = estimate(spread, evidence(rows)).estimate
+    assert after.value == pytest.approx(before.value)
+    assert after.se == pytest.approx(before.se)
+    rows["value"] = [0.5] * values.size
+    assert "items explain 0" in estimate(spread, evidence(rows)).notes[-1]
+
+
+def test_laws_declared_before_run_to_run_variances_keep_their_identity():
+    law = discovery.law("variability")
+    declared = [plain(h.estimand) for h in law.hypotheses]
+    assert not any("components" in e or "base" in e for e in declared)
+    changed = RoughnessRatio(treatments=(MIXED,), controls=(ALONE,), components=True)
+    assert plain(changed)["components"] is True
 
 
 def with_diversity(rows, shares):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,14 +20,18 @@ from lawcheck.judging.stats import (
     detectable_effect,
     holm,
     interquartile_mean,
+    item_terms,
+    log_ratio,
     log_variance_ratio,
     no_gain,
+    off_line,
     paired_t,
     performance_profile,
     power,
     roughness,
     router_entropy,
     router_information,
+    run_variance,
     seeds_needed,
     spearman,
     tost,
@@ -121,6 +126,65 @@ def test_equivalence_agrees_with_statsmodels():
     assert no_gain(estimate, 1.0) == pytest.approx(upper[1])
 
 
+def test_critical_values_weigh_the_quantiles_of_seeds_and_items():
+    """Cochran and Cox by hand: two strata, complete data."""
+    rng = np.random.default_rng(21)
+    cubes = [rng.normal(rng.normal(0, 0.5, (1, i)), 0.5, (4, i)) for i in (30, 12)]
+    seeds = np.mean([c.mean(axis=1) for c in cubes], axis=0)
+    v_seed = seeds.var(ddof=1) / 4
+    over_items = [c.mean(axis=0).var(ddof=1) / c.shape[1] / 4 for c in cubes]
+    noise = [
+        sum((c[s, i] - c[s].mean() - c[:, i].mean() + c.mean()) ** 2
+            for s in range(4) for i in range(c.shape[1]))
+        / (3 * (c.shape[1] - 1)) / (4 * c.shape[1]) / 4
+        for c in cubes
+    ]  # fmt: skip
+    v_item = sum(over_items) - sum(noise)
+    item_df = sum(over_items) ** 2 / (over_items[0] ** 2 / 29 + over_items[1] ** 2 / 11)
+    found = two_way(cubes)
+    assert v_item > 0
+    assert found.item_df == pytest.approx(item_df)
+    _, _, df = two_way_batch([c[None] for c in cubes], alpha=(0.05, 0.0125))
+    for k, alpha in enumerate((0.05, 0.0125)):
+        t3, t_item = scipy_stats.t.isf(alpha, 3), scipy_stats.t.isf(alpha, item_df)
+        half = 100 * (v_seed * t3 + v_item * t_item) / math.sqrt(v_seed + v_item)
+        low, high = found.interval(alpha)
+        assert (high - low) / 2 == pytest.approx(half)
+        assert found.se * scipy_stats.t.isf(alpha, found.df_at(alpha)) == pytest.approx(half)
+        assert 3 < found.df_at(alpha) < item_df
+        assert df[k, 0] == pytest.approx(found.df_at(alpha))
+        assert found.p_above(low) == pytest.approx(alpha)
+        assert found.p_below(high) == pytest.approx(alpha)
+    assert found.df == pytest.approx(found.df_at(0.05))
+
+
+@settings(max_examples=60, deadline=None)
+@given(strata(gaps=True), st.lists(st.floats(-300, 300), min_size=2, max_size=5))
+def test_p_values_fall_with_distance_mirror_and_end_where_intervals_do(cubes, thresholds):
+    if not complete(cubes):
+        return
+    found, mirrored = two_way(cubes), two_way([-c for c in cubes])
+    if not found.testable or not mirrored.testable:
+        return
+    above = [found.p_above(t) for t in sorted(thresholds)]
+    assert all(0 <= a <= b + 1e-9 for a, b in pairwise(above))
+    for t, p in zip(sorted(thresholds), above, strict=True):
+        assert found.p_below(t) == pytest.approx(1 - p, abs=1e-9)
+        assert mirrored.p_below(-t) == pytest.approx(p, abs=1e-7)
+        if 1e-6 < p < 0.5:
+            scale = abs(found.value) + abs(t) + found.se
+            assert found.interval(p)[0] == pytest.approx(t, abs=1e-6 * scale)
+
+
+def test_two_seeds_and_far_values_have_p_values():
+    rng = np.random.default_rng(22)
+    pair = two_way([rng.normal(0.3, 1.0, (2, 200)) + rng.normal(0, 0.5, (1, 200))])
+    assert pair.item_variance > 0
+    assert scipy_stats.norm.sf(pair.value / pair.se) < pair.p_above() < 0.5
+    assert 0 < pair.p_above(-1e9) < 1e-6
+    assert pair.p_above(1e9) == pytest.approx(1.0)
+
+
 def test_unscored_cells_keep_the_estimate_honest():
     rng = np.random.default_rng(13)
     cube = rng.integers(-1, 2, (5, 400)).astype(float)
@@ -161,6 +225,33 @@ def test_clusters_change_the_error_and_not_the_estimate():
     close(own, alone)
 
 
+@pytest.mark.parametrize("sizes", [(5, 7, 20, 60), (1, 2, 9), (4, 4, 4)])
+def test_cluster_errors_are_unbiased_with_the_degrees_of_freedom_of_their_quadratic_form(sizes):
+    """Recomputed with matrices over single items, whose values agree inside a cluster."""
+    code = np.repeat(np.arange(len(sizes)), sizes)
+    n = code.size
+    agree = (code[:, None] == code[None, :]).astype(float)
+    centred = np.eye(n) - np.ones((n, n)) / n
+    form = np.zeros((n, n))
+    for g in range(len(sizes)):
+        part = (code == g) @ centred / n
+        # Scaled so that the part's expected square is the cluster's own, (size / n)^2.
+        form += np.outer(part, part) * (sizes[g] / n) ** 2 / (part @ agree @ part)
+    spread = form @ agree
+    df = np.trace(spread) ** 2 / np.trace(spread @ spread)
+    assert np.trace(spread) == pytest.approx(agree.sum() / n**2)
+    rng = np.random.default_rng(23)
+    cube = rng.normal(size=(3, n)) + rng.normal(0, 3, (1, len(sizes)))[:, code]
+    item, residual, found_df = item_terms(cube, [f"g{c}" for c in code])
+    assert found_df == pytest.approx(df)
+    mean = cube.mean(axis=0)
+    assert item == pytest.approx(mean @ form @ mean)
+    off = cube - mean
+    assert residual == pytest.approx(sum(o @ form @ o for o in off) / 6)
+    if len(set(sizes)) == 1:
+        assert found_df == pytest.approx(len(sizes) - 1)
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -185,6 +276,22 @@ def test_detectable_effect_reads_as_published_and_inverts_power():
     # Power of the paired t by SD of the seed difference, in percent.
     for sd, effect, n, percent in ((1.0, 1, 5, 58), (2.0, 2, 3, 32), (3.0, 4, 10, 98)):
         assert power(effect, sd / math.sqrt(n), n - 1) * 100 == pytest.approx(percent, abs=1.5)
+
+
+def test_planning_reads_the_quantiles_of_the_test():
+    """Power by simulating the test itself, with an item term as large as the seeds'."""
+    n = seeds_needed(4.0, 4.0, item_variance=0.8, item_df=400.0)
+    rng = np.random.default_rng(25)
+    v_seed = 4.0 / n * rng.chisquare(n - 1, 100_000) / (n - 1)
+    total = v_seed + 0.8
+    bound = (
+        v_seed * scipy_stats.t.isf(0.05, n - 1) + 0.8 * scipy_stats.t.isf(0.05, 400)
+    ) / np.sqrt(total)
+    value = 4.0 + math.sqrt(4.0 / n + 0.8) * rng.standard_normal(100_000)
+    assert np.mean(value > bound) > 0.79
+    shorter = Estimate(value=4.0, se=math.sqrt(4 / (n - 1) + 0.8), df=1.0, n_seeds=n - 1,
+                       item_variance=0.8, item_df=400.0)  # fmt: skip
+    assert power(4.0, shorter.se, shorter.df_at(0.05)) < 0.8
 
 
 def test_seeds_needed_is_the_first_number_with_enough_power():
@@ -236,6 +343,38 @@ def test_variance_ratio_finds_a_large_ratio_and_keeps_its_level():
     flat = rng.normal(size=(4, 3))
     flat[:, 0] = 1.0
     assert log_variance_ratio(flat, rng.normal(size=(4, 3))).n_unscored == 1
+
+
+def test_run_to_run_ratio_is_a_jackknife_over_seeds():
+    rng = np.random.default_rng(24)
+    arms = [rng.normal(0, sd, (6, 5, 3)) for sd in (3.0, 2.0, 1.0)]
+    noise = [np.full((5, 3), 0.1), np.full((5, 3), 0.2), rng.uniform(0, 0.2, (5, 3))]
+
+    def ratio(seeds):
+        v = [np.mean([np.var(a[seeds, d, j], ddof=1) - e[d, j] for d in range(5) for j in range(3)])
+             for a, e in zip(arms, noise, strict=True)]  # fmt: skip
+        return 0.5 * (0.5 * math.log(v[0]) + 0.5 * math.log(v[1]) - math.log(v[2]))
+
+    without = [ratio([s for s in range(6) if s != k]) for k in range(6)]
+    se = math.sqrt(5 / 6 * sum((w - np.mean(without)) ** 2 for w in without))
+    variances = [run_variance(a, e) for a, e in zip(arms, noise, strict=True)]
+    found = log_ratio(variances[:2], variances[2:], 0.5)
+    assert (found.value, found.se) == pytest.approx((ratio(list(range(6))), se))
+    assert found.p_above() == pytest.approx(scipy_stats.t.sf(found.value / se, 3))
+    assert run_variance(np.ones((4, 2)), 0.5)[0] == -0.5
+    assert log_ratio(variances[:1], variances[:1]).se == 0
+    with pytest.raises(InputError, match="needs 3 or more"):
+        run_variance(arms[0][:2], 0.0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0.01, 1), min_size=3, max_size=6, unique=True), st.integers(0, 99))
+def test_contrasts_off_the_line_give_the_residual_variance(fractions, seed):
+    if np.ptp(np.log(fractions)) < 0.1:
+        return
+    values = np.random.default_rng(seed).normal(size=len(fractions))
+    contrasts = off_line(fractions) @ values
+    assert np.mean(contrasts**2) == pytest.approx(roughness(fractions, values) ** 2, abs=1e-9)
 
 
 def test_roughness_is_the_residual_error_of_a_line():

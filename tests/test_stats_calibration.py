@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lawcheck.judging.stats import two_way_batch
+from lawcheck.judging.stats import log_ratio, run_variance, two_way_batch
 from lawcheck.judging.stats.simulation import Cell, contrast, simulate
 
 CELLS = {
@@ -50,3 +50,51 @@ def test_false_contradiction_of_a_law_with_three_parts():
         value, se, df = two_way_batch(contrast(a, control))
         p.append(stats.t.cdf((value - 1.0) / se, df))
     assert np.mean(np.min(p, axis=0) < 0.05 / 3) < 0.075
+
+
+TAILS = {
+    "two seeds": Cell(seeds=2, items=(50, 100, 200, 400, 800), seed_sd=0.5),
+    "three seeds": Cell(seeds=3, items=(50, 100, 200, 400, 800), seed_sd=0.5),
+    "items near 0 and 1": Cell(seeds=3, items=200, levels=((0, 0.05), (0.95, 1)), item_sd=1.0),
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_far_tails_of_few_seeds_beside_items(name):
+    """At 1.25 %, where an item term beside few seeds gives Satterthwaite's t 2.3 % or more."""
+    cell = TAILS[name] if "near" in name else TAILS[name].with_item_variance(0.15)
+    a, b = simulate(cell, (0.0, 0.0), 2 * N, np.random.default_rng(2027))
+    value, se, df = two_way_batch(contrast(a, b), alpha=0.0125)
+    for side in (value, -value):
+        assert np.mean(side > stats.t.isf(0.0125, df) * se) < 0.0225
+
+
+def test_unequal_clusters_keep_the_level():
+    sizes = (5, 7, 10, 15, 20, 30, 45, 60, 90, 140, 220, 400)
+    code = np.repeat(np.arange(12), sizes)
+    rng = np.random.default_rng(2028)
+    rejected = []
+    for _ in range(4):
+        cubes = [
+            (rng.normal(size=(500, 1, 12)) + rng.normal(size=(500, 5, 12)))[..., code]
+            for _ in range(5)
+        ]
+        value, se, df = two_way_batch(cubes, clusters=[code] * 5)
+        rejected.append(value > stats.t.isf(0.05, df) * se)
+    assert np.mean(rejected) < 0.06
+
+
+@pytest.mark.parametrize("shape", ["normal", "t3"])
+def test_variance_ratios_keep_their_level_with_correlated_disciplines(shape):
+    rng = np.random.default_rng(2029)
+    draw = rng.standard_normal if shape == "normal" else lambda s: rng.standard_t(3, s) / 3**0.5
+    false, negligible = [], []
+    for _ in range(1500):
+        run = 0.9**0.5 * draw((3, 5, 1, 1)) + 0.1**0.5 * draw((3, 5, 5, 1))
+        for scale, found in ((1.0, false), (1.25, negligible)):
+            sides = [run_variance(x, 0.0) for x in (scale * run[0], scale * run[1], run[2])]
+            ratio = log_ratio(sides[:2], sides[2:], 0.5)
+            p = ratio.p_above() if scale == 1 else ratio.p_below(np.log(1.25))
+            found.append(p < 0.05)
+    assert np.mean(false) < 0.065
+    assert np.mean(negligible) < 0.05

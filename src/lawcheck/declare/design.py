@@ -832,7 +832,8 @@ class ConjunctVerdict:
 class PartVerdict:
     """Judgement of one hypothesis. Estimate, interval, margin and mde in the estimand's unit.
 
-    df: of the t distribution; None where there is none, or where it is a normal.
+    df: t with df has the critical value that the test uses at alpha (effective where seeds and
+    items both enter the error); None where there is none, or where it is a normal.
     low, high: two-sided (1 - 2 alpha) interval, the one the one-sided tests read.
     mde: minimum detectable effect at 80 % power. p: of the declared alternative.
     p_opposite: of the opposite claim, before Holm; holm_opposite: after. p_against: of the opposite

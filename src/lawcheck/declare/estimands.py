@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lawcheck.declare.design import Arm, Estimand
+from lawcheck.declare.design import Arm, Estimand, later
 from lawcheck.errors import InputError
 
 # Arms of one method along data fractions, in ascending order.
@@ -23,12 +23,16 @@ class RoughnessRatio(Estimand):
     averaged over the disciplines of a curve, logarithms over the curves of a side. disciplines,
     control_disciplines: the disciplines of either side (None: all of the average).
     Unit: natural logarithm of a ratio of SDs.
+
+    components: roughness is the run-to-run part alone, one value for all seeds: the curve that all
+    seeds share (its curvature too) and the sampling of items are taken out of the variance.
     """
 
     treatments: tuple[Curve, ...]
     controls: tuple[Curve, ...]
     disciplines: tuple[str, ...] | None = None
     control_disciplines: tuple[str, ...] | None = None
+    components: bool = later(3, False)
 
     def __post_init__(self) -> None:
         for curve in (*self.treatments, *self.controls):
@@ -55,14 +59,19 @@ class SeedSpread(Estimand):
 
     Logarithms are averaged over the arms of a side. Unit: natural logarithm of a ratio of
     variances (twice that of SDs).
+
+    base: the variances are of gains over this arm, on the seed's own base model, and without the
+    part that the sampling of items explains; a difference between bases then moves neither side.
     """
 
     treatments: tuple[Arm, ...]
     controls: tuple[Arm, ...]
+    base: Arm | None = later(3, None)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys((*self.treatments, *self.controls)))
+        based = () if self.base is None else (self.base,)
+        return tuple(dict.fromkeys((*self.treatments, *self.controls, *based)))
 
     @property
     def averages(self) -> bool:

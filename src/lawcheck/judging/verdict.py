@@ -410,9 +410,9 @@ def _part(t: Trial, adjusted: Tests) -> PartVerdict:
         if needed is None and outcome == "open":
             notes.append("no number of seeds would do: more items are needed")
     low, high = value.interval(t.alpha)
-    mde = None
+    mde, df = None, value.df_at(t.alpha)
     if not value.single_run:
-        mde = detectable_effect(value.se, value.df, t.alpha, h.alternative == "equivalent")
+        mde = detectable_effect(value.se, df, t.alpha, h.alternative == "equivalent")
     return PartVerdict(
         name=h.name,
         role=h.role,
@@ -421,7 +421,7 @@ def _part(t: Trial, adjusted: Tests) -> PartVerdict:
         unit=t.finding.unit,
         estimate=None if math.isnan(value.value) else value.value,
         se=value.se,
-        df=value.df if value.df is not None and math.isfinite(value.df) else None,
+        df=df if df is not None and math.isfinite(df) else None,
         low=low,
         high=high,
         p=t.p("claimed"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,20 @@ from lawcheck.declare.design import Arm
 from lawcheck.declare.estimands import DIVERSITY, Curve, RankCorrelation, RoughnessRatio, SeedSpread
 from lawcheck.errors import InputError, nearest
 from lawcheck.judging.estimators.finding import Finding, estimate
-from lawcheck.judging.evidence import Evidence, MissingScoresError
-from lawcheck.judging.stats import log_variance_ratio, paired_t, roughness, spearman
+from lawcheck.judging.evidence import Evidence, MissingScoresError, Stratum
+from lawcheck.judging.stats import (
+    FEWEST,
+    POINTS,
+    Estimate,
+    item_terms,
+    log_ratio,
+    log_variance_ratio,
+    off_line,
+    paired_t,
+    roughness,
+    run_variance,
+    spearman,
+)
 from lawcheck.scores import DISTINCT
 
 Floats = NDArray[np.float64]
@@ -24,6 +38,16 @@ TIE = 9
 
 @estimate.register
 def _roughness(estimand: RoughnessRatio, evidence: Evidence) -> Finding:
+    if estimand.components:
+        return _run_to_run(
+            [
+                [_off_line(curve) for curve in side]
+                for side in (estimand.treatments, estimand.controls)
+            ],
+            (estimand.disciplines, estimand.control_disciplines),
+            evidence,
+            unit="log ratio of SDs",
+        )
     levels, names, notes = evidence.levels(estimand.arms)
     sides = (
         (estimand.treatments, estimand.disciplines),
@@ -67,6 +91,16 @@ def _columns(
 
 @estimate.register
 def _spread(estimand: SeedSpread, evidence: Evidence) -> Finding:
+    if estimand.base is not None:
+        return _run_to_run(
+            [
+                [_gain(arm, estimand.base) for arm in side]
+                for side in (estimand.treatments, estimand.controls)
+            ],
+            (None, None),
+            evidence,
+            unit="log ratio of variances",
+        )
     levels, _, notes = evidence.levels(estimand.arms)
     multi, single = (
         np.stack([levels[a] for a in side]) for side in (estimand.treatments, estimand.controls)
@@ -76,6 +110,107 @@ def _spread(estimand: SeedSpread, evidence: Evidence) -> Finding:
     if result.n_unscored:
         notes = (*notes, f"{result.n_unscored} disciplines left out: no variation over seeds")
     return Finding(estimate=result, unit="log ratio of variances", notes=notes)
+
+
+# What of a curve or an arm may vary from run to run: contrasts of arms, and a name for notes.
+Compared = tuple[str, list[tuple[tuple[Arm, float], ...]]]
+
+
+def _off_line(curve: Curve) -> Compared:
+    rows = off_line([a.recipe.fraction for a in curve if a.recipe is not None])
+    contrasts = [tuple(zip(curve, map(float, row), strict=True)) for row in rows]
+    return f"the curve to {curve[-1].name}", contrasts
+
+
+def _gain(arm: Arm, base: Arm) -> Compared:
+    return f"the gain of {arm.name}", [((arm, 1.0), (base, -1.0))]
+
+
+def _run_to_run(
+    sides: Sequence[Sequence[Compared]],
+    disciplines: Sequence[tuple[str, ...] | None],
+    evidence: Evidence,
+    unit: str,
+) -> Finding:
+    """Log ratio of run-to-run variances, the first side over the second.
+
+    Without an estimate where a variance is not above what its items explain: a ratio of it would
+    be a number about the items.
+    """
+    strata = evidence.strata("average")
+    named = tuple(dict.fromkeys(s.discipline for s in strata))
+    arms = dict.fromkeys(a for side in sides for _, each in side for c in each for a, _ in c)
+    seeds, notes = evidence.common_seeds(arms, (s.task for s in strata))
+    cubes: dict[tuple[Arm, str], Floats] = {}
+    based: tuple[str, ...] = ()
+    for arm, stratum in product(arms, strata):
+        cube = POINTS * evidence.scores.cube(arm.name, stratum.task, seeds)
+        cubes[arm, stratum.task], based = evidence.by_base(np.asarray(cube), seeds)
+    notes = (*evidence.gaps("average"), *notes, *based)
+    n_seeds = next(iter(cubes.values())).shape[0]
+    nothing = Finding(
+        estimate=Estimate(value=math.nan, se=None, df=None, n_seeds=n_seeds), unit=unit
+    )
+    if n_seeds < FEWEST:
+        why = f"no estimate: {n_seeds} seeds, a run-to-run variance and its error need {FEWEST}"
+        return dataclasses.replace(nothing, notes=(*notes, why))
+    found: list[list[Floats]] = []
+    for side, wanted in zip(sides, disciplines, strict=True):
+        found.append([])
+        columns = {named[c] for c in _columns(wanted, named, evidence)}
+        chosen = [s for s in strata if s.discipline in columns]
+        for name, contrasts in side:
+            with evidence.named():
+                values, noise = _means_and_noise(contrasts, chosen, cubes, evidence)
+                variance = run_variance(values, noise)
+            if variance.min() <= 0:
+                seen, k = variance + noise.mean(), int(variance.argmin())
+                where = f" without its seed {k} of {n_seeds}" if k else ""
+                why = (
+                    f"no estimate: {name}{where} varies by {seen[k]:.3g} squared points over "
+                    f"seeds, of which items explain {noise.mean():.3g}; run more seeds or score "
+                    f"more items"
+                )
+                return dataclasses.replace(nothing, notes=(*notes, why))
+            found[-1].append(variance)
+    bare = [s.task for s in strata if cubes[next(iter(arms)), s.task].shape[1] < 2]
+    if bare:
+        notes = (*notes, f"one item in {', '.join(bare)}: its sampling noise is not subtracted")
+    ratio = log_ratio(found[0], found[1], 0.5 if unit.endswith("SDs") else 1.0)
+    counted = dataclasses.replace(
+        ratio,
+        n_items=sum(cubes[next(iter(arms)), s.task].shape[1] for s in strata),
+        n_unscored=sum(int(np.isnan(c).sum()) for c in cubes.values()),
+    )
+    return Finding(estimate=counted, unit=unit, notes=notes)
+
+
+def _means_and_noise(
+    contrasts: Sequence[tuple[tuple[Arm, float], ...]],
+    strata: Sequence[Stratum],
+    cubes: Mapping[tuple[Arm, str], Floats],
+    evidence: Evidence,
+) -> tuple[Floats, Floats]:
+    """(seeds, disciplines, contrasts) means over items, (disciplines, contrasts) item noise.
+
+    Tasks weigh equally inside their discipline. An item that one arm of a contrast lacks is left
+    out of it. Noise: of one seed's mean, from the residual of seeds and items.
+    """
+    names = tuple(dict.fromkeys(s.discipline for s in strata))
+    n_seeds = next(iter(cubes.values())).shape[0]
+    values = np.zeros((n_seeds, len(names), len(contrasts)))
+    noise = np.zeros((len(names), len(contrasts)))
+    for s in strata:
+        d = names.index(s.discipline)
+        weight = 1 / sum(other.discipline == s.discipline for other in strata)
+        labels = evidence.scores.clusters(s.task)
+        for j, contrast in enumerate(contrasts):
+            cube = np.sum([w * cubes[a, s.task] for a, w in contrast], axis=0)
+            if np.isnan(cube).all(axis=1).any():
+                raise InputError(f"a seed has no scored item of {s.task} in all arms compared")
+            values[:, d, j] += weight * np.nanmean(cube, axis=1)
+            noise[d, j] += weight**2 * n_seeds * float(item_terms(cube, labels)[1])
+    return values, noise
 
 
 @estimate.register

@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from lawcheck.errors import InputError
 from lawcheck.judging.stats.two_way import (
     POINTS,
-    _by_cluster,
-    _check,
-    _stratum,
-    _stratum_with_gaps,
-    _weights,
+    check_cubes,
+    codes_of,
+    item_terms,
+    weights_of,
 )
 
 Floats = NDArray[np.float64]
@@ -77,27 +76,31 @@ def components(
 ) -> Components:
     """Components of a contrast; arguments, gaps and clusters as in `two_way`."""
     cubes = [np.array(d, dtype=np.float64, ndmin=2) for d in differences]
-    share = _weights(weights, len(cubes))
-    _check(cubes)
+    share = weights_of(weights, len(cubes))
+    check_cubes(cubes)
     scored = np.all([~np.isnan(c).all(axis=1) for c in cubes], axis=0)
     if not scored.any():
         raise InputError("no seed has a scored item in every discipline")
-    labels = [None] * len(cubes) if clusters is None else list(clusters)
     cubes = [c[scored] for c in cubes]
-    units = [
-        c if names is None else _by_cluster(c, names)
-        for c, names in zip(cubes, labels, strict=True)
-    ]
-    terms = [_stratum_with_gaps(u) if np.isnan(u).any() else _stratum(u) for u in units]
-    item, residual, item_df, residual_df = np.array(terms, dtype=np.float64).T
+    codes = codes_of(clusters, cubes)
+    terms = [item_terms(c, code) for c, code in zip(cubes, codes, strict=True)]
+    item, residual, item_df = np.array(terms, dtype=np.float64).T
+    n_seeds = int(scored.sum())
     return Components(
         seed_means=POINTS * np.stack([np.nanmean(c, axis=1) for c in cubes], axis=1),
         weights=share,
         item=POINTS**2 * item,
         residual=POINTS**2 * residual,
         item_df=item_df,
-        residual_df=residual_df,
-        n_items=np.array([u.shape[1] for u in units], dtype=np.float64),
+        # Of complete strata; gaps take a little.
+        residual_df=item_df * (n_seeds - 1) if n_seeds > 1 else np.full(len(cubes), np.inf),
+        n_items=np.array(
+            [
+                c.shape[1] if code is None else code.max() + 1
+                for c, code in zip(cubes, codes, strict=True)
+            ],
+            dtype=np.float64,
+        ),
     )
 
 
@@ -107,9 +110,26 @@ def two_way_residuals(cube: ArrayLike, labels: ArrayLike | None = None) -> tuple
     labels: clusters of the items, which then take the items' place.
     """
     given = np.array(cube, dtype=np.float64, ndmin=2)
-    units = given if labels is None else _by_cluster(given, labels)
+    (code,) = codes_of([labels], [given])
+    units = given if code is None else _by_cluster(given, code)
     seen = ~np.isnan(units)
     centred = np.where(seen, units - np.nanmean(units, axis=1, keepdims=True), 0.0)
     item = centred.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     residual = np.where(seen, centred - item, 0.0)
     return item - item.mean(), residual
+
+
+def _by_cluster(cube: Floats, code: NDArray[np.intp]) -> Floats:
+    """(S, I) items to (S, C) clusters with the same mean per seed.
+
+    Clusters differ in size, so the item mean is a ratio; each cluster enters by its linearised
+    part (Miller 2024, section 2.2).
+    """
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    seen = ~np.isnan(cube)
+    mean = np.nanmean(cube, axis=1, keepdims=True)
+    sums = np.add.reduceat(np.where(seen, cube - mean, 0.0)[:, order], starts, axis=1)
+    counts = np.add.reduceat(seen[:, order], starts, axis=1, dtype=np.float64)
+    scale = (counts > 0).sum(axis=1, keepdims=True) / seen.sum(axis=1, keepdims=True)
+    return np.where(counts > 0, mean + scale * sums, np.nan)

@@ -7,20 +7,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, special, stats
 
 from lawcheck.errors import InputError
 
+Floats = NDArray[np.float64]
 POWER = 0.8
 MOST_SEEDS = 1000
 # Above this the noncentral t is a normal for every purpose here, and scipy's series is slow.
 LARGE_DF = 1e5
+# p values are not told apart below this.
+SMALLEST = 1e-300
+
+
+def critical_value(
+    alpha: ArrayLike, share: ArrayLike, seed_df: ArrayLike, item_df: ArrayLike
+) -> Floats:
+    """One-sided critical value of a mean whose squared error has two terms (Cochran and Cox 1957).
+
+    The terms' own t quantiles, weighted by their parts of the squared error. share: of the term
+    with seed_df degrees of freedom, in [0, 1]; the rest has item_df. Arrays broadcast.
+    """
+    share = np.asarray(share, dtype=np.float64)
+    # A term without weight may have no quantile.
+    seeds = np.where(share > 0, stats.t.isf(alpha, np.maximum(seed_df, 1.0)), 0.0)
+    items = np.where(share < 1, stats.t.isf(alpha, item_df), 0.0)
+    return share * seeds + (1 - share) * items
+
+
+def effective_df(
+    alpha: ArrayLike, share: ArrayLike, seed_df: ArrayLike, item_df: ArrayLike
+) -> Floats:
+    """Degrees of freedom with which t has `critical_value` at alpha: between the terms' own."""
+    critical = critical_value(alpha, share, seed_df, item_df)
+    low, high = np.minimum(seed_df, item_df), np.maximum(seed_df, item_df)
+    found = np.clip(special.stdtridf(1 - np.asarray(alpha), critical), low, high)
+    exact = np.where(np.asarray(share) >= 1, seed_df, np.where(np.asarray(share) <= 0, item_df, 0))
+    return np.where(exact > 0, exact, found)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A value, its standard error and the degrees of freedom of its t distribution.
 
+    df: effective degrees of freedom at a one-sided 5 %: t with df has the critical value that the
+    test uses there. Where an item term entered they depend on the level; `df_at` gives others.
     se: None where one observation leaves nothing to estimate it from; 0 where every observation
     is the same. Neither is certainty: both give no p value and no interval.
     n_seeds: independent training runs (base models, where runs were clustered by base).
@@ -28,7 +60,7 @@ class Estimate:
     n_unscored: (seed, item) cells without a value. n_dropped: seeds left out because a stratum
     had no scored item at all.
     seed_variance: variance of a single seed's contrast. item_variance: the part of se**2 that
-    more seeds do not reduce, with item_df degrees of freedom.
+    more seeds do not reduce, with item_df degrees of freedom; the rest of se**2 has n_seeds - 1.
     single_run: one seed; se then covers item sampling only.
     """
 
@@ -50,24 +82,67 @@ class Estimate:
         """Whether there is any variation to test against."""
         return self.se is not None and self.se > 0
 
+    def df_at(self, alpha: float) -> float | None:
+        """Effective degrees of freedom at a one-sided alpha (below 0.5)."""
+        if self.df is None or not self._mixed:
+            return self.df
+        return float(effective_df(alpha, *self._terms))
+
     def p_above(self, threshold: float = 0.0) -> float | None:
-        """One-sided p value of "the true value exceeds `threshold`"."""
+        """One-sided p value of "the true value exceeds `threshold`".
+
+        It is the alpha at which `interval` ends at the threshold.
+        """
         if self.se is None or self.se <= 0:
             return None
-        return float(stats.t.sf((self.value - threshold) / self.se, self.df))
+        return self._tail((self.value - threshold) / self.se)
 
     def p_below(self, threshold: float = 0.0) -> float | None:
         """One-sided p value of "the true value is below `threshold`"."""
         if self.se is None or self.se <= 0:
             return None
-        return float(stats.t.cdf((self.value - threshold) / self.se, self.df))
+        return self._tail((threshold - self.value) / self.se)
 
     def interval(self, alpha: float) -> tuple[float | None, float | None]:
         """Two-sided (1 - 2 alpha) interval, the one that one-sided tests at alpha read."""
         if self.se is None or self.se <= 0:
             return None, None
-        half = float(stats.t.isf(alpha, self.df)) * self.se
+        if self._mixed:
+            half = float(critical_value(alpha, *self._terms)) * self.se
+        else:
+            half = float(stats.t.isf(alpha, self.df)) * self.se
         return self.value - half, self.value + half
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether seeds and items both entered the error, with degrees of freedom of their own."""
+        return self.testable and self.item_variance > 0 and not self.single_run
+
+    @property
+    def _terms(self) -> tuple[float, float, float]:
+        """Share of the seeds in se**2, their degrees of freedom, and those of the items."""
+        assert self.se is not None
+        return 1 - self.item_variance / self.se**2, self.n_seeds - 1.0, self.item_df
+
+    def _tail(self, statistic: float) -> float:
+        if not self._mixed:
+            return float(stats.t.sf(statistic, self.df))
+        if statistic < 0:
+            return 1 - self._tail(-statistic)
+        share, *dfs = self._terms
+        # The level at which the statistic is critical lies between the two terms' own p values.
+        least, most = sorted(float(stats.t.sf(statistic, df)) for df in dfs)
+
+        def beyond(log_p: float) -> float:
+            return float(critical_value(math.exp(log_p), share, *dfs)) - statistic
+
+        low, high = math.log(max(least, SMALLEST)), math.log(max(most, SMALLEST))
+        if beyond(low) <= 0:
+            return least if least > SMALLEST else most
+        if beyond(high) >= 0:
+            return most
+        root = optimize.brentq(beyond, low, high, xtol=1e-13)
+        return math.exp(root)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +178,7 @@ def power(
 ) -> float:
     """Probability that a one-sided t test at alpha rejects when the truth is `effect`.
 
+    df: effective at this alpha (`Estimate.df_at`).
     equivalence: instead, a lower bound of the power of TOST with margin `effect` at truth 0
     (both one-sided tests must reject; exact once their failures exclude each other).
     """
@@ -157,8 +233,8 @@ def seeds_needed(
     def enough(n: int) -> bool:
         from_seeds = seed_variance / n
         total = from_seeds + item_variance
-        df = total**2 / (from_seeds**2 / (n - 1) + item_variance**2 / item_df)
-        return power(effect, math.sqrt(total), max(df, 1.0), alpha, equivalence) >= wanted
+        df = float(effective_df(alpha, from_seeds / total, n - 1.0, item_df))
+        return power(effect, math.sqrt(total), df, alpha, equivalence) >= wanted
 
     low, high = max(2, at_least), MOST_SEEDS
     if not enough(high):

@@ -12,6 +12,8 @@ from lawcheck.errors import InputError
 from lawcheck.judging.stats.estimate import Estimate, PermutationEstimate
 
 Floats = NDArray[np.float64]
+# Leaving one seed out must leave a variance.
+FEWEST = 3
 
 
 def router_information(routing: ArrayLike) -> float:
@@ -92,6 +94,59 @@ def _log_variance(values: ArrayLike) -> Floats:
     with np.errstate(divide="ignore"):
         logs = np.log(given.var(axis=-2, ddof=1))
     return logs.mean(axis=0) if given.ndim == 3 else logs
+
+
+def run_variance(values: ArrayLike, noise: ArrayLike) -> Floats:
+    """Run-to-run variance of one arm or curve: of all seeds, then without each seed in turn.
+
+    values: (n_seeds, ...) means over items; their variance over seeds is averaged over the other
+    axes, so what all seeds share is no part of it. noise: (...), what the sampling of items adds
+    to that variance; it is subtracted. Returns (1 + n_seeds,); negative where the seeds differ less
+    than their items explain.
+    """
+    given = np.asarray(values, dtype=np.float64)
+    n = given.shape[0]
+    if n < FEWEST:
+        raise InputError(f"run-to-run variance: {n} seeds; its error needs {FEWEST} or more")
+    kept = [given, *(np.delete(given, k, axis=0) for k in range(n))]
+    seen = np.array([v.var(axis=0, ddof=1).mean() for v in kept])
+    # Equal seeds differ by rounding.
+    seen[seen <= 1e-14 * np.abs(given).max() ** 2] = 0.0
+    return seen - np.asarray(noise, dtype=np.float64).mean()
+
+
+def log_ratio(treatments: ArrayLike, controls: ArrayLike, power: float = 1.0) -> Estimate:
+    """Log ratio of run-to-run variances, times `power`, with its jackknife error over seeds.
+
+    treatments, controls: (n_arms, 1 + n_seeds) from `run_variance`, all above 0. Logarithms are
+    averaged over the arms of a side, so that sides of unequal numbers of arms carry one bias. A
+    seed is left out of every arm and discipline at once: their correlations need no model. t with
+    half as many degrees of freedom as seeds, from 2 to 4: heavy tails make the jackknife's own
+    error noisier than that of a normal sample (benchmarks/calibration.py has the levels).
+    """
+    top, bottom = (np.asarray(side, dtype=np.float64) for side in (treatments, controls))
+    logs = power * (np.log(top).mean(axis=0) - np.log(bottom).mean(axis=0))
+    n = logs.size - 1
+    without = logs[1:]
+    variance = (n - 1) / n * float(((without - without.mean()) ** 2).sum())
+    se = math.sqrt(variance) if variance > 1e-20 else 0.0
+    return Estimate(
+        value=float(logs[0]),
+        se=se,
+        df=float(min(max(n / 2, 2.0), 4.0)),
+        n_seeds=n,
+        seed_variance=se**2 * n,
+    )
+
+
+def off_line(fractions: ArrayLike) -> Floats:
+    """(n_fractions - 2, n_fractions) contrasts of what no line in log(data fraction) fits.
+
+    Orthonormal rows: the mean of their squared values is the residual variance of `roughness`.
+    """
+    x = np.log(np.asarray(fractions, dtype=np.float64))
+    basis, _ = np.linalg.qr(np.stack([np.ones(x.size), x], axis=1), mode="complete")
+    return np.asarray(basis[:, 2:].T)
 
 
 def roughness(fractions: ArrayLike, values: ArrayLike) -> Floats:

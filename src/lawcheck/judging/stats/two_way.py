@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lawcheck.errors import InputError
-from lawcheck.judging.stats.estimate import Estimate
+from lawcheck.judging.stats.estimate import Estimate, effective_df
 
 Floats = NDArray[np.float64]
 POINTS = 100.0
+# Level, one-sided, of the degrees of freedom that an estimate carries.
+ALPHA = 0.05
 # Variances below this share of the squared largest contrast are rounding, not variation.
 ROUNDING = 1e-14
 
@@ -33,42 +35,39 @@ def two_way(
     clusters: per stratum n_items labels (items with one label are dependent), or None.
 
     Unscored cells are counted and left out of means. A seed without any scored item in some
-    stratum is dropped from all of them, and counted. Strata with a single item have no item
-    variance; their items count as fixed. One seed: items-only error, `single_run`. No variation
-    at all: se 0. Raises InputError where shapes disagree or nothing is scored.
+    stratum is dropped from all of them, and counted. Strata with a single item, or cluster, have
+    no item variance; their items count as fixed. One seed: items-only error, `single_run`. No
+    variation at all: se 0. Raises InputError where shapes disagree or nothing is scored.
     """
     cubes = [np.array(d, dtype=np.float64, ndmin=2) for d in differences]
-    share = _weights(weights, len(cubes))
-    n_seeds = _check(cubes)
+    share = weights_of(weights, len(cubes))
+    n_seeds = check_cubes(cubes)
     n_items = sum(c.shape[1] for c in cubes)
     n_unscored = sum(int(np.isnan(c).sum()) for c in cubes)
     scored = np.all([~np.isnan(c).all(axis=1) for c in cubes], axis=0)
     if not scored.any():
         raise InputError("no seed has a scored item in every discipline")
     cubes = [c[scored] for c in cubes]
-    labels = [None] * len(cubes) if clusters is None else list(clusters)
-    if len(labels) != len(cubes):
-        raise InputError(f"contrast: {len(labels)} cluster lists for {len(cubes)} strata")
-    units = [
-        c if names is None else _by_cluster(c, names)
-        for c, names in zip(cubes, labels, strict=True)
-    ]
-    parts = [_stratum_with_gaps(u) if np.isnan(u).any() else _stratum(u) for u in units]
-    # Clustering keeps each seed's mean; taking it from the items keeps it to the last bit.
+    codes = codes_of(clusters, cubes)
+    parts = [item_terms(c, code) for c, code in zip(cubes, codes, strict=True)]
     means = np.stack([np.nanmean(c, axis=1) for c in cubes])
     largest = max(float(np.nanmax(np.abs(c))) for c in cubes)
     kept = int(scored.sum())
-    value, v_seed, v_item, df_item, se, df = _combine(
-        means, parts, share, kept, ROUNDING * largest**2
-    )
+    value, v_seed, v_item, df_item = _combine(means, parts, share, kept, ROUNDING * largest**2)
+    total = float(v_seed + v_item)
+    # Nothing varies: one degree of freedom, and nothing reads it.
+    df = float(effective_df(ALPHA, v_seed / total, kept - 1.0, df_item)) if total > 0 else 1.0
     return Estimate(
         value=float(value) * POINTS,
-        se=float(se) * POINTS,
-        df=float(df),
+        se=math.sqrt(total) * POINTS,
+        df=df,
         n_seeds=kept,
         n_items=n_items,
         n_unscored=n_unscored,
-        n_clusters=sum(u.shape[1] for u in units),
+        n_clusters=sum(
+            c.shape[1] if code is None else int(code.max()) + 1
+            for c, code in zip(cubes, codes, strict=True)
+        ),
         n_dropped=n_seeds - kept,
         seed_variance=float(v_seed) * kept * POINTS**2,
         item_variance=float(v_item) * POINTS**2,
@@ -78,19 +77,29 @@ def two_way(
 
 
 def two_way_batch(
-    differences: Sequence[Floats], weights: Sequence[float] | None = None
+    differences: Sequence[Floats],
+    weights: Sequence[float] | None = None,
+    clusters: Sequence[ArrayLike | None] | None = None,
+    alpha: ArrayLike = ALPHA,
 ) -> tuple[Floats, Floats, Floats]:
     """value, se (points) and df of many data sets at once, as in `two_way`.
 
-    differences: per stratum (..., n_seeds, n_items), complete, at least two seeds.
+    differences: per stratum (..., n_seeds, n_items), complete, at least two seeds. alpha: level of
+    the effective df, one-sided; several levels give df one leading axis.
     """
-    share = _weights(weights, len(differences))
+    share = weights_of(weights, len(differences))
     n_seeds = differences[0].shape[-2]
     means = np.stack([d.mean(axis=-1) for d in differences])
-    parts = [_stratum(d) for d in differences]
+    codes = codes_of(clusters, differences)
+    parts = [item_terms(d, code) for d, code in zip(differences, codes, strict=True)]
     largest = max(float(np.abs(d).max()) for d in differences)
-    value, _, _, _, se, df = _combine(means, parts, share, n_seeds, ROUNDING * largest**2)
-    return value * POINTS, se * POINTS, df
+    value, v_seed, v_item, df_item = _combine(means, parts, share, n_seeds, ROUNDING * largest**2)
+    total = v_seed + v_item
+    of_seeds = np.divide(v_seed, total, out=np.ones(total.shape), where=total > 0)
+    levels = np.asarray(alpha, dtype=np.float64)
+    levels = levels.reshape(levels.shape + (1,) * total.ndim)
+    df = effective_df(levels, of_seeds, n_seeds - 1.0, df_item)
+    return value * POINTS, np.sqrt(total) * POINTS, df
 
 
 def paired_t(differences: ArrayLike, n_items: int = 0, n_unscored: int = 0) -> Estimate:
@@ -120,8 +129,20 @@ def paired_t(differences: ArrayLike, n_items: int = 0, n_unscored: int = 0) -> E
     )
 
 
-# (variance of the item means / n_items, residual variance of the same, their dfs)
-Terms = tuple[Floats, Floats, float, float]
+# Variance of the mean over seeds: from its items (clusters), from the residual, df of the former.
+Terms = tuple[Floats, Floats, Floats | float]
+
+
+def item_terms(cube: Floats, clusters: ArrayLike | None = None) -> Terms:
+    """Item and residual variance of a stratum's mean over seeds, in the unit of cube squared.
+
+    cube: (..., n_seeds, n_items), or (n_seeds, n_items) with NaN for what is unscored. clusters:
+    a label for each item; None: items are independent.
+    """
+    (code,) = codes_of([clusters], [cube])
+    if code is not None:
+        return _clustered(cube, code)
+    return _stratum_with_gaps(cube) if np.isnan(cube).any() else _stratum(cube)
 
 
 def _stratum(cube: Floats) -> Terms:
@@ -129,11 +150,11 @@ def _stratum(cube: Floats) -> Terms:
     s, i = cube.shape[-2:]
     nothing = np.zeros(cube.shape[:-2])
     if i < 2:
-        return nothing, nothing, math.inf, math.inf
+        return nothing, nothing, math.inf
     item_means = cube.mean(axis=-2)
     v_item = item_means.var(axis=-1, ddof=1) / i
     if s < 2:
-        return v_item, nothing, i - 1.0, math.inf
+        return v_item, nothing, i - 1.0
     seed_means = cube.mean(axis=-1)
     grand = seed_means.mean(axis=-1)
     # Sums of squares instead of a residual array: the largest tables fit in memory twice.
@@ -142,7 +163,7 @@ def _stratum(cube: Floats) -> Terms:
     columns = s * np.einsum("...i,...i->...", item_means, item_means)
     residual = np.maximum(squares - rows - columns + s * i * grand**2, 0.0)
     df_res = (s - 1.0) * (i - 1.0)
-    return v_item, residual / df_res / (s * i), i - 1.0, df_res
+    return v_item, residual / df_res / (s * i), i - 1.0
 
 
 def _stratum_with_gaps(cube: Floats) -> Terms:
@@ -151,14 +172,14 @@ def _stratum_with_gaps(cube: Floats) -> Terms:
     s, i = cube.shape
     nothing = np.zeros(())
     if i < 2:
-        return nothing, nothing, math.inf, math.inf
+        return nothing, nothing, math.inf
     seen = ~np.isnan(cube)
     values = np.where(seen, cube, 0.0)
     per_item, per_seed = seen.sum(axis=0), seen.sum(axis=1)
     v_item = np.asarray((values.sum(axis=0) / per_item).var(ddof=1) / i)
     df_res = float(seen.sum() - s - i + 1)
     if s < 2 or df_res < 1:
-        return v_item, nothing, i - 1.0, math.inf
+        return v_item, nothing, i - 1.0
     seed_effect = np.zeros((s, 1))
     for _ in range(1000):
         item_effect = ((values - seed_effect) * seen).sum(axis=0) / per_item
@@ -168,52 +189,90 @@ def _stratum_with_gaps(cube: Floats) -> Terms:
             break
     residual = (((values - item_effect - seed_effect) * seen) ** 2).sum() / df_res
     # An item mean of n seeds carries residual / n, so gaps enter through the mean of 1 / n.
-    return v_item, np.asarray(residual * (1 / per_item).mean() / i), i - 1.0, df_res
+    return v_item, np.asarray(residual * (1 / per_item).mean() / i), i - 1.0
+
+
+def _clustered(cube: Floats, code: NDArray[np.intp]) -> Terms:
+    """`_stratum` over clusters of items, NaN allowed: CR2 (Bell and McCaffrey 2002).
+
+    A cluster enters by its linearised part of each seed's item mean. The square of a large
+    cluster's part is too small, because the mean leans towards it; the factor undoes that for
+    items that agree inside their cluster, the case that clusters are declared for (for independent
+    items the error is then too large). The degrees of freedom are those of the weighted sum of
+    squares in the same case. Equal clusters give the plain formulas over clusters.
+    """
+    s = cube.shape[-2]
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    seen = ~np.isnan(cube)
+    count = seen.sum(axis=-1, keepdims=True)
+    values = np.where(seen, cube, 0.0)
+    off = np.where(seen, values - values.sum(axis=-1, keepdims=True) / count, 0.0)
+    part = np.add.reduceat(off[..., order], starts, axis=-1) / count
+    sizes = np.add.reduceat(seen[..., order], starts, axis=-1, dtype=np.float64)
+    size = (sizes / count).mean(axis=-2)
+    nothing = np.zeros(cube.shape[:-2])
+    if (size > 0).sum(axis=-1).min() < 2:
+        return nothing, nothing, math.inf
+    even = (size**2).sum(axis=-1, keepdims=True)
+    factor = 1 / (1 - 2 * size + even)
+    centre = part.mean(axis=-2)
+    v_item = (factor * centre**2).sum(axis=-1)
+    # Trace of the squared quadratic form, whose own trace is `even`, for clusters of one variance.
+    weight, lean = size**2 * factor, size - even / 2
+    squares = (
+        2 * weight.sum(axis=-1) * (weight * lean**2).sum(axis=-1)
+        + 2 * (weight * lean).sum(axis=-1) ** 2
+        + (weight**2 * (1 - 4 * lean)).sum(axis=-1)
+    )
+    df = even[..., 0] ** 2 / squares
+    if s < 2:
+        return v_item, nothing, df
+    spread = ((part - centre[..., None, :]) ** 2).sum(axis=-2)
+    return v_item, (factor * spread).sum(axis=-1) / ((s - 1.0) * s), df
 
 
 def _combine(
     means: Floats, parts: Sequence[Terms], share: Floats, n_seeds: int, rounding: float
-) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
-    """value, seed and item variance, item df, se, df. means: (n_strata, ..., n_seeds)."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """value, seed and item variance, item df. means: (n_strata, ..., n_seeds)."""
     per_seed = np.tensordot(share, means, axes=1)
     value = per_seed.mean(axis=-1)
     v_seed = per_seed.var(axis=-1, ddof=1) / n_seeds if n_seeds > 1 else np.zeros(value.shape)
-    v_item, spread = np.zeros(value.shape), np.zeros(value.shape)
-    for w, (item, residual, df_item, df_res) in zip(share, parts, strict=True):
+    v_item, items, spread = (np.zeros(value.shape) for _ in range(3))
+    for w, (item, residual, df_item) in zip(share, parts, strict=True):
         v_item = v_item + w**2 * (item - residual)
-        spread = spread + w**4 * (item**2 / df_item + residual**2 / df_res)
+        items = items + w**2 * item
+        spread = spread + w**4 * item**2 / df_item
     # The guard: items may only add to the seed variance, never take from it.
     v_item = np.where(v_item > rounding, v_item, 0.0)
     v_seed = np.where(v_seed > rounding, v_seed, 0.0)
-    total = v_seed + v_item
-    with np.errstate(divide="ignore", invalid="ignore"):
-        item_df = np.where(v_item > 0, v_item**2 / spread, math.inf)
-        seeds = v_seed**2 / (n_seeds - 1) if n_seeds > 1 else np.zeros(value.shape)
-        df = total**2 / (seeds + np.where(v_item > 0, spread, 0.0))
-    df = np.where(total > 0, np.maximum(df, 1.0), 1.0)
-    return value, v_seed, v_item, item_df, np.sqrt(total), df
+    # Of the item terms before the residual leaves them: what is left when it has is too noisy to
+    # count degrees of freedom by, just where it is small and hardly matters.
+    item_df = np.divide(items**2, spread, out=np.full(value.shape, math.inf), where=spread > 0)
+    return value, v_seed, v_item, item_df
 
 
-def _by_cluster(cube: Floats, labels: ArrayLike) -> Floats:
-    """(S, I) items to (S, C) clusters with the same mean per seed.
+def codes_of(
+    clusters: Sequence[ArrayLike | None] | None, cubes: Sequence[Floats]
+) -> list[NDArray[np.intp] | None]:
+    """Cluster of each item as a number from 0; None where every item is its own."""
+    labels = [None] * len(cubes) if clusters is None else list(clusters)
+    if len(labels) != len(cubes):
+        raise InputError(f"contrast: {len(labels)} cluster lists for {len(cubes)} strata")
+    found: list[NDArray[np.intp] | None] = []
+    for names, cube in zip(labels, cubes, strict=True):
+        if names is None:
+            found.append(None)
+            continue
+        kinds, code = np.unique(np.asarray(names), return_inverse=True)
+        if code.size != cube.shape[-1]:
+            raise InputError(f"contrast: {code.size} cluster labels for {cube.shape[-1]} items")
+        found.append(None if kinds.size == code.size else code)
+    return found
 
-    Clusters differ in size, so the item mean is a ratio; each cluster enters by its linearised
-    part, which gives the usual cluster-robust variance (Miller 2024, section 2.2).
-    """
-    names, code = np.unique(np.asarray(labels), return_inverse=True)
-    if code.size != cube.shape[1]:
-        raise InputError(f"contrast: {code.size} cluster labels for {cube.shape[1]} items")
-    belongs = np.zeros((code.size, names.size))
-    belongs[np.arange(code.size), code] = 1.0
-    seen = ~np.isnan(cube)
-    mean = np.nanmean(cube, axis=1, keepdims=True)
-    sums = np.where(seen, cube - mean, 0.0) @ belongs
-    counts = seen @ belongs
-    scale = (counts > 0).sum(axis=1, keepdims=True) / seen.sum(axis=1, keepdims=True)
-    return np.where(counts > 0, mean + scale * sums, np.nan)
 
-
-def _weights(weights: Sequence[float] | None, n: int) -> Floats:
+def weights_of(weights: Sequence[float] | None, n: int) -> Floats:
     if n == 0:
         raise InputError("contrast: no stratum; give at least one (seeds, items) array")
     share = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -222,7 +281,7 @@ def _weights(weights: Sequence[float] | None, n: int) -> Floats:
     return share / share.sum()
 
 
-def _check(cubes: Sequence[Floats]) -> int:
+def check_cubes(cubes: Sequence[Floats]) -> int:
     rows = {c.shape[0] for c in cubes}
     if len(rows) != 1 or any(c.ndim != 2 for c in cubes):
         shapes = ", ".join(str(c.shape) for c in cubes)

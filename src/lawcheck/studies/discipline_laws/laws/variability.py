@@ -2,7 +2,7 @@
 
 import math
 
-from lawcheck.declare.design import Hypothesis, Law, Recipe, difference
+from lawcheck.declare.design import Hypothesis, Law, Recipe, beats, difference
 from lawcheck.declare.estimands import RoughnessRatio, SeedSpread
 from lawcheck.studies.discipline_laws.arms import (
     BASE,
@@ -41,7 +41,7 @@ LAW = Law(
             name="rough",
             role="primary",
             claim="mixed LoRA and LoRA-MoE are rougher over data fractions than discipline LoRA",
-            estimand=RoughnessRatio(treatments=MIXED, controls=(DISCIPLINE_LORA,)),
+            estimand=RoughnessRatio(treatments=MIXED, controls=(DISCIPLINE_LORA,), components=True),
             alternative="greater",
             sesoi=SD_RATIO,
         ),
@@ -50,7 +50,7 @@ LAW = Law(
             role="primary",
             claim="mixed LoRA and LoRA-MoE vary more over seeds than discipline LoRA, all data",
             estimand=SeedSpread(
-                treatments=(LORA[-1], LORA_MOE[-1]), controls=(DISCIPLINE_LORA[-1],)
+                treatments=(LORA[-1], LORA_MOE[-1]), controls=(DISCIPLINE_LORA[-1],), base=BASE
             ),
             alternative="greater",
             sesoi=2 * SD_RATIO,
@@ -62,12 +62,15 @@ LAW = Law(
             estimand=difference([*LORA, *LORA_MOE], DISCIPLINE_LORA),
             alternative="less",
             sesoi=1.0,
+            checks=beats((LORA[-1], LORA_MOE[-1], DISCIPLINE_LORA[-1]), BASE),
         ),
         Hypothesis(
             name="composition_rougher",
             role="secondary",
             claim="LoRA composition is rougher over data fractions than discipline LoRA",
-            estimand=RoughnessRatio(treatments=(LORA_COMP,), controls=(DISCIPLINE_LORA,)),
+            estimand=RoughnessRatio(
+                treatments=(LORA_COMP,), controls=(DISCIPLINE_LORA,), components=True
+            ),
             alternative="greater",
             sesoi=SD_RATIO,
         ),
@@ -75,7 +78,7 @@ LAW = Law(
             name="composition_smoother",
             role="secondary",
             claim="LoRA composition is less rough over data fractions than LoRA and LoRA-MoE",
-            estimand=RoughnessRatio(treatments=(LORA_COMP,), controls=MIXED),
+            estimand=RoughnessRatio(treatments=(LORA_COMP,), controls=MIXED, components=True),
             alternative="less",
             sesoi=SD_RATIO,
         ),
@@ -96,6 +99,7 @@ LAW = Law(
                 controls=MIXED,
                 disciplines=SCARCE,
                 control_disciplines=("chemistry", "math"),
+                components=True,
             ),
             alternative="greater",
             sesoi=SD_RATIO,
