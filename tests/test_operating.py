@@ -42,12 +42,12 @@ def intersection(parts, draws):
     shown = np.ones(len(draws.value), dtype=bool)
     against = np.zeros_like(shown)
     for k, h in enumerate(parts):
-        value, se, df = draws.value[:, k], draws.se[:, k], draws.df[:, k]
+        value, bound = draws.value[:, k], draws.bound(k, 0.05)
         if h.alternative == "below":
             shown &= value < 0
             continue
-        shown &= value > stats.t.isf(0.05, df) * se
-        against |= value - h.sesoi < -stats.t.isf(0.05, df) * se
+        shown &= value > bound
+        against |= value + bound < h.sesoi
     return np.where(against, "CONTRADICTED", np.where(shown, "HOLDS", "NOT SHOWN"))
 
 
@@ -69,6 +69,7 @@ def test_against_simulated_items():
             seed_covariance=within,
             item_covariance=total - within / 5,
             item_spread=np.full(2, 0.01),
+            item_df=np.full(2, 5 * 119.0),
             ranks=np.zeros(2, dtype=bool),
             known_df=np.full(2, np.nan),
             exact=np.full(2, np.nan),
@@ -82,8 +83,9 @@ def test_against_simulated_items():
     assert np.median(draws.se, axis=0) == pytest.approx(np.median(se, axis=0), rel=0.05)
     for threshold, side in ((0.0, 1), (1.0, -1)):
         rates = []
-        for v, s, d in ((value, se, df), (draws.value, draws.se, draws.df)):
-            rejected = side * (v - threshold) > stats.t.isf(0.05, d) * s
+        drawn = np.stack([draws.bound(k, 0.05) for k in range(2)], axis=1)
+        for v, bound in ((value, stats.t.isf(0.05, df) * se), (draws.value, drawn)):
+            rejected = side * (v - threshold) > bound
             rates.append([rejected.all(axis=1).mean(), rejected.any(axis=1).mean()])
         assert rates[1] == pytest.approx(rates[0], abs=0.03)
 

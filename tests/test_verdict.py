@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from score_world import PLACES, SCIENCE, columns, levels, table
 
 from lawcheck.declare.design import (
@@ -114,9 +115,11 @@ def test_holm_guards_contradiction_and_secondary_parts_but_not_shown_primaries()
     assert found[1].holm_opposite == pytest.approx(min(1.0, 2 * found[1].p_opposite))
 
 
-def test_two_looks_halve_alpha():
+def test_two_looks_share_alpha():
     once, twice = judged([part()]), judged([part()], looks=2)
-    assert (once.parts[0].alpha, twice.parts[0].alpha) == (0.05, 0.025)
+    assert once.parts[0].alpha == 0.05
+    # Pocock's constant for two looks (Jennison and Turnbull 2000, table 2.1).
+    assert twice.parts[0].alpha == pytest.approx(stats.norm.sf(1.875), rel=0.003)
     assert twice.parts[0].high > once.parts[0].high
     assert "2 looks" in twice.notes[0]
 
@@ -198,7 +201,7 @@ def test_unplaced_task_unknown_target_and_wrong_kinds():
     router = part(estimand=RouterInformation(weights=((A, 1.0), (B, -1.0))))
     with pytest.raises(InputError, match="needs routing probabilities"):
         judge(law(router), good, tasks=PLACES)
-    with pytest.raises(InputError, match="looks 0"):
+    with pytest.raises(InputError, match="looks: found '0'"):
         judge(law(part()), good, tasks=PLACES, looks=0)
 
 
@@ -271,9 +274,9 @@ def test_relative_gain_is_per_seed_in_percent():
     assert verdict_json(undefined)
 
 
-def share_scores(**changes):
+def share_scores(others: float = 0.3, **changes):
     level = levels(SHARE) | dict.fromkeys(SHARED_A, 0.66)
-    sharp = dict.fromkeys(SHARED_A, 0.6) | dict.fromkeys((*SHARED_EXPERT, *PLAIN), 0.1)
+    sharp = dict.fromkeys(SHARED_A, 0.6) | dict.fromkeys((*SHARED_EXPERT, *PLAIN), others)
     return columns(level, 5, 200, sharpness=sharp, **changes)
 
 
@@ -298,6 +301,10 @@ def test_the_share_law_on_synthetic_scores():
     for left in found.without:
         assert {p.name for p in left.parts} >= {"share", "parity", "delta_m_moe"}
         assert "specialise" not in {p.name for p in left.parts}
+    # Routers that carry 1 % of the maximum have nothing to differ by.
+    dull = share_judge(share_scores(others=0.1), quick=True)
+    assert dull.outcome == "NOT TESTED"
+    assert {p.name: p.outcome for p in dull.parts}["specialise"] == "not tested"
     lines = text(found)
     assert "(preregistered)" in lines
     assert all(p.name in lines for p in found.parts)

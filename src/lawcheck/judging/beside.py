@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from lawcheck.declare.design import Contrast, Hypothesis, Law, PartVerdict, Power
+from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
@@ -84,43 +83,47 @@ def _with(
 
 
 def decided(looks: Looks) -> Decide:
-    """The law's word on simulated estimates of its primary parts, checks taken as passed.
+    """The law's word on simulated estimates of its cases, checks taken as passed.
 
-    As `lawcheck.judging.verdict` decides; p values use the degrees of freedom of a one-sided 5 %.
+    As `lawcheck.judging.verdict` decides: conjuncts carry the name of their part.
     """
 
-    def words(parts: Sequence[Hypothesis], draws: Draws) -> Words:
-        shown, least = [], []
-        for j, h in enumerate(parts):
+    def words(cases: Sequence[Hypothesis], draws: Draws) -> Words:
+        names = [h.name for h in cases]
+        sampled = {h.name for j, h in enumerate(cases) if draws.se[:, j].any()}
+        holds, contradicted = np.ones(len(draws.value), bool), np.zeros(len(draws.value), bool)
+        for j, h in enumerate(cases):
+            if h.name not in sampled:
+                holds &= draws.value[:, j] < 0
+                contradicted |= draws.value[:, j] >= 0
+                continue
             alpha = looks.level(h.alpha)
-            claimed, opposite, against = _tails(h, draws, j)
-            contradicts = np.minimum(opposite, against)
-            shown.append((claimed <= alpha) & (contradicts > alpha))
+            several = names.count(h.name)
+            holds &= _claimed(h, draws, j, alpha) & ~_against(h, draws, j, alpha / several)
             # Holm's first step decides whether any part contradicts.
-            least.append(contradicts * len(parts) <= alpha)
-        holds, contradicted = np.all(shown, axis=0), np.any(least, axis=0)
+            contradicted |= _against(h, draws, j, alpha / several / len(sampled))
         return np.where(contradicted, "CONTRADICTED", np.where(holds, "HOLDS", "open"))
 
     return words
 
 
-def _tails(h: Hypothesis, draws: Draws, j: int) -> tuple[NDArray[np.float64], ...]:
-    """p of the claim, of its opposite and of anything against it, (n,) each."""
-    value, se, df = draws.value[:, j], draws.se[:, j], draws.df[:, j]
-    counted = se <= 0
-
-    def above(threshold: float) -> NDArray[np.float64]:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            p = stats.t.sf((value - threshold) / se, df)
-        return np.where(counted, np.where(value > threshold, 0.0, 1.0), p)
-
+def _claimed(h: Hypothesis, draws: Draws, j: int, alpha: float) -> NDArray[np.bool_]:
+    """(n,) whether the declared alternative is shown at alpha."""
+    value, bound, margin = draws.value[:, j], draws.bound(j, alpha), h.margin or 0.0
     if h.alternative == "greater":
-        return above(0.0), 1 - above(0.0), 1 - above(h.sesoi)
-    if h.alternative in ("less", "below"):
-        small = above(-h.sesoi) if h.alternative == "less" else above(0.0)
-        return 1 - above(0.0), above(0.0), small
-    margin = h.margin if h.margin is not None else math.nan
+        return value >= bound
+    below = value + bound <= margin
+    return below & (value - bound >= -margin) if h.alternative == "equivalent" else below
+
+
+def _against(h: Hypothesis, draws: Draws, j: int, alpha: float) -> NDArray[np.bool_]:
+    """(n,) whether the opposite, or an effect below the smallest of interest, is shown."""
+    value = draws.value[:, j]
+    if h.alternative == "equivalent":
+        return np.abs(value) - draws.bound(j, alpha / 2) >= (h.margin or 0.0)
+    bound = draws.bound(j, alpha)
     if h.alternative == "no_gain":
-        return 1 - above(margin), above(margin), above(margin)
-    outside = np.minimum(1.0, 2 * np.minimum(above(margin), 1 - above(-margin)))
-    return np.maximum(1 - above(margin), above(-margin)), outside, outside
+        return value - bound >= (h.margin or 0.0)
+    # A permutation test has no threshold but 0.
+    size = 0.0 if isinstance(h.estimand, RankCorrelation) else h.sesoi
+    return value + bound <= size if h.alternative == "greater" else value - bound >= -size

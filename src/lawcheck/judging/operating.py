@@ -6,6 +6,7 @@ that a score table shows. How estimates become a verdict is given by the caller.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Differences, Evidence
 from lawcheck.judging.stats import PermutationEstimate
 from lawcheck.judging.stats.components import components, two_way_residuals
+from lawcheck.judging.stats.estimate import critical_value
 from lawcheck.judging.stats.two_way import POINTS
 
 Floats = NDArray[np.float64]
@@ -35,16 +37,17 @@ class Sampling:
 
     n_seeds: (K,). seed_covariance: (K, K) of a single seed's values. item_covariance: (K, K) that
     fresh items give the estimates. item_spread: (K,) half the sampling variance of the estimated
-    item variances. ranks: (K,) True where a part is a rank correlation of n_seeds points.
-    known_df: (K,) degrees of freedom of parts whose error comes from a model instead of their
-    seeds, NaN elsewhere. exact: (K,) the value of counted parts, NaN elsewhere. unknown: (K,) True
-    for parts whose variance the table does not show.
+    item variances. item_df: (K,) degrees of freedom of the items' term. ranks: (K,) True where a
+    part is a rank correlation of n_seeds points. known_df: (K,) degrees of freedom of parts whose
+    error is not the spread of n_seeds values, NaN elsewhere. exact: (K,) the value of counted
+    parts, NaN elsewhere. unknown: (K,) True for parts whose variance the table does not show.
     """
 
     n_seeds: NDArray[np.int64]
     seed_covariance: Floats
     item_covariance: Floats
     item_spread: Floats
+    item_df: Floats
     ranks: NDArray[np.bool_]
     known_df: Floats
     exact: Floats
@@ -55,17 +58,20 @@ class Sampling:
 class Draws:
     """Simulated statistics of the parts: arrays (n, K), parts in the order of the hypotheses.
 
-    seed_variance, item_variance: the two terms of se**2, as `two_way` gives them; df: its
-    Satterthwaite degrees of freedom. Counted parts have se 0. n_seeds: (K,).
+    share: of the seeds' term in se**2, whose degrees of freedom are seed_df (K,); the rest has
+    item_df (K,). Counted parts have se 0.
     """
 
     value: Floats
     se: Floats
-    df: Floats
-    seed_variance: Floats
-    item_variance: Floats
+    share: Floats
+    seed_df: Floats
     item_df: Floats
-    n_seeds: NDArray[np.int64]
+
+    def bound(self, j: int, alpha: float) -> Floats:
+        """(n,) half of the interval that one-sided tests of part j at alpha read."""
+        critical = critical_value(alpha, self.share[:, j], self.seed_df[j], self.item_df[j])
+        return critical * self.se[:, j]
 
 
 # (hypotheses, draws) -> (n,) words such as "HOLDS".
@@ -107,11 +113,11 @@ def characteristics(
 ) -> tuple[Characteristic, ...]:
     """Simulated verdicts with every primary part at each fraction of its smallest effect.
 
-    At the table's own seeds and items. Assays are taken as passed. Equal generators give equal
-    shares; their standard error is at most 0.5 / sqrt(n). Empty where some primary part has no
-    variance to simulate with, such as with one seed.
+    At the table's own seeds and items; `decide` is given the parts' `cases`. Checks are taken as
+    passed. Equal generators give equal shares; their standard error is at most 0.5 / sqrt(n).
+    Empty where some primary part has no variance to simulate with, such as with one seed.
     """
-    parts = [h for h in law.hypotheses if h.role == "primary"]
+    parts = cases(law)
     found = sampling(parts, evidence)
     if found.unknown.any():
         return ()
@@ -122,6 +128,16 @@ def characteristics(
         shares = sorted(zip(words.tolist(), (counts / n).tolist(), strict=True), key=_by_share)
         answers.append(Characteristic(fraction=fraction, outcomes=tuple(shares)))
     return tuple(answers)
+
+
+def cases(law: Law) -> list[Hypothesis]:
+    """The primary parts, each split into its conjuncts, which keep the part's name."""
+    return [
+        dataclasses.replace(h, estimand=estimand, conjuncts=())
+        for h in law.hypotheses
+        if h.role == "primary"
+        for estimand in ([e for _, e in h.conjuncts] or [h.estimand])
+    ]
 
 
 def _by_share(item: tuple[str, float]) -> tuple[float, str]:
@@ -141,35 +157,30 @@ def simulate(found: Sampling, values: Sequence[float], n: int, rng: np.random.Ge
     mean = np.where(used, seeds, 0.0).sum(axis=1) / count
     squares = np.where(used, (seeds - mean[:, None]) ** 2, 0.0).sum(axis=1)
     v_seed = squares / np.maximum(count - 1, 1) / count
-    modelled = ~np.isnan(found.known_df)
-    v_seed[:, modelled] = (np.diag(found.seed_covariance) / count)[modelled]
+    seed_df = np.maximum(count - 1.0, 1.0)
+    for j in np.flatnonzero(~np.isnan(found.known_df)):
+        seed_df[j] = found.known_df[j]
+        spread = rng.chisquare(seed_df[j], n) / seed_df[j] if np.isfinite(seed_df[j]) else 1.0
+        v_seed[:, j] = found.seed_covariance[j, j] / count[j] * spread
     v_item = np.maximum(np.diag(found.item_covariance) + noise, 0.0)
     value = np.asarray(values, dtype=np.float64) + mean + items
-    # Satterthwaite, as in `two_way`.
-    total = v_seed + v_item
-    spread = np.where(v_item > 0, found.item_spread, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.maximum(total**2 / (v_seed**2 / np.maximum(count - 1, 1) + spread), 1.0)
-        df[:, modelled] = found.known_df[modelled]
-        item_df = np.where(spread > 0, v_item**2 / spread, np.inf)
     for j in np.flatnonzero(found.ranks):
         points = int(found.n_seeds[j])
         sd = np.sqrt(RANK_VARIANCE / max(points - 3, 1))
         # Fisher's z is normal; back on the scale of correlations.
         value[:, j] = np.tanh(np.arctanh(values[int(j)]) + sd * rng.standard_normal(n))
-        v_seed[:, j] = total[:, j] = (sd * (1 - value[:, j] ** 2)) ** 2
-        df[:, j] = points - 2
+        v_seed[:, j], v_item[:, j] = (sd * (1 - value[:, j] ** 2)) ** 2, 0.0
+        seed_df[j] = points - 2
     counted = ~np.isnan(found.exact)
     value[:, counted] = found.exact[counted]
-    total[:, counted] = v_seed[:, counted] = v_item[:, counted] = 0.0
+    v_seed[:, counted] = v_item[:, counted] = 0.0
+    total = v_seed + v_item
     return Draws(
         value=value,
         se=np.sqrt(total),
-        df=np.where(total > 0, df, 1.0),
-        seed_variance=v_seed,
-        item_variance=v_item,
-        item_df=item_df,
-        n_seeds=found.n_seeds,
+        share=np.divide(v_seed, total, out=np.ones_like(total), where=total > 0),
+        seed_df=seed_df,
+        item_df=found.item_df,
     )
 
 
@@ -182,7 +193,7 @@ def sampling(parts: Sequence[Hypothesis], evidence: Evidence) -> Sampling:
     k = len(parts)
     per_seed: list[Floats] = []
     contrasts: dict[int, Differences] = {}
-    item_variance, spread = np.zeros(k), np.zeros(k)
+    item_variance, spread, item_df = np.zeros(k), np.zeros(k), np.full(k, np.inf)
     n_seeds = np.zeros(k, dtype=np.int64)
     exact, known_df = np.full(k, np.nan), np.full(k, np.nan)
     ranks, unknown = np.zeros(k, dtype=bool), np.zeros(k, dtype=bool)
@@ -195,7 +206,7 @@ def sampling(parts: Sequence[Hypothesis], evidence: Evidence) -> Sampling:
             found = components(contrasts[j].cubes, contrasts[j].weights, contrasts[j].clusters)
             values, n_seeds[j] = found.per_seed, found.n_seeds
             variance[j], item_variance[j] = found.seed_variance, found.item_variance
-            spread[j] = found.item_spread
+            spread[j], item_df[j] = found.item_spread, found.df_of_items
             unknown[j] = found.n_seeds < 2
         else:
             finding = estimate(h.estimand, part)
@@ -217,6 +228,7 @@ def sampling(parts: Sequence[Hypothesis], evidence: Evidence) -> Sampling:
         seed_covariance=_correlations(parts, per_seed) * np.outer(sd, sd),
         item_covariance=_item_covariance(contrasts, np.maximum(item_variance, 0.0)),
         item_spread=spread,
+        item_df=item_df,
         ranks=ranks,
         known_df=known_df,
         exact=exact,

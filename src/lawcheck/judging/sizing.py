@@ -20,7 +20,7 @@ from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.stats import Estimate, PermutationEstimate, power
 from lawcheck.judging.stats.components import Components, components
-from lawcheck.judging.stats.estimate import LARGE_DF, MOST_SEEDS, POWER
+from lawcheck.judging.stats.estimate import LARGE_DF, MOST_SEEDS, POWER, effective_df
 
 # Degrees of freedom that the other parts' variances count for. Parts differ in truth by factors
 # around three, which is what a variance of so few degrees of freedom says by itself.
@@ -248,7 +248,7 @@ def _power(h: Hypothesis, v: Variance, n: int, m: float, alpha: float) -> float:
     if total <= 0:
         return 1.0
     item_df = max(m - v.strata, 1.0)
-    df = max(1.0, total**2 / (from_seeds**2 / (n - 1) + from_items**2 / item_df))
+    df = float(effective_df(alpha, from_seeds / total, n - 1.0, item_df))
     effect, equivalence = h.goal / math.sqrt(total), h.alternative == "equivalent"
     # `power` without scipy's checks of every argument, since a plan asks some 80 times a part.
     missed = float(special.nctdtr(df, effect, special.stdtrit(df, 1 - alpha)))

@@ -63,6 +63,13 @@ class Components:
         return float((self.weights**2 * (self.item - self.residual)).sum())
 
     @property
+    def df_of_items(self) -> float:
+        """Degrees of freedom of the items' term, as `two_way` counts them."""
+        items = self.weights**2 * self.item
+        spread = float((items**2 / self.item_df).sum())
+        return float(items.sum()) ** 2 / spread if spread > 0 else np.inf
+
+    @property
     def item_spread(self) -> float:
         """Half the sampling variance of `item_variance`."""
         terms = self.item**2 / self.item_df + self.residual**2 / self.residual_df

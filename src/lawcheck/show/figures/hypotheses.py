@@ -26,7 +26,7 @@ FIGURE = Picture(
     per_law=True,
     needs_verdict=True,
 )
-COLORS = {"shown": BLUE, "reversed": RED, "negligible": ORANGE, "open": GREY}
+COLORS = {"shown": BLUE, "reversed": RED, "negligible": ORANGE, "not tested": BLACK, "open": GREY}
 ROW = 0.25
 
 

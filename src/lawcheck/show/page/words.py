@@ -12,18 +12,21 @@ SAID = {
     "HOLDS": "shown",
     "NOT SHOWN": "not shown",
     "CONTRADICTED": "contradicted",
+    "NOT TESTED": "not tested",
     "INCONCLUSIVE": "inconclusive",
 }
 MEANING = {
     "HOLDS": "every primary part is shown",
     "CONTRADICTED": "some primary part is reversed or negligible",
+    "NOT TESTED": "nothing speaks against it, but some primary part tests nothing that it names",
     "NOT SHOWN": "some primary part stays open, although the data could have shown its effect",
     "INCONCLUSIVE": "some primary part stays open, and the data could not have shown its effect",
 }
 PART_MEANING = {
     "shown": "the claim's bound excludes what it denies",
-    "reversed": "the opposite of the claim is shown, after Holm",
-    "negligible": "an effect of the size of interest is excluded, after Holm",
+    "reversed": "the opposite of the claim is shown",
+    "negligible": "an effect of the size of interest is excluded",
+    "not tested": "a check failed: the data say nothing about what it names",
     "open": "none of these: the data decide nothing about it",
 }
 KINDS = {
@@ -100,6 +103,10 @@ def why(verdict: Verdict) -> Why:
     if verdict.outcome == "CONTRADICTED":
         lead = f"{len(against)} of {len(primary)} primary parts speak against the law:"
         return Why(lead, _sentences(against))
+    if verdict.outcome == "NOT TESTED":
+        untested = [p for p in primary if p.outcome == "not tested"]
+        lead = f"A check failed in {len(untested)} of {len(primary)} primary parts:"
+        return Why(lead, _sentences(untested))
     opened = [p for p in primary if p.outcome == "open"]
     weak = [p for p in opened if underpowered(p)]
     if verdict.outcome == "INCONCLUSIVE":
@@ -117,7 +124,7 @@ def why(verdict: Verdict) -> Why:
 
 def underpowered(p: PartVerdict) -> bool:
     """An open part that could not have shown its effect of interest with these data."""
-    untested = any(n.startswith(("left open: needs", "descriptive:")) for n in p.notes)
+    untested = any(n.startswith("left open: needs") for n in p.notes)
     return p.outcome == "open" and (untested or p.mde is None or p.mde > p.goal)
 
 
@@ -138,7 +145,9 @@ def sentence(p: PartVerdict) -> str:
         return f"negligible: an effect of {size} is excluded; {quantity(p)}"
     if p.outcome == "shown":
         return f"shown: {quantity(p)}"
-    reasons = [n for n in p.notes if n.startswith(("left open", "descriptive", "no variation"))]
+    if p.outcome == "not tested":
+        return "; ".join(n for n in p.notes if n.startswith("not tested"))
+    reasons = [n for n in p.notes if n.startswith(("left open", "no variation"))]
     if p.mde is not None:
         reasons.append(f"detects {plain_number(p.mde)} {p.unit} at 80 % power, {size} would matter")
     elif not reasons:
