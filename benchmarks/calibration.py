@@ -470,7 +470,8 @@ def all_laws(n: int, seed: int) -> str:
         f"variances and correlations of the published tables (`judging.operating`), decided as a "
         "law is. False HOLDS: the worst case at the edge of its claim, the others at their "
         "smallest effect, or plainly true. False CONTRADICTED: every case at its smallest effect, "
-        f"or at its margin. Checks count as passed; left out as shown, since counted or without a variance: "
+        "or at its margin. Checks count as passed; left out as shown, since counted or without a "
+        f"variance: "
         f"{left}.\n\n{table(head, rows)}"
     )
 

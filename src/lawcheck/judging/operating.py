@@ -59,7 +59,8 @@ class Draws:
     """Simulated statistics of the parts: arrays (n, K), parts in the order of the hypotheses.
 
     share: of the seeds' term in se**2, whose degrees of freedom are seed_df (K,); the rest has
-    item_df (K,). Counted parts have se 0.
+    item_df (K,). Counted parts have se 0. Rank correlations are Fisher's z, which is normal
+    with a known error and so has the level of the permutation test.
     """
 
     value: Floats
@@ -167,10 +168,8 @@ def simulate(found: Sampling, values: Sequence[float], n: int, rng: np.random.Ge
     for j in np.flatnonzero(found.ranks):
         points = int(found.n_seeds[j])
         sd = np.sqrt(RANK_VARIANCE / max(points - 3, 1))
-        # Fisher's z is normal; back on the scale of correlations.
-        value[:, j] = np.tanh(np.arctanh(values[int(j)]) + sd * rng.standard_normal(n))
-        v_seed[:, j], v_item[:, j] = (sd * (1 - value[:, j] ** 2)) ** 2, 0.0
-        seed_df[j] = points - 2
+        value[:, j] = np.arctanh(values[int(j)]) + sd * rng.standard_normal(n)
+        v_seed[:, j], v_item[:, j], seed_df[j] = sd**2, 0.0, np.inf
     counted = ~np.isnan(found.exact)
     value[:, counted] = found.exact[counted]
     v_seed[:, counted] = v_item[:, counted] = 0.0
