@@ -99,7 +99,7 @@ def decided(looks: Looks) -> Decide:
                 continue
             alpha = looks.level(h.alpha)
             several = names.count(h.name)
-            holds &= _claimed(h, draws, j, alpha) & ~_against(h, draws, j, alpha / several)
+            holds &= _claimed(h, draws, j, alpha) & ~_against(h, draws, j, alpha)
             # Holm's first step decides whether any part contradicts.
             contradicted |= _against(h, draws, j, alpha / several / len(sampled))
         return np.where(contradicted, "CONTRADICTED", np.where(holds, "HOLDS", "open"))

@@ -460,6 +460,11 @@ def _outcome_of(t: Trial, adjusted: Tests) -> tuple[PartOutcome, str]:
         return ("shown" if t.finding.estimate.value < 0 else "reversed"), ""
     own = Tests(claimed=t.p("claimed"), opposite=t.p("opposite"), against=t.p("against"))
     outcome = _partition(own if t.hypothesis.role == "primary" else adjusted, t.alpha, t.enough)
+    # As among parts: a case against the claim at its own level keeps it from being shown.
+    odd = [c.name for c in t.conjuncts if c.outcome in ("reversed", "negligible")]
+    if outcome == "shown" and odd and t.sound:
+        said = f"left open: {', '.join(odd)} stands against it at its own level"
+        return "open", f"{said}, not as one of {len(t.cases)} cases"
     if t.sound or not t.enough or (outcome == "reversed" and t.speaks):
         return outcome, ""
     failed = "; ".join(f"{c.kind}: {c.claim}{_bound(c)}" for c in t.checks if not c.passed)

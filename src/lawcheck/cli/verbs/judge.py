@@ -24,7 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exit-code",
         action="store_true",
-        help="0 HOLDS, 3 NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED",
+        help="0 HOLDS, 3 NOT TESTED, NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED",
     )
 
 
