@@ -36,8 +36,8 @@ def two_way(
 
     Unscored cells are counted and left out of means. A seed without any scored item in some
     stratum is dropped from all of them, and counted. Strata with a single item, or cluster, have
-    no item variance; their items count as fixed. One seed: items-only error, `single_run`. No variation
-    at all: se 0. Raises InputError where shapes disagree or nothing is scored.
+    no item variance; their items count as fixed. One seed: items-only error, `single_run`. No
+    variation at all: se 0. Raises InputError where shapes disagree or nothing is scored.
     """
     cubes = [np.array(d, dtype=np.float64, ndmin=2) for d in differences]
     share = _weights(weights, len(cubes))
