@@ -57,7 +57,8 @@ def later(version: int, default: Any, **limits: Any) -> Any:
 
 
 class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when the first scale is read: names of scales alone need no validators.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     def content(self, exclude: Iterable[str] = ()) -> dict[str, Any]:
         """For digests: settings that joined later are left out while they stand at their default.
