@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_yaml
 
@@ -257,11 +257,8 @@ class Scale(Part):
 
     def base_recipe(self, base: str) -> dict[str, Any]:
         """What a base is made of, without where a ready copy may lie."""
-        if base not in self.bases:
-            raise InputError(
-                f"scale {self.name!r}: no base model {base!r}; {nearest(base, self.bases)}"
-            )
-        recipe = self.bases[base].content({"shipped"})
+        found = look_up(base, self.bases, f"scale {self.name!r}: no base model {base!r}")
+        recipe = found.content({"shipped"})
         if recipe["kind"] == "built":
             recipe["generator"] = self.corpus.frozen
         return recipe

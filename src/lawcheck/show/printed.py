@@ -19,7 +19,7 @@ import pandas as pd
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up
 
 SUMS = "SHA256SUMS"
 STEP = f"reinstall the package; after a knowing change record it in {SUMS}"
@@ -98,10 +98,7 @@ def _recorded(folder: Path) -> dict[str, _File]:
 
 @functools.cache
 def _printed(name: str) -> pd.DataFrame:
-    known = _files()
-    if name not in known:
-        raise InputError(f"published table {name!r}: unknown; {nearest(name, known)}")
-    file = known[name]
+    file = look_up(name, _files(), f"published table {name!r}: unknown")
     try:
         raw = file.path.read_bytes()
     except OSError as error:

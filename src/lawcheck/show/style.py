@@ -22,10 +22,8 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED = (
     "#D55E00",
 )
 GREY = "#6E6E6E"
-MARKERS = ("o", "s", "^", "D", "v", "P")
-SERIES = (BLUE, ORANGE, GREEN, RED, SKY, BLACK)
-# Inches. One and two columns of an A4 page with two columns.
-ONE_COLUMN, TWO_COLUMNS = 3.03, 6.3
+# Inches. Both columns of an A4 page with two columns.
+TWO_COLUMNS = 6.3
 DPI = 300
 
 RC: dict[Any, Any] = {

@@ -178,7 +178,7 @@ _results, _balance, _align, _scale, _share, _recipe = (
 )
 
 
-def _of(factor: str, treatment: str, control: str) -> dict[str, Pattern]:
+def _of(factor: str, treatment: str, control: str) -> dict[str, Any]:
     """A contrast of two levels of one factor."""
     return {"treatment": {factor: (treatment,)}, "control": {factor: (control,)}}
 
