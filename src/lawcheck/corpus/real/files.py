@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,11 @@ def data_file(data: Path, name: str) -> Path:
             f"the folder that holds it"
         )
     return path
+
+
+def files_of(*names: str) -> Callable[[Path], list[Path]]:
+    """`source_files` of a discipline's module: the data folder -> every file that it reads."""
+    return lambda data: [data_file(data, name) for name in names]
 
 
 def read_text(path: Path) -> str:
