@@ -122,17 +122,3 @@ def lines(name: str) -> list[dict[str, str]]:
 def printed(name: str) -> pd.DataFrame:
     """One table with every cell as it is printed; an empty cell is the empty string."""
     return _printed(name).copy()
-
-
-def published(name: str) -> pd.DataFrame:
-    """One table with numbers as numbers: a column is converted when all its cells allow it.
-
-    An empty cell of a numeric column is NaN. Raises InputError for an unknown name.
-    """
-    frame = printed(name)
-    for column in frame.columns:
-        cells = frame[column]
-        numbers = pd.to_numeric(cells.where(cells != "", None), errors="coerce")
-        if numbers.notna().any() and (numbers.notna() | (cells == "")).all():
-            frame[column] = numbers
-    return frame

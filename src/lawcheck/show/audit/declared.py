@@ -60,16 +60,26 @@ class TableSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
-    """quantities: averaged with equal weight. margin: of `no_gain` and `equal`, a share of 1.
-
-    peak: compare only the best run of each method.
-    """
+class Stated:
+    """Something that a paper says, and where."""
 
     name: str
     paper: str
     source: str
     words: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.source}, {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim(Stated):
+    """quantities: averaged with equal weight. margin: of `no_gain` and `equal`, a share of 1.
+
+    peak: compare only the best run of each method.
+    """
+
     says: Says
     treatment: Pattern
     control: Pattern
@@ -79,13 +89,9 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoundClaim:
+class BoundClaim(Stated):
     """Every chosen cell lies above or below a level (shares of 1)."""
 
-    name: str
-    paper: str
-    source: str
-    words: str
     runs: Pattern
     quantities: tuple[str, ...]
     side: Literal["above", "below"]
@@ -93,13 +99,9 @@ class BoundClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpreadClaim:
+class SpreadClaim(Stated):
     """The scatter of some quantities over a factorial exceeds that of others."""
 
-    name: str
-    paper: str
-    source: str
-    words: str
     rough: tuple[str, ...]
     smooth: tuple[str, ...]
     runs: Pattern
@@ -107,16 +109,12 @@ class SpreadClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberClaim:
+class NumberClaim(Stated):
     """A number in the prose about two cells. unit: `points`, `percent_of` or `percent_less`.
 
     first, second: (table, row by key columns, column).
     """
 
-    name: str
-    paper: str
-    source: str
-    words: str
     stated: str
     meant: Literal["percent_of", "percent_change"]
     first: tuple[str, Mapping[str, str], str]
