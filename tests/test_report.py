@@ -29,7 +29,7 @@ from lawcheck.judging.verdict_forms import read_verdict
 from lawcheck.pipeline.workflow import Workflow
 from lawcheck.show.page import words, write_report
 from lawcheck.show.page.moves import moves
-from lawcheck.show.page.published import printed_estimate
+from lawcheck.show.page.parts import printed_estimate
 from lawcheck.show.printed import printed, rows_of
 from lawcheck.studies.discipline_laws import arms
 

@@ -15,7 +15,29 @@ import pandas as pd
 
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
-from lawcheck.show.audit.finding import Finding
+
+Severity = Literal["error", "warning", "note"]
+Confidence = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """where: table, row and column. printed, recomputed: as text, with their digits.
+
+    severity: `error` = the printed numbers contradict each other; `warning` = a reader may be
+    misled; `note` = an ambiguity or a count. confidence: that it is not an artefact of layout,
+    rounding or an unstated convention.
+    """
+
+    paper: str
+    where: str
+    kind: str
+    printed: str
+    recomputed: str
+    note: str
+    severity: Severity
+    confidence: Confidence
+
 
 Tables = Mapping[str, pd.DataFrame]
 Row = Mapping[str, str]

@@ -7,8 +7,7 @@ from itertools import combinations, pairwise
 
 import pandas as pd
 
-from lawcheck.show.audit.declared import Tables, TableSpec
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding, Tables, TableSpec
 from lawcheck.show.audit.schema import number, present, rows
 
 # Values at a bound repeat of themselves.

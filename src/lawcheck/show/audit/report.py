@@ -15,7 +15,7 @@ from scipy import stats
 from lawcheck.declare import discovery
 from lawcheck.files.atomic import atomic_file, write_json, write_text
 from lawcheck.show.audit.contrasts import ITEM_CORRELATION, Contrast
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding
 from lawcheck.show.audit.words import errors, says
 from lawcheck.show.drawing import beside_row, forest_axis
 from lawcheck.show.style import BLACK, BLUE, GREY, RED, SKY, TWO_COLUMNS, figure_bytes

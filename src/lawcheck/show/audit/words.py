@@ -9,12 +9,12 @@ from scipy import stats
 from lawcheck.show.audit.contrasts import ALPHA, Contrast, Results, scatter
 from lawcheck.show.audit.declared import (
     BoundClaim,
+    Finding,
     NumberClaim,
     SpreadClaim,
     Tables,
     audits,
 )
-from lawcheck.show.audit.finding import Finding
 from lawcheck.show.audit.schema import Printed, cells, number, rows
 
 SAYS = {

@@ -10,6 +10,7 @@ from lawcheck.show.audit.declared import (
     Audit,
     BoundClaim,
     Claim,
+    Finding,
     NumberClaim,
     Row,
     RunProxy,
@@ -17,7 +18,6 @@ from lawcheck.show.audit.declared import (
     TableSpec,
     equal,
 )
-from lawcheck.show.audit.finding import Finding
 from lawcheck.show.audit.parameters import LAYERS, Setting, lora, settings, share, sizes
 from lawcheck.show.audit.schema import Printed, rows
 

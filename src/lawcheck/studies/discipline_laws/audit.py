@@ -10,6 +10,7 @@ from typing import Any
 from lawcheck.show.audit.declared import (
     Audit,
     Claim,
+    Finding,
     NumberClaim,
     Pattern,
     Row,
@@ -19,7 +20,6 @@ from lawcheck.show.audit.declared import (
     TableSpec,
     equal,
 )
-from lawcheck.show.audit.finding import Finding
 from lawcheck.show.audit.parameters import (
     DENOMINATORS,
     GATES,

@@ -6,8 +6,16 @@ import functools
 from typing import Any
 
 from lawcheck.show.audit.arithmetic import weighted
-from lawcheck.show.audit.declared import Audit, Claim, Row, RunProxy, Tables, TableSpec, equal
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import (
+    Audit,
+    Claim,
+    Finding,
+    Row,
+    RunProxy,
+    Tables,
+    TableSpec,
+    equal,
+)
 from lawcheck.show.audit.schema import Printed, number, present, rows
 
 PAPER = "versatune"
