@@ -3,8 +3,8 @@
 The scale says which models the families are; `default` is the one that all other laws use.
 """
 
-from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, Weights, difference
-from lawcheck.studies.discipline_laws.arms import discipline_lora
+from lawcheck.declare.design import Arm, Contrast, Law, Weights, difference
+from lawcheck.studies.discipline_laws.arms import discipline_lora, primary, secondary
 
 FAMILIES = ("default", "second_family", "third_family")
 BEFORE = tuple(Arm(method="base", base=family) for family in FAMILIES)
@@ -29,30 +29,24 @@ LAW = Law(
     base=BEFORE[0],
     figures=("figure_1b", "figure_6"),
     hypotheses=(
-        Hypothesis(
+        primary(
             name="gain",
-            role="primary",
             claim="discipline LoRA lifts the average, pooled over families",
             estimand=difference(AFTER, BEFORE),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="starts_ahead",
-            role="secondary",
             claim="before fine-tuning, the preferred family scores above the others",
             estimand=difference(BEFORE[:1], BEFORE[1:]),
             alternative="greater",
-            sesoi=1.0,
             needs_pretrained=True,
         ),
-        Hypothesis(
+        secondary(
             name="gains_most",
-            role="secondary",
             claim="the preferred family gains more from discipline LoRA than the others",
             estimand=gain_of_first(),
             alternative="greater",
-            sesoi=1.0,
             needs_pretrained=True,
         ),
     ),
