@@ -7,6 +7,9 @@ import sys
 import pytest
 from test_slurm import cluster, on_path
 
+from lawcheck.declare.scale import Hardware, load_scale
+from lawcheck.planning.cluster import launcher
+
 __all__ = ["cluster"]
 
 WORKER = """
@@ -31,17 +34,16 @@ LAUNCH = (
 )
 
 
+def test_the_line_before_a_training_command():
+    assert launcher(Hardware(micro_batch=1, gpus_per_node=8)) == ""
+    line = launcher(load_scale("paper").hardware)
+    assert line.startswith("srun --nodes=4 --ntasks-per-node=1 --cpus-per-task=64 ")
+
+
 @pytest.mark.slow
 def test_processes_of_two_nodes_meet(cluster, tmp_path):
     def allocated(status):
-        # The line of docs/deepspeed.md, one task a node.
-        prefix = [
-            "srun",
-            "--nodes=2",
-            "--ntasks-per-node=1",
-            "--cpus-per-task=1",
-            "--kill-on-bad-exit=1",
-        ]
+        prefix = launcher(Hardware(micro_batch=1, nodes=2, gpus_per_node=2)).split()
         # salloc holds the nodes as a batch job would; without a terminal it runs the command.
         hold = ["salloc", "--nodes=2", "--partition=main", "--mem=3000", "--cpus-per-task=1"]
         command = [*hold, *prefix, sys.executable, "-c", LAUNCH, WORKER, str(status)]

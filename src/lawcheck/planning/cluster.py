@@ -16,7 +16,7 @@ def asked(hardware: Hardware, runs: int, attempt: int = 1, training: bool = True
     runs: how many the job carries. attempt: from 1; time and memory grow with it, because a
     retry is a new submission. A job that does not train takes one node and one accelerator.
     nodes, gres and tasks are named only where a job spans nodes: `mpi` makes the executor start
-    the command once, through srun.
+    the command once, through `launcher`.
     """
     found: dict[str, Any] = {
         "mem_mb": hardware.memory_mb * attempt,
@@ -35,3 +35,16 @@ def asked(hardware: Hardware, runs: int, attempt: int = 1, training: bool = True
             "gres": f"gpu:{hardware.gpus_per_node}",
         }
     return found
+
+
+def launcher(hardware: Hardware) -> str:
+    """What stands before a training command: one task a node, each its node's launcher.
+
+    Empty where a run stays on one node, and the command is the launcher itself.
+    """
+    if hardware.nodes == 1:
+        return ""
+    return (
+        f"srun --nodes={hardware.nodes} --ntasks-per-node=1 "
+        f"--cpus-per-task={hardware.cpus_per_node} --kill-on-bad-exit=1 "
+    )
