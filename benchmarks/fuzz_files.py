@@ -22,7 +22,7 @@ from fuzz_damage import columns, damaged, structured
 
 from lawcheck.__main__ import main as command_line
 from lawcheck.corpus.build import read_rows
-from lawcheck.corpus.real.files import read_csv, read_jsonl
+from lawcheck.corpus.real.files import read_jsonl
 from lawcheck.corpus.shards import SCHEMA, Shards
 from lawcheck.corpus.sources.locking import read_lock
 from lawcheck.corpus.sources.reading import rows_of
@@ -262,7 +262,6 @@ def file_kinds() -> list[Kind]:
         Kind("released.parquet", parquet(ROWS), calling(lambda p: [*rows_of(p)])),
         Kind("released.jsonl.gz", packed, calling(lambda p: [*rows_of(p)])),
         Kind("slice.jsonl", JSON_ROWS.encode(), calling(lambda p: read_jsonl(p, question))),
-        Kind("slice.csv", SCORES.encode(), calling(lambda p: read_csv(p, 5))),
         Kind("shard.arrow", _arrow(), calling(lambda p: [*Shards([p])])),
         Kind("verdict.json", verdict.read_bytes(), calling(read_verdict), strict),
         Kind(

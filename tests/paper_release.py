@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lawcheck.corpus.sources.medicine import TASKS
+from lawcheck.disciplines.medicine.paper import TASKS
 
 WORDS = (
     "amber",

@@ -33,8 +33,8 @@ from lawcheck.errors import InputError
 from lawcheck.planning.cost import planned_cost
 from lawcheck.scores import DISTINCT
 from lawcheck.show import RenderContext, drawing
+from lawcheck.show import printed as in_print
 from lawcheck.show.judged import family_titles
-from lawcheck.show.printed import published
 from lawcheck.show.registry import renderer
 from lawcheck.show.style import RC, figure_bytes
 from lawcheck.show.summary import Measure
@@ -157,7 +157,9 @@ def test_figure_2_shows_every_curve_and_the_printed_one_beside_it():
         "LoRA-Comp": [lora_comp(Recipe(fraction=f)) for f in FRACTIONS],
         "FT": [full()],
     }
-    printed = published("table4_scales")
+    printed = in_print.printed("table4_scales")
+    numbers = ["data_pct", "chem", "med", "bio", "math", "geo", "avg"]
+    printed[numbers] = printed[numbers].astype(float)
     keys = {"math": "math", "chemistry": "chem", "biology": "bio", "medicine": "med"}
     with drawn("figure_2", given) as figure:
         panels = np.array(figure.axes).reshape(6, 2)

@@ -92,7 +92,7 @@ added_parameters = trainable_parameters
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("def load(", "def lod(", "module has no function load(base_model, folder); add it"),
+        ("def load(", "def loda(", "module has no function load(base_model, folder); add it"),
         ("load(base, path)", "load(path)", "found load(path), expected load(base_model, folder);"),
         ("load(base, path)", "load(base, path, *, dtype)", "expected load(base_model, folder);"),
         ("WHOLE", "WHOLE", None),

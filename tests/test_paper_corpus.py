@@ -31,7 +31,6 @@ from lawcheck.corpus.fingerprints import hash_words
 from lawcheck.corpus.real.rows import words
 from lawcheck.corpus.recipe import mix, order_key
 from lawcheck.corpus.shards import Shards, ShardWriter, shard_files
-from lawcheck.corpus.sources import general, geography, math
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.locking import read_lock, write_lock
 from lawcheck.corpus.sources.mapping import Choices, Pairs, clean
@@ -41,6 +40,9 @@ from lawcheck.corpus.streamed import sources_of
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Mixture, Recipe, Run, Upsampling, arm
 from lawcheck.declare.scale import load_scale
+from lawcheck.disciplines.general import paper as general
+from lawcheck.disciplines.geography import paper as geography
+from lawcheck.disciplines.math import paper as math
 from lawcheck.errors import InputError
 from lawcheck.training import mixture
 from lawcheck.training.base.tokenizer import train_bpe
@@ -733,7 +735,8 @@ def test_real_medquad_documents_become_pairs(slices: Path) -> None:
 
 
 def test_real_evaluation_releases_become_items(slices: Path, tmp_path: Path) -> None:
-    from lawcheck.corpus.sources import evaluation, out_of_domain
+    from lawcheck.corpus.sources import evaluation
+    from lawcheck.disciplines.out_of_domain import paper as out_of_domain
 
     def place(file: str, target: str) -> None:
         path = tmp_path / target

@@ -29,8 +29,8 @@ from lawcheck.judging.verdict_forms import read_verdict
 from lawcheck.pipeline.workflow import Workflow
 from lawcheck.show.page import words, write_report
 from lawcheck.show.page.moves import moves
-from lawcheck.show.page.published import printed_estimate
-from lawcheck.show.printed import published, rows_of
+from lawcheck.show.page.parts import printed_estimate
+from lawcheck.show.printed import printed, rows_of
 from lawcheck.studies.discipline_laws import arms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -306,7 +306,7 @@ def test_each_outcome_has_its_words_and_its_reasons(results, outcome, said):
 
 
 def test_published_contrasts_come_from_one_printed_table():
-    table = published("table8_design")
+    table = printed("table8_design").astype({"avg": float})
     mean = table[table["method"] == "LoRA-MoE"].groupby("variant")["avg"].mean()
     share = next(h for h in SHARE.hypotheses if h.name == "share")
     found = printed_estimate(share.estimand, rows_of(SHARE))

@@ -21,12 +21,10 @@ from lawcheck.corpus.real import (
     ifeval,
     instructions,
     medmcqa,
-    medquad,
-    mmlu,
     mol_instructions,
     pubmedqa,
 )
-from lawcheck.corpus.real.files import data_file, read_csv, read_jsonl
+from lawcheck.corpus.real.files import data_file, read_jsonl
 from lawcheck.corpus.real.rows import (
     Choice,
     Pair,
@@ -133,11 +131,14 @@ def test_written_rows_are_read_back(tmp_path: Path, rows: list[dict[str, str]]) 
     assert read_jsonl(write(tmp_path, lines(*rows)), QA) == rows
 
 
-# --------------------------------------------------------------------------- HeadQA's nesting
+# --------------------------------------------------------------------------- HeadQA
 
 
-def exam_file(**changes: Any) -> dict[str, Any]:
-    question = {
+def exam_question(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "exam",
+        "year": "2015",
+        "category": "biology",
         "qid": "1",
         "qtext": "Which?",
         "ra": "2",
@@ -145,16 +146,12 @@ def exam_file(**changes: Any) -> dict[str, Any]:
         "image": "",
         **changes,
     }
-    exam = {"name": "exam", "year": "2015", "category": "biology", "data": [question]}
-    return {"version": "1.0", "language": "en", "exams": {"exam": exam}}
 
 
 def test_headqa_answers_are_found_by_their_number(tmp_path: Path) -> None:
-    path = write(tmp_path, json.dumps(exam_file()), "exams.json")
-    (question,) = headqa.read_nested(path, "headqa")
-    assert question == Choice("headqa.exam.1", "Which?", ("wrong", "right"), 1)
-    path = write(tmp_path, json.dumps(exam_file(image="picture.png")), "exams.json")
-    assert headqa.read_nested(path, "headqa") == []
+    pictured = exam_question(image="picture.png")
+    (question,) = headqa.read(write(tmp_path, lines(pictured, exam_question())), "headqa")
+    assert question == Choice("headqa.2", "Which?", ("wrong", "right"), 1)
 
 
 @pytest.mark.parametrize(
@@ -171,54 +168,38 @@ def test_headqa_answers_are_found_by_their_number(tmp_path: Path) -> None:
     ],
 )
 def test_headqa_faults_name_the_question(tmp_path: Path, changes: dict[str, Any]) -> None:
-    path = write(tmp_path, json.dumps(exam_file(**changes)), "exams.json")
-    with pytest.raises(InputError, match=r"exams.json, exam 'exam', question 1"):
-        headqa.read_nested(path, "headqa")
+    path = write(tmp_path, lines(exam_question(**changes)))
+    with pytest.raises(InputError, match=r"rows.jsonl, line 1"):
+        headqa.read(path, "headqa")
 
 
-WORDS = st.sampled_from(
-    ["exams", "name", "data", "qid", "qtext", "ra", "answers", "aid", "atext", "image", "1"]
-)
 NESTED = st.recursive(
     st.none() | st.integers(-1, 9) | st.text(max_size=5) | st.just("1"),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["aid", "atext", "1"]), inner, max_size=5)
+    ),
     max_leaves=25,
 )
 ANSWERS = st.lists(st.fixed_dictionaries({"aid": NESTED, "atext": NESTED}), max_size=4)
-QUESTION = st.fixed_dictionaries(
-    {"qid": NESTED, "qtext": NESTED, "ra": NESTED, "answers": ANSWERS | NESTED, "image": NESTED}
-)
-EXAMS = st.fixed_dictionaries(
-    {
-        "exams": st.dictionaries(
-            st.text(max_size=3),
-            st.fixed_dictionaries(
-                {"name": st.text(max_size=3), "data": st.lists(QUESTION | NESTED, max_size=3)}
-            ),
-            max_size=2,
-        )
-    }
-)
 
 
 @QUIET
-@given(EXAMS | NESTED)
+@given(st.fixed_dictionaries({"ra": NESTED, "answers": ANSWERS | NESTED, "image": NESTED}))
 def test_any_nesting_is_questions_or_an_input_error(tmp_path: Path, value: Any) -> None:
-    path = write(tmp_path, json.dumps(value), "exams.json")
-    questions = rows_or_one_line(lambda: headqa.read_nested(path, "headqa"), "exams.json")
+    path = write(tmp_path, lines(exam_question(**value)))
+    questions = rows_or_one_line(lambda: headqa.read(path, "headqa"), "rows.jsonl")
     assert all(0 <= q.answer < len(q.choices) for q in questions)
 
 
 # --------------------------------------------------------------------------- the other formats
 
 
-def test_medmcqa_knows_which_layout_it_reads(tmp_path: Path) -> None:
+def test_medmcqa_counts_answers_from_one(tmp_path: Path) -> None:
     row = {"id": "i", "question": "q", "opa": "1", "opb": "2", "opc": "3", "opd": "4", "cop": 4}
     path = write(tmp_path, lines(row))
     assert medmcqa.read(path)[0].answer == 3
     assert medmcqa.evaluation_row(medmcqa.read(path)[0])["cop"] == 3
-    with pytest.raises(InputError, match=r"line 1: column 'cop': found '4', expected 0 to 3"):
-        medmcqa.read(path, counts_from=0)
     with pytest.raises(InputError, match="found '0', expected 1 to 4"):
         medmcqa.read(write(tmp_path, lines({**row, "cop": 0})))
 
@@ -277,32 +258,19 @@ def test_ifeval_rows_have_the_same_keys_throughout(tmp_path: Path) -> None:
         ifeval.read(write(tmp_path, lines({**row, "kwargs": [{}]})))
 
 
-def test_mmlu_original_csv_and_hub_layout_agree(tmp_path: Path) -> None:
-    path = write(tmp_path, '"Which, of these?","a\nb",c,d,e,B\r\n', "virology_test.csv")
-    (original,) = mmlu.read_original(path, "m")
-    row = {"question": "Which, of these?", "subject": "virology", "answer": 1}
-    (hub,) = mmlu.read(write(tmp_path, lines({**row, "choices": ["a\nb", "c", "d", "e"]})), "m")
-    assert original == hub
-    with pytest.raises(InputError, match="found 3 cells, expected 6"):
-        mmlu.read_original(write(tmp_path, "q,a,B\n", "virology_test.csv"), "m")
-    with pytest.raises(InputError, match="not valid CSV"):
-        read_csv(write(tmp_path, '"open', "x.csv"), 1)
-
-
 def test_opengpt_markup_is_taken_off(tmp_path: Path) -> None:
     text = "<|user|> Why? <|eos|> <|ai|> Because. <|eos|> <|eod|>"
-    path = write(tmp_path, f'text,raw_data_id\n"{text}",0\n', "o.csv")
-    assert instructions.read_opengpt(path, "o") == [Pair("o.1", "Why?", "Because.")]
+    assert instructions.read_opengpt(write(tmp_path, lines({"text": text})), "o") == [
+        Pair("o.1", "Why?", "Because.")
+    ]
     with pytest.raises(InputError, match="row 1: found no <|user|> turn".replace("|", r"\|")):
         instructions.read_opengpt(write(tmp_path, lines({"text": "Why? Because."})), "o")
 
 
 def test_broken_documents_are_input_errors(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not valid XML"):
-        medquad.read_document(write(tmp_path, "<Document><QAPair>", "d.xml"), "d")
     row = {"QUESTION": "q", "CONTEXTS": [], "LONG_ANSWER": "l", "final_decision": "perhaps"}
     with pytest.raises(InputError, match="final_decision"):
-        pubmedqa.read_nested(write(tmp_path, json.dumps({"1": row}), "p.json"), "p")
+        pubmedqa.read(write(tmp_path, lines({"pubid": "1", **row})), "p")
     with pytest.raises(InputError, match="column 'Instances' is missing"):
         instructions.read_natural_instructions(
             write(tmp_path, json.dumps({"Definition": "d"}), "t.json"), "t"

@@ -9,7 +9,11 @@ rule train:
         signed(lambda wildcards: WORKFLOW.train_inputs(wildcards.batch)),
         preflight=ancient(PREFLIGHT),
     output:
-        **({"scores": f"{ROOT}/batches/{{batch}}.scores.json"} if WORKFLOW.joined else {}),
+        **(
+            {"scores": f"{ROOT}/batches/{{batch}}.scores.json"}
+            if WORKFLOW.joined
+            else {}
+        ),
         train=f"{ROOT}/batches/{{batch}}.train.json",
     log:
         f"{ROOT}/logs/train.{{batch}}.log",

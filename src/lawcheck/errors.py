@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class InputError(Exception):
@@ -20,6 +23,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(known) or 'none'}"
+
+
+def look_up(name: str, among: Mapping[str, T], problem: str) -> T:
+    """What is called so. Raises InputError with the problem and the nearest names."""
+    if name not in among:
+        raise InputError(f"{problem}; {nearest(name, among)}")
+    return among[name]
 
 
 # Longer lines are cut in the middle: the object stands at the start, the next step at the end.

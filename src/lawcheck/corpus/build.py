@@ -98,12 +98,19 @@ def _samples(
     return list(rows)
 
 
+def require_manifest(folder: Path, scale: Scale) -> Path:
+    """Raises InputError where no corpus was built."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        step = NEXT.format(scale=scale.name)
+        raise InputError(f"corpus of scale {scale.name!r}: no manifest in {folder.name}/; {step}")
+    return path
+
+
 def check_corpus(folder: Path, scale: Scale) -> dict[str, Any]:
     """The manifest, after every file's hash was compared. Raises InputError."""
     step = NEXT.format(scale=scale.name)
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise InputError(f"corpus of scale {scale.name!r}: no manifest in {folder.name}/; {step}")
+    path = require_manifest(folder, scale)
     origin.require(path, "corpus", "", step)
     manifest = read_object(path, step, f"corpus of scale {scale.name!r}: {path.name}")
     if manifest.get("identity") != corpus_identity(scale):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lawcheck.corpus.build import check_corpus
+from lawcheck.corpus.build import check_corpus, require_manifest
 from lawcheck.corpus.holders import Holders, blocks, merge, rows_with
 from lawcheck.corpus.ngrams import Distinct, Flags, Numbers, ngram_hashes
 from lawcheck.corpus.placed import Placed, placed
@@ -140,13 +140,8 @@ def diversity(content: Mapping[str, Any], recipe: Recipe, scale: Scale) -> tuple
 
 def _origin(scale: Scale, layout: Layout) -> dict[str, Any]:
     """Everything that the statistics follow from."""
-    if not layout.manifest.is_file():
-        raise InputError(
-            f"corpus of scale {scale.name!r}: no manifest in {layout.corpus.name}/; "
-            f"run: lawcheck corpus --scale {scale.name}"
-        )
     return {
-        "manifest": file_sha256(layout.manifest),
+        "manifest": file_sha256(require_manifest(layout.corpus, scale)),
         "unique_below": scale.corpus.unique_below,
         "recipes": versions.RECIPES,
         "n": N,

@@ -30,8 +30,17 @@ from lawcheck.declare.method import Method, MethodModule, check_module
 from lawcheck.declare.mixing import MixingRule
 from lawcheck.declare.objective import Objective
 from lawcheck.declare.studies import Study
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up
 
+# Kind -> the name and the type of what a module of it declares.
+KINDS: dict[str, tuple[str, Any]] = {
+    "studies": ("STUDY", Study),
+    "laws": ("LAW", Law),
+    "disciplines": ("DISCIPLINE", Discipline),
+    "methods": ("METHOD", Method),
+    "mixing": ("RULE", MixingRule),
+    "objectives": ("OBJECTIVE", Objective),
+}
 # Packages of declarations that are not named after them, and a word for one where no s goes off.
 HOMES = {"objectives": "lawcheck.training.objectives", "mixing": "lawcheck.training.mixing"}
 WORDS = {"mixing": "mixing rule", "studies": "study"}
@@ -40,13 +49,13 @@ WORDS = {"mixing": "mixing rule", "studies": "study"}
 @functools.cache
 def studies() -> dict[str, Study]:
     """By `order`, then name."""
-    found = _declared("studies", "STUDY").values()
+    found = _declared("studies").values()
     return {s.name: s for s in sorted(found, key=lambda s: (s.order, s.name))}
 
 
 @functools.cache
 def laws() -> dict[str, Law]:
-    return {law.name: law for law in _declared("laws", "LAW").values()}
+    return {law.name: law for law in _declared("laws").values()}
 
 
 def laws_of(wanted: Iterable[str]) -> dict[str, Law]:
@@ -63,10 +72,10 @@ def study_of(law: str) -> Study | None:
 @functools.cache
 def _homes() -> dict[str, str]:
     """Law -> its study, for the laws that have one."""
-    folders = {f"{m}.": s.name for m, s in _modules("studies", "STUDY").items()}
+    folders = {f"{m}.": s.name for m, s in _modules("studies").items()}
     return {
         law.name: home
-        for module, law in _modules("laws", "LAW").items()
+        for module, law in _modules("laws").items()
         for folder, home in folders.items()
         if f"{module}.".startswith(folder)
     }
@@ -75,7 +84,7 @@ def _homes() -> dict[str, str]:
 def study_module(name: str) -> ModuleType:
     """The module that declares a study."""
     study(name)
-    return _module_of("studies", "STUDY", name)
+    return _module_of("studies", name)
 
 
 @functools.cache
@@ -93,14 +102,14 @@ def study_part(study: Study | None, part: str) -> ModuleType | None:
 @functools.cache
 def disciplines() -> dict[str, Discipline]:
     """In the order of tables: by `order`, then name."""
-    found = _declared("disciplines", "DISCIPLINE").values()
+    found = _declared("disciplines").values()
     return {d.name: d for d in sorted(found, key=lambda d: (d.order, d.name))}
 
 
 @functools.cache
 def methods() -> dict[str, Method]:
     """Raises InputError for a module that lacks one of a method's functions."""
-    found = _declared("methods", "METHOD")
+    found = _declared("methods")
     for module in found:
         check_module(sys.modules[module])
     return {m.name: m for m in found.values()}
@@ -108,29 +117,29 @@ def methods() -> dict[str, Method]:
 
 @functools.cache
 def mixing_rules() -> dict[str, MixingRule]:
-    return {rule.name: rule for rule in _declared("mixing", "RULE").values()}
+    return {rule.name: rule for rule in _declared("mixing").values()}
 
 
 @functools.cache
 def objectives() -> dict[str, Objective]:
-    return {o.name: o for o in _declared("objectives", "OBJECTIVE").values()}
+    return {o.name: o for o in _declared("objectives").values()}
 
 
 def objective_module(name: str) -> ModuleType:
     """The module that implements an objective (encode, counts, loss)."""
     objective(name)
-    return _module_of("objectives", "OBJECTIVE", name)
+    return _module_of("objectives", name)
 
 
 def method_module(name: str) -> MethodModule:
     method(name)
-    return cast(MethodModule, _module_of("methods", "METHOD", name))
+    return cast(MethodModule, _module_of("methods", name))
 
 
 def discipline_folder(name: str) -> Path:
     """Where a discipline's module lies; its lm-eval task files are in tasks/ there."""
     discipline(name)
-    module = _module_of("disciplines", "DISCIPLINE", name)
+    module = _module_of("disciplines", name)
     return Path(str(module.__file__)).resolve().parent
 
 
@@ -142,35 +151,24 @@ def forget() -> None:
 
 
 def study(name: str) -> Study:
-    if name not in studies():
-        raise InputError(f"study {name!r}: unknown; {nearest(name, studies())}")
-    return studies()[name]
+    return look_up(name, studies(), f"study {name!r}: unknown")
 
 
 def law(name: str) -> Law:
     """A law by its name, with or without the prefix `law_`."""
-    short = name.removeprefix("law_")
-    if short not in laws():
-        raise InputError(f"law {name!r}: unknown; {nearest(short, laws())}")
-    return laws()[short]
+    return look_up(name.removeprefix("law_"), laws(), f"law {name!r}: unknown")
 
 
 def method(name: str) -> Method:
-    if name not in methods():
-        raise InputError(f"method {name!r}: unknown; {nearest(name, methods())}")
-    return methods()[name]
+    return look_up(name, methods(), f"method {name!r}: unknown")
 
 
 def objective(name: str) -> Objective:
-    if name not in objectives():
-        raise InputError(f"objective {name!r}: unknown; {nearest(name, objectives())}")
-    return objectives()[name]
+    return look_up(name, objectives(), f"objective {name!r}: unknown")
 
 
 def discipline(name: str) -> Discipline:
-    if name not in disciplines():
-        raise InputError(f"discipline {name!r}: unknown; {nearest(name, disciplines())}")
-    return disciplines()[name]
+    return look_up(name, disciplines(), f"discipline {name!r}: unknown")
 
 
 def trains_rows(arm: Arm) -> bool:
@@ -179,9 +177,7 @@ def trains_rows(arm: Arm) -> bool:
 
 
 def mixing_rule(name: str) -> MixingRule:
-    if name not in mixing_rules():
-        raise InputError(f"mixing rule {name!r}: unknown; {nearest(name, mixing_rules())}")
-    return mixing_rules()[name]
+    return look_up(name, mixing_rules(), f"mixing rule {name!r}: unknown")
 
 
 def of_role(role: str, world: str) -> list[Discipline]:
@@ -189,21 +185,20 @@ def of_role(role: str, world: str) -> list[Discipline]:
     return [d for d in disciplines().values() if d.role == role and world in d.worlds]
 
 
-def _module_of(kind: str, attribute: str, name: str) -> ModuleType:
+def _module_of(kind: str, name: str) -> ModuleType:
     """The module of a declaration that is known to be there."""
-    found = (m for m, declared in _modules(kind, attribute).items() if declared.name == name)
-    return sys.modules[next(found)]
+    return sys.modules[next(m for m, found in _modules(kind).items() if found.name == name)]
 
 
-def _declared(kind: str, attribute: str) -> dict[str, Any]:
+def _declared(kind: str) -> dict[str, Any]:
+    attribute, expected = KINDS[kind]
     by_name: dict[str, str] = {}
-    found = _modules(kind, attribute)
+    found = _modules(kind)
     for module, value in found.items():
-        if not isinstance(value, _type_of(kind)):
-            file = sys.modules[module].__file__
+        if not isinstance(value, expected):
             raise InputError(
-                f"{file}: {attribute} is {type(value).__name__}, expected "
-                f"{_type_of(kind).__name__}; correct the file (docs/adding.md)"
+                f"{sys.modules[module].__file__}: {attribute} is {type(value).__name__}, expected "
+                f"{expected.__name__}; correct the file (docs/adding.md)"
             )
         if value.name in by_name:
             raise InputError(
@@ -218,20 +213,10 @@ def _one(kind: str) -> str:
     return WORDS.get(kind, kind[:-1])
 
 
-def _type_of(kind: str) -> Any:
-    return {
-        "studies": Study,
-        "laws": Law,
-        "disciplines": Discipline,
-        "methods": Method,
-        "mixing": MixingRule,
-        "objectives": Objective,
-    }[kind]
-
-
 @functools.cache
-def _modules(kind: str, attribute: str) -> dict[str, Any]:
+def _modules(kind: str) -> dict[str, Any]:
     """Module name -> declaration."""
+    attribute, _ = KINDS[kind]
     loaded = [*map(_imported, own_modules(kind)), *strangers(kind)]
     return {m.__name__: getattr(m, attribute) for m in loaded if hasattr(m, attribute)}
 
@@ -247,7 +232,7 @@ def own_modules(kind: str) -> list[str]:
     general = f"lawcheck.show.{kind}"
     found = [f"{general}.{m.name}" for m in _below(general)] if kind != "laws" else []
     # What belongs to one paper lies in its study's folder.
-    for home in _modules("studies", "STUDY"):
+    for home in _modules("studies"):
         found.append(home)
         if hasattr(sys.modules[home], "__path__"):
             found += [f"{home}.{kind}.{m.name}" for m in _below(f"{home}.{kind}")]

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_yaml
 
@@ -57,7 +57,21 @@ def later(version: int, default: Any, **limits: Any) -> Any:
 
 
 class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when the first scale is read: names of scales alone need no validators.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def read(cls, data: Any, what: str, step: str) -> Self:
+        """Raises InputError from `what` to `step` for unknown or ill-typed keys."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "file"
+            raise InputError(
+                f"{what}: {where}: found {str(first.get('input'))[:40]!r}, "
+                f"{first['msg'].lower()}; {step}"
+            ) from None
 
     def content(self, exclude: Iterable[str] = ()) -> dict[str, Any]:
         """For digests: settings that joined later are left out while they stand at their default.
@@ -257,11 +271,8 @@ class Scale(Part):
 
     def base_recipe(self, base: str) -> dict[str, Any]:
         """What a base is made of, without where a ready copy may lie."""
-        if base not in self.bases:
-            raise InputError(
-                f"scale {self.name!r}: no base model {base!r}; {nearest(base, self.bases)}"
-            )
-        recipe = self.bases[base].content({"shipped"})
+        found = look_up(base, self.bases, f"scale {self.name!r}: no base model {base!r}")
+        recipe = found.content({"shipped"})
         if recipe["kind"] == "built":
             recipe["generator"] = self.corpus.frozen
         return recipe
@@ -314,16 +325,7 @@ def load_scale(name: str, overrides: dict[str, Any] | None = None) -> Scale:
     Raises InputError for an unknown name, broken YAML, unknown or ill-typed keys.
     """
     data = _merge(_read(name, ()), overrides or {})
-    try:
-        return Scale.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"])
-        raise InputError(
-            f"scale {name!r}: {where}: found {str(first.get('input'))[:40]!r}, "
-            f"{first['msg'].lower()}; "
-            f"correct the scale's YAML"
-        ) from None
+    return Scale.read(data, f"scale {name!r}", "correct the scale's YAML")
 
 
 def _read(name: str, seen: tuple[str, ...]) -> dict[str, Any]:

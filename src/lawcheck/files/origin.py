@@ -7,6 +7,7 @@ records: they hold no clock and no versions. No torch.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -46,16 +47,6 @@ class Origin:
     @property
     def label(self) -> str:
         return label(self.kind, self.name)
-
-    def content(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "files": dict(self.files),
-            "beside": dict(self.beside),
-            "made_from": dict(self.made_from),
-            "holds": dict(self.holds),
-        }
 
 
 class OriginError(InputError):
@@ -97,7 +88,7 @@ def seal(
         made_from=made_from or {},
         holds=holds or {},
     )
-    content = origin.content()
+    content = dataclasses.asdict(origin)
     write_json(record_path(main), {**content, "seal": digest(content, 64)})
     return origin
 

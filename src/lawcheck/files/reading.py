@@ -169,6 +169,11 @@ DECODER = json.JSONDecoder(
 MEASURED = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_float, parse_int=_int)
 
 
+def _ambiguous(node: yaml.ScalarNode) -> yaml.constructor.ConstructorError:
+    problem = f"{str(node.value)[:20]!r} may be read in two ways, quote it"
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader, without what it reads in silence."""
 
@@ -199,9 +204,7 @@ class _Loader(yaml.SafeLoader):
         text = str(node.value)
         digits = text.lstrip("+-")
         if ":" in text or (len(digits) > 1 and digits[0] == "0" and digits[1] not in "xb"):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{text[:20]!r} may be read in two ways, quote it", node.start_mark
-            )
+            raise _ambiguous(node)
         if len(digits) > 70:
             raise ValueError(f"number {text[:20]}... has more than 64 bits")
         value = int(super().construct_yaml_int(node))
@@ -212,9 +215,7 @@ class _Loader(yaml.SafeLoader):
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         text = str(node.value)
         if ":" in text:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{text[:20]!r} may be read in two ways, quote it", node.start_mark
-            )
+            raise _ambiguous(node)
         return _finite(float(super().construct_yaml_float(node)), text)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lawcheck.declare.method import Design, Method, MethodModule
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up
 
 __all__ = [
     "PRESETS",
@@ -45,10 +45,8 @@ class AdapterSettings:
             raise InputError(f"adapter: rank {self.rank} is below 1; give a positive rank")
         if not 0 <= self.dropout < 1:
             raise InputError(f"adapter: dropout {self.dropout} is outside [0, 1); give a share")
-        if isinstance(self.targets, str) and self.targets not in PRESETS:
-            raise InputError(
-                f"adapter: unknown target preset {self.targets!r}; {nearest(self.targets, PRESETS)}"
-            )
+        if isinstance(self.targets, str):
+            look_up(self.targets, PRESETS, f"adapter: unknown target preset {self.targets!r}")
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -150,11 +148,10 @@ class ModelShapes:
 
     def adapted(self, settings: AdapterSettings) -> tuple[int, int]:
         """Sum of inputs and sum of outputs over the adapted modules of all layers."""
-        linears = self.linears
-        for name in settings.modules:
-            if name not in linears:
-                raise InputError(f"adapter: unknown module {name!r}; {nearest(name, linears)}")
-        chosen = [linears[name] for name in settings.modules]
+        chosen = [
+            look_up(name, self.linears, f"adapter: unknown module {name!r}")
+            for name in settings.modules
+        ]
         return self.layers * sum(i for i, _ in chosen), self.layers * sum(o for _, o in chosen)
 
     def read_by(self, settings: AdapterSettings) -> int:

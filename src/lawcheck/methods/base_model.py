@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lawcheck.methods.base import AdapterSettings, Design, Method, ModelShapes
+from lawcheck.methods.base import Method
 
 METHOD = Method(
     name="base",
@@ -17,13 +16,7 @@ METHOD = Method(
 )
 
 
-def build(
-    model: Any,
-    design: Design,
-    settings: AdapterSettings,
-    seed: int,
-    experts: Mapping[str, Path] | None = None,
-) -> Any:
+def build(model: Any, *_: Any, **__: Any) -> Any:
     return model.requires_grad_(False)
 
 
@@ -36,7 +29,7 @@ def load(base_model: Any, folder: Path) -> Any:
     return base_model.eval()
 
 
-def trainable_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:
+def trainable_parameters(*_: Any) -> int:
     return 0
 
 

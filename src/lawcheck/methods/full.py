@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,7 @@ METHOD = Method(
 )
 
 
-def build(
-    model: Any,
-    design: Design,
-    settings: AdapterSettings,
-    seed: int,
-    experts: Mapping[str, Path] | None = None,
-) -> Any:
+def build(model: Any, *_: Any, **__: Any) -> Any:
     return model.requires_grad_(True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,7 @@ METHOD = Method(
 save = adapters.save_adapter
 
 
-def build(
-    model: Any,
-    design: Design,
-    settings: AdapterSettings,
-    seed: int,
-    experts: Mapping[str, Path] | None = None,
-) -> Any:
+def build(model: Any, design: Design, settings: AdapterSettings, seed: int, *_: Any) -> Any:
     """A PeftModel. Its initial weights depend on `seed` and the model's shapes only."""
     from peft import LoraConfig
 

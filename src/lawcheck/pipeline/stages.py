@@ -217,7 +217,8 @@ def evaluate(
             method=run.arm.method,
             base_folder=base_folder(planner, layout, run.arm.base, run.seed),
             run_folder=layout.run(run.id) if run.arm.has_weights else None,
-            start=_below(planner, layout, run) if run.arm.has_weights else (),
+            # Once all of the run's model was compared with its records.
+            start=links(layout, planner.chain(run))[:-1] if run.arm.has_weights else (),
             disciplines=tuple(d for d in world if run.part in (None, d.name)),
             revision=scale.revision(run.arm.base),
             made_from=sources.scores(planner, layout, run),
@@ -227,11 +228,6 @@ def evaluate(
     return evaluate_runs(
         jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
     )
-
-
-def _below(planner: Planner, layout: Layout, run: Run) -> tuple[Link, ...]:
-    """What a run's own weights are loaded on, once all of it was compared with its records."""
-    return links(layout, planner.chain(run))[:-1]
 
 
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from lawcheck.declare.scale import Part
 from lawcheck.errors import InputError, nearest
@@ -37,16 +37,8 @@ def load_accelerator(name: str) -> Accelerator:
                 f"title, memory_gb and bf16_tflops"
             )
         entry = table[name]
-    try:
-        return Accelerator.model_validate(entry)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "file"
-        raise InputError(
-            f"accelerator {name!r}: {where}: found {str(first.get('input'))[:40]!r}, "
-            f"{first['msg'].lower()}; "
-            f"give title, memory_gb and bf16_tflops"
-        ) from None
+    step = "give title, memory_gb and bf16_tflops"
+    return Accelerator.read(entry, f"accelerator {name!r}", step)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
 from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
 from lawcheck.planning.cost import adapter_settings, planned_cost, planned_tokens
@@ -40,9 +40,7 @@ def plan_law(
         )
     arms = {a.name: a for a in law.arms}
     if only is not None:
-        if only not in arms:
-            raise InputError(f"law {law.name!r}: no arm {only!r}; {nearest(only, arms)}")
-        arms = {only: arms[only]}
+        arms = {only: look_up(only, arms, f"law {law.name!r}: no arm {only!r}")}
     wanted = {r.id: r for a in arms.values() for r in planner.runs(a)}
     runs = planner.with_parents(wanted.values())
     shared = Counter(

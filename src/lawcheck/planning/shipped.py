@@ -75,28 +75,6 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def verify_shipped(scale: Scale, base: str) -> dict[int, Path]:
-    """Check every shipped file of the base against the manifest; returns seed -> folder.
-
-    Raises InputError if nothing is shipped, the recipe differs, or a file is missing or corrupt.
-    """
-    manifest = _manifest(scale, base)
-    if manifest is None:
-        raise InputError(
-            f"scale {scale.name!r}: base {base!r} has no shipped copies; run `lawcheck base`"
-        )
-    digest = scale.base_digest(base)
-    if manifest["recipe_digest"] != digest:
-        raise InputError(
-            f"shipped base {base!r}: made by recipe {manifest['recipe_digest']}, expected "
-            f"{digest}; run `lawcheck base --ship`"
-        )
-    return {
-        int(seed): _checked(_folder(scale, base), int(seed), entry["files"])
-        for seed, entry in manifest["seeds"].items()
-    }
-
-
 def ship(
     scale: Scale, base: str, built: Mapping[int, Path], scores: Mapping[int, Mapping[str, float]]
 ) -> Path:

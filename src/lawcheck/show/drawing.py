@@ -6,8 +6,9 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
@@ -102,6 +103,21 @@ def series(
     return drawn
 
 
+def scores(
+    axes: Axes,
+    xs: Sequence[float],
+    measures: Sequence[Measure | None],
+    look: Look,
+    label: str,
+    half: float,
+    joined: bool = False,
+    size: float | None = None,
+) -> None:
+    """As `series`, and its gaps hatched, `half` to either side."""
+    series(axes, xs, measures, look, label, joined, size)
+    gaps(axes, xs, measures, half)
+
+
 def gaps(axes: Axes, xs: Sequence[float], measures: Sequence[Measure | None], half: float) -> None:
     """Hatch the places of a series that have no measure, `half` to either side."""
     for x, m in zip(xs, measures, strict=True):
@@ -143,6 +159,29 @@ def legend_handle(look: Look, label: str, joined: bool = True, filled: bool = Tr
         markerfacecolor=look.color if filled else "white",
         linestyle=look.line if joined else "none",
         label=label,
+    )
+
+
+def forest_axis(axes: Axes, names: Sequence[str]) -> None:
+    """Rows of a forest plot from top to bottom, around 0."""
+    axes.axvline(0, color=BLACK, linewidth=0.7)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def beside_row(axes: Axes, y: int, text: str) -> None:
+    """Words to the right of a row of a forest plot."""
+    axes.annotate(
+        text,
+        (1.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=6.5,
+        annotation_clip=False,
     )
 
 
@@ -219,6 +258,20 @@ def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MOST_NAMED])
     more = len(names) - MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def finish(
+    figure: Figure,
+    context: RenderContext,
+    handles: Sequence[Artist],
+    named: Mapping[Arm, str],
+    more: Sequence[str] = (),
+    **legend: Any,
+) -> Figure:
+    """The figure with its legend, and under it what a reader must know of the arms named."""
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), **legend)
+    write_notes(figure, [*gap_notes(context, named), *more])
+    return figure
 
 
 def write_notes(figure: Figure, lines: Sequence[str]) -> None:

@@ -15,11 +15,11 @@ COUNTS = "seeds \u00d7 items"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table's fixed part. per_law: one file for every law, named after it.
+class Fixed:
+    """What a table or a figure is, whatever it shows. per_law: one file for every law.
 
-    law: whose results the file is named for; another law that names the table gets a file with
-    its own name appended, so that no law overwrites another's.
+    law: whose results the file is named for; another law that names it gets a file with its own
+    name appended, so that no law overwrites another's.
     """
 
     name: str
@@ -27,6 +27,11 @@ class Table:
     caption: str
     per_law: bool = False
     law: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Fixed):
+    """A table's fixed part."""
 
 
 @dataclass(frozen=True, kw_only=True)

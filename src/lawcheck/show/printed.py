@@ -19,7 +19,7 @@ import pandas as pd
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up
 
 SUMS = "SHA256SUMS"
 STEP = f"reinstall the package; after a knowing change record it in {SUMS}"
@@ -98,10 +98,7 @@ def _recorded(folder: Path) -> dict[str, _File]:
 
 @functools.cache
 def _printed(name: str) -> pd.DataFrame:
-    known = _files()
-    if name not in known:
-        raise InputError(f"published table {name!r}: unknown; {nearest(name, known)}")
-    file = known[name]
+    file = look_up(name, _files(), f"published table {name!r}: unknown")
     try:
         raw = file.path.read_bytes()
     except OSError as error:
@@ -125,17 +122,3 @@ def lines(name: str) -> list[dict[str, str]]:
 def printed(name: str) -> pd.DataFrame:
     """One table with every cell as it is printed; an empty cell is the empty string."""
     return _printed(name).copy()
-
-
-def published(name: str) -> pd.DataFrame:
-    """One table with numbers as numbers: a column is converted when all its cells allow it.
-
-    An empty cell of a numeric column is NaN. Raises InputError for an unknown name.
-    """
-    frame = printed(name)
-    for column in frame.columns:
-        cells = frame[column]
-        numbers = pd.to_numeric(cells.where(cells != "", None), errors="coerce")
-        if numbers.notna().any() and (numbers.notna() | (cells == "")).all():
-            frame[column] = numbers
-    return frame

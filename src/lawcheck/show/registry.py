@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError, look_up
 
 ATTRIBUTES = {"tables": "TABLE", "figures": "FIGURE"}
 
@@ -44,7 +44,4 @@ def renderers(kind: str) -> dict[str, ModuleType]:
 
 def renderer(kind: str, name: str) -> ModuleType:
     """Raises InputError for an unknown name."""
-    known = renderers(kind)
-    if name not in known:
-        raise InputError(f"{kind[:-1]} {name!r}: unknown; {nearest(name, known)}")
-    return known[name]
+    return look_up(name, renderers(kind), f"{kind[:-1]} {name!r}: unknown")

@@ -11,6 +11,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lawcheck.show.grid import Fixed
+
 # Okabe and Ito (2008): told apart by every common kind of colour vision; with the markers below
 # they are told apart in grey, too.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED = (
@@ -22,10 +24,8 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED = (
     "#D55E00",
 )
 GREY = "#6E6E6E"
-MARKERS = ("o", "s", "^", "D", "v", "P")
-SERIES = (BLUE, ORANGE, GREEN, RED, SKY, BLACK)
-# Inches. One and two columns of an A4 page with two columns.
-ONE_COLUMN, TWO_COLUMNS = 3.03, 6.3
+# Inches. Both columns of an A4 page with two columns.
+TWO_COLUMNS = 6.3
 DPI = 300
 
 RC: dict[Any, Any] = {
@@ -54,18 +54,9 @@ RC: dict[Any, Any] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A figure's fixed part. per_law: one file for every law, named after it.
+class Picture(Fixed):
+    """A figure's fixed part."""
 
-    law: whose results the file is named for; another law that names the figure gets a file with
-    its own name appended, so that no law overwrites another's.
-    """
-
-    name: str
-    title: str
-    caption: str
-    per_law: bool = False
-    law: str = ""
     needs_verdict: bool = False
 
 

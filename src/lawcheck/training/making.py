@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -22,7 +20,7 @@ from lawcheck.planning.cost import adapter_settings
 from lawcheck.training import record
 from lawcheck.training.chain import load_model
 from lawcheck.training.launch import rank
-from lawcheck.training.outcome import PACKAGES
+from lawcheck.training.outcome import versions
 from lawcheck.training.record import Link
 
 
@@ -80,10 +78,7 @@ def make_run(
             "trainable_parameters": 0,
             "parameters": sum(p.numel() for p in model.parameters()),
             "trainable_percent": 0.0,
-            "versions": {
-                "python": platform.python_version(),
-                **{p: importlib.metadata.version(p) for p in PACKAGES},
-            },
+            "versions": versions(),
             "weights_sha256": record.weights_sha256(out / record.ADAPTER),
             "cpu_seconds": time.process_time() - cpu,
             "wall_seconds": time.monotonic() - wall,

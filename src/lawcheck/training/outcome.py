@@ -22,6 +22,12 @@ from lawcheck.training.trainer import CompletionTrainer
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy")
 
 
+def versions(*more: str) -> dict[str, str]:
+    """Of Python, the packages that train, and these."""
+    found = {p: importlib.metadata.version(p) for p in (*PACKAGES, *more)}
+    return {"python": platform.python_version(), **found}
+
+
 @dataclass(frozen=True)
 class Size:
     """Parameters of the model as it was built, of whole tensors."""
@@ -50,7 +56,6 @@ def outcome(
     begun = len(batches.counts) if isinstance(batches, PhasedBatches) else None
     epochs = start.epochs_run if begun is None else 1
     covered = batches.steps * (begun or epochs)
-    packages = (*PACKAGES, "deepspeed") if start.stage else PACKAGES
     steps, planned = trainer.state.global_step, batches.steps * start.epochs_run
     tokens = int(encoded.lengths.sum()) * epochs
     # A resumed loop only took the remaining steps.
@@ -102,10 +107,7 @@ def outcome(
         "device": hardware.device,
         "precision": hardware.precision,
         "threads": torch.get_num_threads(),
-        "versions": {
-            "python": platform.python_version(),
-            **{p: importlib.metadata.version(p) for p in packages},
-        },
+        "versions": versions(*(["deepspeed"] if start.stage else [])),
         **other,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from lawcheck.cli.options import add_study, add_wait, print_json, study
-from lawcheck.errors import InputError, nearest
+from lawcheck.errors import InputError
 
 ORDER = 60
 NEEDS = ("torch",)
@@ -26,11 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     planner, layout = study(arguments)
     scale = planner.scale
-    if arguments.base not in scale.bases:
-        raise InputError(
-            f"scale {scale.name!r}: no base model {arguments.base!r}; "
-            f"{nearest(arguments.base, scale.bases)}"
-        )
+    scale.base_recipe(arguments.base)  # refuses an unknown base
     seeds = [arguments.seed] if arguments.seed is not None else list(planner.seeds)
     rebuild = arguments.rebuild or arguments.ship or arguments.compare
     built = build_bases(planner, layout, arguments.base, seeds, rebuild, arguments.wait)

@@ -1,1 +1,1 @@
-"""Readers of public data sets in the layouts in which they were released."""
+"""Readers of the small public files that the world `slices` is made of."""

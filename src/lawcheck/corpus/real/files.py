@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
 from lawcheck.files import reading
-from lawcheck.files.reading import short
 
 Row = dict[str, Any]
 Columns = Mapping[str, type | tuple[type, ...]]
 
 VARIABLE = "LAWCHECK_DATA"
 AGAIN = "restore the file from its source"
-LONGEST_CELL = 1 << 26  # characters; Python stops at 131,072, real texts do not
 
 
 def data_file(data: Path, name: str) -> Path:
@@ -34,6 +30,11 @@ def data_file(data: Path, name: str) -> Path:
             f"the folder that holds it"
         )
     return path
+
+
+def files_of(*names: str) -> Callable[[Path], list[Path]]:
+    """`source_files` of a discipline's module: the data folder -> every file that it reads."""
+    return lambda data: [data_file(data, name) for name in names]
 
 
 def read_text(path: Path) -> str:
@@ -67,28 +68,6 @@ def read_jsonl(path: Path, columns: Columns) -> list[Row]:
         if not line.strip():
             raise InputError(f"{where}: found an empty line, expected a JSON object; {AGAIN}")
         rows.append(require(parse_json(line.removesuffix("\r"), where), columns, where))
-    return rows
-
-
-def read_csv(path: Path, width: int) -> list[list[str]]:
-    """Cells of a CSV file with `width` columns; quoted line ends stay. Raises InputError."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    csv.field_size_limit(LONGEST_CELL)
-    rows = []
-    try:
-        for cells in reader:
-            if len(cells) != width:
-                raise InputError(
-                    f"{path.name}, line {reader.line_num}: found {len(cells)} cells, expected "
-                    f"{width}; {AGAIN}"
-                )
-            rows.append(cells)
-    except csv.Error as error:
-        raise InputError(
-            f"{path.name}, line {reader.line_num}: not valid CSV ({short(error)}); {AGAIN}"
-        ) from None
-    if not rows:
-        raise InputError(f"{path.name}: found no row, expected {width} cells a line; {AGAIN}")
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, require
+from lawcheck.corpus.real.files import AGAIN, Row, read_jsonl, require
 from lawcheck.corpus.real.rows import LETTERS, Choice, Pair
 from lawcheck.errors import InputError
 
@@ -33,28 +33,6 @@ def read_npee(path: Path, prefix: str) -> list[Choice | Pair]:
         for number, row in enumerate(rows, start=1)
     )
     return [question for question in read if question is not None]
-
-
-def read_npee_nested(path: Path, prefix: str) -> list[Choice | Pair]:
-    """The released layout: block -> {"question": [...], "answer": [...]}."""
-    blocks = require(read_json(path), {}, path.name)
-    found: list[Choice | Pair] = []
-    for name, block in blocks.items():
-        where = f"{path.name}, block {name[:20]!r}"
-        require(block, {"question": list, "answer": list}, where)
-        questions, answers = block["question"], block["answer"]
-        if len(questions) != len(answers):
-            raise InputError(
-                f"{where}: found {len(questions)} questions and {len(answers)} answers, expected "
-                f"as many; {AGAIN}"
-            )
-        for number, (question, answer) in enumerate(zip(questions, answers, strict=True), start=1):
-            at = f"{where}, question {number}"
-            row = {"category": name, "question": question, "answer": answer}
-            require(row, {"question": str, "answer": str}, at)
-            item = npee_question(row, at, f"{prefix}.{name}.{number}")
-            found += [item] if item is not None else []
-    return found
 
 
 def read_apstudy(path: Path, prefix: str) -> list[Choice]:

@@ -1,4 +1,4 @@
-"""GSM8K (`question`, `answer` ending in `#### number`) and OpenMathInstruct-2."""
+"""GSM8K: `question`, and `answer` ending in `#### number`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,6 @@ def read(path: Path, prefix: str) -> list[Pair]:
             )
         pairs.append(Pair(f"{prefix}.{number}", row["question"], row["answer"], "worked"))
     return pairs
-
-
-def read_open_math_instruct(path: Path, prefix: str) -> list[Pair]:
-    columns = {"problem": str, "generated_solution": str, "expected_answer": str}
-    return [
-        Pair(f"{prefix}.{number}", row["problem"], row["generated_solution"], "worked")
-        for number, row in enumerate(read_jsonl(path, columns), start=1)
-    ]
 
 
 def prompt(question: str) -> str:

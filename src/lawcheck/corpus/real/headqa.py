@@ -1,58 +1,34 @@
-"""HeadQA: nested exams as released, or one question per line."""
+"""HeadQA, one question per line."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from lawcheck.corpus.real.files import (
-    AGAIN,
-    Columns,
-    Row,
-    read_json,
-    read_jsonl,
-    require,
-    whole_number,
-)
+from lawcheck.corpus.real.files import AGAIN, Columns, Row, read_jsonl, require, whole_number
 from lawcheck.corpus.real.rows import LETTERS, Choice
 from lawcheck.errors import InputError
 
-QUESTION: Columns = {
+COLUMNS: Columns = {
+    "name": str,
+    "category": str,
+    "year": (str, int),
     "qid": (str, int),
     "qtext": str,
     "ra": (str, int),
     "answers": list,
     "image": str,
 }
-EXAM: Columns = {"name": str, "category": str, "year": (str, int)}
 
 
 def read(path: Path, prefix: str) -> list[Choice]:
     """One question per line. Questions about an image that is not part of the set are left out."""
-    rows = read_jsonl(path, {**EXAM, **QUESTION})
+    rows = read_jsonl(path, COLUMNS)
     return [
         question
         for number, row in enumerate(rows, start=1)
         if (question := _question(row, f"{path.name}, line {number}", f"{prefix}.{number}"))
     ]
-
-
-def read_nested(path: Path, prefix: str) -> list[Choice]:
-    """The released layout: {"exams": {exam: {"name", "year", "category", "data": [...]}}}."""
-    exams = require(read_json(path), {"exams": dict}, path.name)["exams"]
-    questions = []
-    for key, exam in exams.items():
-        where = f"{path.name}, exam {key[:40]!r}"
-        require(exam, {"name": str, "data": list}, where)
-        for number, value in enumerate(exam["data"], start=1):
-            at = f"{where}, question {number}"
-            row = require(value, QUESTION, at)
-            question = _question(row, at, f"{prefix}.{exam['name']}.{number}")
-            if question:
-                questions.append(question)
-    if not exams:
-        raise InputError(f"{path.name}: found no exam, expected some under 'exams'; {AGAIN}")
-    return questions
 
 
 def _question(row: Row, where: str, name: str) -> Choice | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lawcheck.corpus.real.files import AGAIN, read_csv, read_json, read_jsonl, require
+from lawcheck.corpus.real.files import AGAIN, read_json, read_jsonl, require
 from lawcheck.corpus.real.rows import Pair
 from lawcheck.errors import InputError
 
@@ -39,20 +39,10 @@ def read_medinstruct(path: Path, prefix: str) -> list[Pair]:
 
 
 def read_opengpt(path: Path, prefix: str) -> list[Pair]:
-    """First turn of each conversation; `text` holds the chat markup. CSV or JSON lines."""
-    if path.suffix == ".csv":
-        (*header,), *cells = read_csv(path, 2)
-        if header != ["text", "raw_data_id"]:
-            raise InputError(
-                f"{path.name}: header {', '.join(header)[:40]!r}, expected 'text, raw_data_id'; "
-                f"{AGAIN}"
-            )
-        texts = [text for text, _ in cells]
-    else:
-        texts = [row["text"] for row in read_jsonl(path, {"text": str})]
+    """First turn of each conversation; `text` holds the chat markup."""
     pairs = []
-    for number, text in enumerate(texts, start=1):
-        parts = _TURN.split(text)
+    for number, row in enumerate(read_jsonl(path, {"text": str}), start=1):
+        parts = _TURN.split(row["text"])
         turns = [(role, said.strip()) for role, said in zip(parts[1::2], parts[2::2], strict=True)]
         spoken = [turn for turn in turns if turn[0] in ("user", "ai")]
         if len(spoken) < 2 or (spoken[0][0], spoken[1][0]) != ("user", "ai"):

@@ -1,9 +1,8 @@
-"""MedMCQA. The original release counts `cop` from 1, the hub's copy from 0."""
+"""MedMCQA, whose original release counts `cop` from 1, the hub's copy from 0."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from lawcheck.corpus.real.files import read_jsonl, whole_number
 from lawcheck.corpus.real.rows import Choice, Row, choice_row
@@ -11,13 +10,13 @@ from lawcheck.corpus.real.rows import Choice, Row, choice_row
 OPTIONS = ("opa", "opb", "opc", "opd")
 
 
-def read(path: Path, counts_from: Literal[0, 1] = 1) -> list[Choice]:
-    """counts_from: what `cop` calls the first option. Raises InputError."""
+def read(path: Path) -> list[Choice]:
+    """The original release. Raises InputError."""
     columns = {"id": str, "question": str, "cop": int, **dict.fromkeys(OPTIONS, str)}
     questions = []
     for number, row in enumerate(read_jsonl(path, columns), start=1):
         what = f"{path.name}, line {number}: column 'cop'"
-        gold = whole_number(row["cop"], counts_from, counts_from + 3, what) - counts_from
+        gold = whole_number(row["cop"], 1, 4, what) - 1
         options = tuple(row[o] for o in OPTIONS)
         questions.append(Choice(row["id"], row["question"], options, gold))
     return questions

@@ -1,12 +1,12 @@
-"""MMLU: the hub's layout as JSON lines, or the original header-less CSV of one subject."""
+"""MMLU: the hub's layout as JSON lines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from lawcheck.corpus.real.files import AGAIN, read_csv, read_jsonl, whole_number
-from lawcheck.corpus.real.rows import LETTERS, Choice, Row, choice_row
+from lawcheck.corpus.real.files import AGAIN, read_jsonl, whole_number
+from lawcheck.corpus.real.rows import Choice, Row, choice_row
 from lawcheck.errors import InputError
 
 OPTIONS = 4
@@ -33,21 +33,6 @@ def read(path: Path, prefix: str) -> list[Question]:
         gold = whole_number(row["answer"], 0, OPTIONS - 1, f"{where}: column 'answer'")
         choice = Choice(f"{prefix}.{number}", row["question"], tuple(options), gold)
         found.append(Question(choice, row["subject"]))
-    return found
-
-
-def read_original(path: Path, prefix: str) -> list[Question]:
-    """`<subject>_<split>.csv` with question, four options and a letter. Raises InputError."""
-    subject = path.stem.rsplit("_", 1)[0]
-    found = []
-    for number, (question, *options, letter) in enumerate(read_csv(path, OPTIONS + 2), start=1):
-        if letter not in LETTERS[:OPTIONS] or len(letter) != 1:
-            raise InputError(
-                f"{path.name}, row {number}: answer {letter[:20]!r}, expected a letter of "
-                f"{LETTERS[:OPTIONS]}; {AGAIN}"
-            )
-        choice = Choice(f"{prefix}.{number}", question, tuple(options), LETTERS.index(letter))
-        found.append(Question(choice, subject))
     return found
 
 

@@ -1,10 +1,10 @@
-"""PubMedQA: one object per abstract as released, or one question per line."""
+"""PubMedQA, one question per line."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, require
+from lawcheck.corpus.real.files import AGAIN, Row, read_jsonl
 from lawcheck.corpus.real.rows import Pair
 from lawcheck.errors import InputError
 
@@ -17,17 +17,6 @@ def read(path: Path, prefix: str) -> list[Pair]:
     return [
         _pair(row, f"{path.name}, line {number}", f"{prefix}.{row['pubid']}")
         for number, row in enumerate(rows, start=1)
-    ]
-
-
-def read_nested(path: Path, prefix: str) -> list[Pair]:
-    """The released layout: PubMed id -> question."""
-    found = require(read_json(path), {}, path.name)
-    return [
-        _pair(
-            require(value, COLUMNS, f"{path.name}, id {key[:20]!r}"), path.name, f"{prefix}.{key}"
-        )
-        for key, value in found.items()
     ]
 
 

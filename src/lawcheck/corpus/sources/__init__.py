@@ -1,4 +1,4 @@
 """The public data sets of the paper's corpus: what they are, where they lie, how rows are read.
 
-One file per discipline with TRAIN and EVALUATION. Importing it reads nothing.
+The declarations stand with the disciplines (disciplines/*/paper.py). Importing them reads nothing.
 """

@@ -102,9 +102,6 @@ def entry_of(data_set: DataSet, lock: Mapping[str, Entry]) -> Entry:
     return Entry(entry.revision or data_set.revision, entry.sha256)
 
 
-# ------------------------------------------------------------------------------- staged files
-
-
 def staged(data_set: DataSet, data: Path) -> list[Path]:
     """The set's files below the data folder, in reading order; empty where they are not there.
 
@@ -148,9 +145,6 @@ def content_sha256(sets: Sequence[DataSet], data: Path) -> str:
     for path in sorted(paths):
         total.update(f"{path.name} {file_sha256(path)}\n".encode())
     return total.hexdigest()
-
-
-# ------------------------------------------------------------------------------- fetching
 
 
 def hub_head(hub: str) -> str:

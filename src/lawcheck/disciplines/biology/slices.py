@@ -9,12 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from lawcheck.corpus.real import mol_instructions
-from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.files import data_file, files_of
 from lawcheck.corpus.real.rows import Row, choice_row, held_out, serve
 
 TRAIN = "mol_instructions_biotext/train.jsonl"
 TEST = "mol_instructions_biotext/eval_true_or_false.jsonl"
 TASK = "slices_mol_true_false"
+
+source_files = files_of(TRAIN, TEST)
 
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
@@ -35,7 +37,3 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
     return serve(
         split, n, discipline="biology", pool=lambda: (i.pair for i in train), items={TASK: items}
     )
-
-
-def source_files(data: Path) -> list[Path]:
-    return [data_file(data, name) for name in (TRAIN, TEST)]

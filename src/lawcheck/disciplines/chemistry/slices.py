@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from lawcheck.corpus.real import chebi20
-from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.files import data_file, files_of
 from lawcheck.corpus.real.rows import Choice, Pair, Row, choice_row, held_out, serve, unit
 
 TRAIN, TEST = "chebi20/validation.jsonl", "chebi20/test.jsonl"
 TASK = "slices_chebi20"
 OPEN_SHARE = 0.5  # of training molecules; the others are asked as a choice
+
+source_files = files_of(TRAIN, TEST)
 
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
@@ -32,7 +34,3 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
         ]
 
     return serve(split, n, discipline="chemistry", pool=pool, items={TASK: items})
-
-
-def source_files(data: Path) -> list[Path]:
-    return [data_file(data, name) for name in (TRAIN, TEST)]

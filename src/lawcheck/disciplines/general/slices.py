@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from lawcheck.corpus.real import ifeval, instructions
-from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.files import data_file, files_of
 from lawcheck.corpus.real.rows import Row, held_out, serve
 
 TRAIN, TEST = "alpaca/train.jsonl", "ifeval/input_data.jsonl"
+
+source_files = files_of(TRAIN, TEST)
 
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
@@ -26,7 +28,3 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
         pool=lambda: instructions.read(data_file(data, TRAIN), "alpaca"),
         items={"ifeval": items},
     )
-
-
-def source_files(data: Path) -> list[Path]:
-    return [data_file(data, name) for name in (TRAIN, TEST)]

@@ -9,11 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lawcheck.corpus.real import geobench
-from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.files import data_file, files_of
 from lawcheck.corpus.real.rows import Choice, Row, choice_row, held_out, serve
 
 OPEN, CHOICE = "geobench/npee_open.jsonl", "geobench/npee_choice.jsonl"
 APSTUDY = "geobench/apstudy.jsonl"
+
+source_files = files_of(OPEN, CHOICE, APSTUDY)
 
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
@@ -38,10 +40,6 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
 def npee_choices(data: Path) -> list[Choice]:
     asked = geobench.read_npee(data_file(data, CHOICE), "npee_choice")
     return [q for q in asked if isinstance(q, Choice)]
-
-
-def source_files(data: Path) -> list[Path]:
-    return [data_file(data, name) for name in (OPEN, CHOICE, APSTUDY)]
 
 
 def _part(split: str, task: str, asked: list[Choice]) -> list[Row]:

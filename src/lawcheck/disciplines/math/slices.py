@@ -6,10 +6,12 @@ import dataclasses
 from pathlib import Path
 
 from lawcheck.corpus.real import gsm8k
-from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.files import data_file, files_of
 from lawcheck.corpus.real.rows import Pair, Row, held_out, serve
 
 TRAIN, TEST = "gsm8k/train.jsonl", "gsm8k/test.jsonl"
+
+source_files = files_of(TRAIN, TEST)
 
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
@@ -24,10 +26,6 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
     return serve(
         split, n, discipline="math", pool=lambda: map(_worded, train), items={"gsm8k": items}
     )
-
-
-def source_files(data: Path) -> list[Path]:
-    return [data_file(data, name) for name in (TRAIN, TEST)]
 
 
 def _worded(pair: Pair) -> Pair:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lawcheck.corpus.real import headqa, instructions, medmcqa, medquad, pubmedqa
-from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.files import data_file, files_of
 from lawcheck.corpus.real.rows import Choice, Pair, Row, choice_row, held_out, serve
 
 MEDMCQA, MEDMCQA_REST = "medmcqa/validation.jsonl", "medmcqa/validation_rest.jsonl"
@@ -32,6 +32,8 @@ FILES = (
     *(MEDMCQA, MEDMCQA_REST, *HEADQA.values(), CHATDOCTOR, MEADOW, MEDINSTRUCT, MEDQUAD),
     *(OPENGPT, PUBMEDQA, *NATURAL),
 )
+
+source_files = files_of(*FILES)
 
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
@@ -68,7 +70,3 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
 
     items = {"medmcqa": medmcqa_items, "slices_headqa": headqa_items}
     return serve(split, n, discipline="medicine", pool=pool, items=items)
-
-
-def source_files(data: Path) -> list[Path]:
-    return [data_file(data, name) for name in FILES]

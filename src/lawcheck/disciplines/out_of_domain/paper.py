@@ -1,15 +1,25 @@
-"""Out of domain at paper scale: all of MMLU's test split; nothing trains."""
-
-from __future__ import annotations
+"""Out of domain: MMLU evaluates, nothing trains."""
 
 from lawcheck.corpus.sources import evaluation
-from lawcheck.corpus.sources import out_of_domain as declared
+from lawcheck.corpus.sources.declare import DataSet
+from lawcheck.corpus.sources.mapping import Choices
 from lawcheck.corpus.sources.serving import Source
 
-SOURCE = Source(
-    "out_of_domain", declared.TRAIN, dict.fromkeys(declared.EVALUATION, evaluation.mmlu)
+TRAIN: tuple[DataSet, ...] = ()
+
+EVALUATION = (
+    DataSet(
+        name="mmlu",
+        title="MMLU, test split",
+        licence="MIT",
+        rows=14_042,
+        counted_in="Hendrycks et al. 2021",
+        hub="cais/mmlu",
+        files=(("all/test-*.parquet",), ("test_full.jsonl.gz",)),
+        mapping=Choices("question", ("choices",), "answer"),
+    ),
 )
 
-samples = SOURCE.samples
-source_files = SOURCE.source_files
+SOURCE = Source("out_of_domain", TRAIN, dict.fromkeys(EVALUATION, evaluation.mmlu))
+samples, source_files = SOURCE.samples, SOURCE.source_files
 pinned_sources = SOURCE.pinned_sources

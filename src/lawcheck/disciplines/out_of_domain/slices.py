@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from lawcheck.corpus.real import mmlu
-from lawcheck.corpus.real.files import data_file
+from lawcheck.corpus.real.files import data_file, files_of
 from lawcheck.corpus.real.rows import Row, serve
 
 DEV, TEST = "mmlu/dev.jsonl", "mmlu/test.jsonl"
+
+source_files = files_of(DEV, TEST)
 
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
@@ -20,7 +22,3 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
         return [mmlu.evaluation_row(q) for q in questions]
 
     return serve(split, n, discipline="out_of_domain", pool=None, items={"mmlu": items})
-
-
-def source_files(data: Path) -> list[Path]:
-    return [data_file(data, name) for name in (DEV, TEST)]

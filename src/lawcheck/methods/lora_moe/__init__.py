@@ -7,7 +7,6 @@ from here (or from lawcheck) registers it too. Importing the package loads neith
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,13 +79,7 @@ def register() -> None:
     registration.register()
 
 
-def build(
-    model: Any,
-    design: Design,
-    settings: AdapterSettings,
-    seed: int,
-    experts: Mapping[str, Path] | None = None,
-) -> Any:
+def build(model: Any, design: Design, settings: AdapterSettings, seed: int, *_: Any) -> Any:
     """A PeftModel that equals `model` until it is trained.
 
     Its initial weights depend on `seed`, the design and the model's shapes only.

@@ -235,7 +235,7 @@ class Walk(Graph):
         trains = file.endswith(".train.json")
 
         def check(node: Node) -> None:
-            for run_id, entry in _entries(node).items():
+            for run_id, entry in read_object(node.path, BATCH_STEP).items():
                 if not self._known(run_id):
                     self.notes.append(f"batches/{file}: names a run that no law asks for")
                 elif not trains or self.runs[run_id].arm.has_weights:
@@ -275,10 +275,6 @@ def require_design(node: Node, law: Law, how: str) -> None:
     if found != expected:
         there, wanted = f"design {found[:12]}", f"design {expected[:12]}"
         raise OriginError("stale", node.label, node.path, there, wanted, how)
-
-
-def _entries(node: Node) -> dict[str, object]:
-    return read_object(node.path, BATCH_STEP)
 
 
 def _recorded(path: Path) -> bool:

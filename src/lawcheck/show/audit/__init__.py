@@ -21,8 +21,7 @@ from lawcheck.show.audit import (
     words,
 )
 from lawcheck.show.audit.contrasts import judge_claims
-from lawcheck.show.audit.declared import audits, claims
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding, audits, claims
 from lawcheck.show.printed import printed, table_names
 
 __all__ = ["Finding", "audit", "write_audit"]

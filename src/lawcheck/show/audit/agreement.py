@@ -9,8 +9,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from lawcheck.show.audit.declared import Row, Tables, TableSpec, specs
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding, Row, Tables, TableSpec, specs
 from lawcheck.show.audit.schema import (
     Cell,
     Configuration,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lawcheck.show.audit.declared import Tables, audits
-from lawcheck.show.audit.finding import Confidence, Finding, Severity
+from lawcheck.show.audit.declared import Confidence, Finding, Severity, Tables, audits
 from lawcheck.show.audit.schema import (
     Printed,
     number,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lawcheck.show.audit.declared import Tables
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding, Tables
 from lawcheck.show.audit.schema import number, present, rows
 
 

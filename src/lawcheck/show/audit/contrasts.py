@@ -100,14 +100,13 @@ def pair(results: Results, claim: Claim) -> list[tuple[Configuration, Configurat
     treated = results.select(claim.paper, claim.treatment, claim.quantities)
     controls = results.select(claim.paper, claim.control, claim.quantities)
     if claim.peak:
-        best = [
-            max(group, key=lambda r: results.mean(claim.paper, r, claim.quantities))
-            for group in _by_method(treated)
-        ]
-        others = [
-            max(group, key=lambda r: results.mean(claim.paper, r, claim.quantities))
-            for group in _by_method(controls)
-        ]
+        best, others = (
+            [
+                max(group, key=lambda r: results.mean(claim.paper, r, claim.quantities))
+                for group in _by_method(runs)
+            ]
+            for runs in (treated, controls)
+        )
         return [(t, c) for t in best for c in others]
     named = {k for p in (claim.treatment, claim.control) for k in p if _moves(claim, k)}
     found = []

@@ -15,7 +15,29 @@ import pandas as pd
 
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
-from lawcheck.show.audit.finding import Finding
+
+Severity = Literal["error", "warning", "note"]
+Confidence = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """where: table, row and column. printed, recomputed: as text, with their digits.
+
+    severity: `error` = the printed numbers contradict each other; `warning` = a reader may be
+    misled; `note` = an ambiguity or a count. confidence: that it is not an artefact of layout,
+    rounding or an unstated convention.
+    """
+
+    paper: str
+    where: str
+    kind: str
+    printed: str
+    recomputed: str
+    note: str
+    severity: Severity
+    confidence: Confidence
+
 
 Tables = Mapping[str, pd.DataFrame]
 Row = Mapping[str, str]
@@ -60,16 +82,26 @@ class TableSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
-    """quantities: averaged with equal weight. margin: of `no_gain` and `equal`, a share of 1.
-
-    peak: compare only the best run of each method.
-    """
+class Stated:
+    """Something that a paper says, and where."""
 
     name: str
     paper: str
     source: str
     words: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.source}, {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim(Stated):
+    """quantities: averaged with equal weight. margin: of `no_gain` and `equal`, a share of 1.
+
+    peak: compare only the best run of each method.
+    """
+
     says: Says
     treatment: Pattern
     control: Pattern
@@ -79,13 +111,9 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoundClaim:
+class BoundClaim(Stated):
     """Every chosen cell lies above or below a level (shares of 1)."""
 
-    name: str
-    paper: str
-    source: str
-    words: str
     runs: Pattern
     quantities: tuple[str, ...]
     side: Literal["above", "below"]
@@ -93,13 +121,9 @@ class BoundClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpreadClaim:
+class SpreadClaim(Stated):
     """The scatter of some quantities over a factorial exceeds that of others."""
 
-    name: str
-    paper: str
-    source: str
-    words: str
     rough: tuple[str, ...]
     smooth: tuple[str, ...]
     runs: Pattern
@@ -107,16 +131,12 @@ class SpreadClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberClaim:
+class NumberClaim(Stated):
     """A number in the prose about two cells. unit: `points`, `percent_of` or `percent_less`.
 
     first, second: (table, row by key columns, column).
     """
 
-    name: str
-    paper: str
-    source: str
-    words: str
     stated: str
     meant: Literal["percent_of", "percent_change"]
     first: tuple[str, Mapping[str, str], str]

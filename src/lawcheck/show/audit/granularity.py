@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from lawcheck.show.audit.declared import Tables
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding, Tables
 from lawcheck.show.audit.schema import Cell, Printed, cells, stated_sizes
 
 # Sizes searched where none is stated.

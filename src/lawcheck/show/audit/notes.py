@@ -10,8 +10,7 @@ import functools
 
 from lawcheck.show.audit.agreement import readings, repeated_configurations
 from lawcheck.show.audit.arithmetic import averages
-from lawcheck.show.audit.declared import specs
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding, specs
 from lawcheck.show.printed import printed
 
 

@@ -1,29 +1,23 @@
 """Which adapter configurations of Qwen2.5-7B give a printed share of trainable parameters.
 
-The grid: adapted modules x rank x experts x gate x vocabulary rows x denominator. Shapes are
-those of Qwen2.5-7B (and Qwen2-7B, which has the same), from its configuration file.
+The grid: adapted modules x rank x experts x gate x vocabulary rows x denominator. Qwen2-7B has
+the same shapes.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from lawcheck.methods.base import QWEN2_5_7B
 from lawcheck.show.audit.schema import Printed
 
-LAYERS, HIDDEN, KEY_VALUE, INNER = 28, 3584, 512, 18944
+LAYERS, HIDDEN = QWEN2_5_7B.layers, QWEN2_5_7B.hidden
 # (inputs, outputs) of every projection of a decoder layer.
-MODULES = {
-    "q": (HIDDEN, HIDDEN),
-    "k": (HIDDEN, KEY_VALUE),
-    "v": (HIDDEN, KEY_VALUE),
-    "o": (HIDDEN, HIDDEN),
-    "gate": (HIDDEN, INNER),
-    "up": (HIDDEN, INNER),
-    "down": (INNER, HIDDEN),
-}
+MODULES = {name.removesuffix("_proj"): sizes for name, sizes in QWEN2_5_7B.linears.items()}
 # Rows of the configuration, of the tokenizer with its added tokens, and without them.
 VOCABULARIES = (152064, 151665, 151643)
 RANKS = (4, 8, 16, 32, 64)
@@ -63,9 +57,7 @@ class Mixture:
 
 @functools.cache
 def base_parameters(vocabulary: int) -> int:
-    """Qwen2.5-7B: projections, biases of q, k, v, norms, untied embeddings and head."""
-    layer = sum(i * o for i, o in MODULES.values()) + HIDDEN + 2 * KEY_VALUE + 2 * HIDDEN
-    return LAYERS * layer + HIDDEN + 2 * vocabulary * HIDDEN
+    return dataclasses.replace(QWEN2_5_7B, vocabulary=vocabulary).total_parameters
 
 
 def share(trained: int, setting: Setting) -> float:

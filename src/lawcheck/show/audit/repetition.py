@@ -7,8 +7,7 @@ from itertools import combinations, pairwise
 
 import pandas as pd
 
-from lawcheck.show.audit.declared import Tables, TableSpec
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding, Tables, TableSpec
 from lawcheck.show.audit.schema import number, present, rows
 
 # Values at a bound repeat of themselves.
@@ -20,7 +19,7 @@ def check(tables: Tables) -> list[Finding]:
     return [*repeated_rows(tables), *coincidences(tables), *neighbours(tables)]
 
 
-def _values(spec: TableSpec, row: dict[str, str], columns: tuple[str, ...]) -> tuple:
+def _values(row: dict[str, str], columns: tuple[str, ...]) -> tuple:
     return tuple(p.value if (p := number(row[c])) is not None else None for c in columns)
 
 
@@ -38,7 +37,7 @@ def repeated_rows(tables: Tables) -> list[Finding]:
         for (i, a), (j, b) in combinations(enumerate(lines, 1), 2):
             if spec.configure(a) == spec.configure(b):
                 continue
-            first, second = (_values(spec, r, spec.measured) for r in (a, b))
+            first, second = (_values(r, spec.measured) for r in (a, b))
             if first == second and _telling(first, spec.unit) >= LEAST:
                 twins[j - i].append((i, j))
         for pairs in twins.values():

@@ -15,8 +15,9 @@ from scipy import stats
 from lawcheck.declare import discovery
 from lawcheck.files.atomic import atomic_file, write_json, write_text
 from lawcheck.show.audit.contrasts import ITEM_CORRELATION, Contrast
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import Finding
 from lawcheck.show.audit.words import errors, says
+from lawcheck.show.drawing import beside_row, forest_axis
 from lawcheck.show.style import BLACK, BLUE, GREY, RED, SKY, TWO_COLUMNS, figure_bytes
 
 OUTCOMES = {"supported": BLUE, "reversed": RED, "within noise": GREY}
@@ -121,11 +122,7 @@ def forest(contrasts: Sequence[Contrast]) -> Figure:
     for axes, paper, group in zip(grid.flat, papers, groups, strict=True):
         for y, contrast in enumerate(group):
             _row(axes, y, contrast)
-        axes.axvline(0, color=BLACK, linewidth=0.7)
-        axes.set_ylim(len(group) - 0.4, -0.6)
-        axes.set_yticks(range(len(group)), [c.claim.name.replace("_", " ") for c in group])
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
+        forest_axis(axes, [c.claim.name for c in group])
         axes.set_title(labels[paper], loc="left")
     grid.flat[-1].set_xlabel("Claimed contrast (points), single runs")
     handles = [
@@ -169,13 +166,5 @@ def _row(axes: Axes, y: int, contrast: Contrast) -> None:
     )
     arrow = {"greater": "\u2192", "less": "\u2190", "no_gain": "\u2264", "equal": "="}[claim.says]
     value = f"{contrast.value:+.2f}".replace("-", "\u2212")
-    axes.annotate(
-        f"{arrow}  {value}  {contrast.agree}/{contrast.pairs}  {contrast.outcome}",
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=6.5,
-        annotation_clip=False,
-    )
+    said = f"{arrow}  {value}  {contrast.agree}/{contrast.pairs}  {contrast.outcome}"
+    beside_row(axes, y, said)

@@ -9,12 +9,12 @@ from scipy import stats
 from lawcheck.show.audit.contrasts import ALPHA, Contrast, Results, scatter
 from lawcheck.show.audit.declared import (
     BoundClaim,
+    Finding,
     NumberClaim,
     SpreadClaim,
     Tables,
     audits,
 )
-from lawcheck.show.audit.finding import Finding
 from lawcheck.show.audit.schema import Printed, cells, number, rows
 
 SAYS = {
@@ -63,7 +63,7 @@ def about_contrasts(contrasts: Sequence[Contrast]) -> list[Finding]:
             found.append(
                 Finding(
                     paper=c.claim.paper,
-                    where=f"{c.claim.source}, {c.claim.name}",
+                    where=c.claim.where,
                     kind="claim_reversed" if c.outcome == "reversed" else "claim_within_noise",
                     printed=c.claim.words,
                     recomputed=f"{c.value:+.2f} points, claimed {says(c)}",
@@ -79,7 +79,7 @@ def about_contrasts(contrasts: Sequence[Contrast]) -> list[Finding]:
             found.append(
                 Finding(
                     paper=c.claim.paper,
-                    where=f"{c.claim.source}, {c.claim.name}",
+                    where=c.claim.where,
                     kind="several_factors",
                     printed=c.claim.words,
                     recomputed=f"{len(c.changed)} factors change: {', '.join(c.changed)}",
@@ -107,7 +107,7 @@ def bound(tables: Tables, claim: BoundClaim) -> list[Finding]:
     return [
         Finding(
             paper=claim.paper,
-            where=f"{claim.source}, {claim.name}",
+            where=claim.where,
             kind="bound",
             printed=claim.words,
             recomputed=f"{len(out)} of {len(chosen)} cells lie on the other side",
@@ -145,7 +145,7 @@ def spread(tables: Tables, claim: SpreadClaim) -> list[Finding]:
     return [
         Finding(
             paper=claim.paper,
-            where=f"{claim.source}, {claim.name}",
+            where=claim.where,
             kind="spread",
             printed=claim.words,
             recomputed=", ".join(f"{q} {sd:.2f}" for q, sd in single.items()) + " points SD",
@@ -196,7 +196,7 @@ def stated_number(tables: Tables, claim: NumberClaim) -> list[Finding]:
     return [
         Finding(
             paper=claim.paper,
-            where=f"{claim.source}, {claim.name}",
+            where=claim.where,
             kind="stated_number",
             printed=f"{claim.words} ({claim.stated} %)",
             recomputed=f"{middle:.1f} %",

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from lawcheck.declare.design import PartVerdict
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
+from lawcheck.show.drawing import beside_row, forest_axis
 from lawcheck.show.style import BLACK, BLUE, GREY, ORANGE, RED, TWO_COLUMNS, Picture
 
 FIGURE = Picture(
@@ -73,13 +74,9 @@ def _marker(shape: str, face: str, label: str) -> Line2D:
 def _panel(axes: Axes, unit: str, parts: list[PartVerdict]) -> None:
     for y, part in enumerate(parts):
         _part(axes, y, part)
-    axes.axvline(0, color=BLACK, linewidth=0.7)
-    axes.set_ylim(len(parts) - 0.4, -0.6)
-    axes.set_yticks(range(len(parts)), [p.name.replace("_", " ") for p in parts])
+    forest_axis(axes, [p.name for p in parts])
     for tick, part in zip(axes.get_yticklabels(), parts, strict=True):
         tick.set_fontweight("bold" if part.role == "primary" else "normal")
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
     axes.set_xlabel(unit, labelpad=1)
 
 
@@ -101,17 +98,7 @@ def _part(axes: Axes, y: int, part: PartVerdict) -> None:
             markeredgecolor=color,
             linestyle="none",
         )
-    axes.annotate(
-        _words(part),
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=6.5,
-        color=BLACK,
-        annotation_clip=False,
-    )
+    beside_row(axes, y, _words(part))
 
 
 ARROWS = {

@@ -53,16 +53,7 @@ def corpus_rows(entries: Sequence[Entry]) -> tuple[CorpusRow, ...]:
     for d in discovery.disciplines().values():
         sizes = {s: _rows(files, d.name, s) for s in ("train", "eval", "tune")}
         if any(n is not None for n in sizes.values()):
-            rows.append(
-                CorpusRow(
-                    d.title,
-                    d.role,
-                    d.rows,
-                    sizes["train"],
-                    sizes["eval"],
-                    sizes["tune"],
-                )
-            )
+            rows.append(CorpusRow(d.title, d.role, d.rows, *sizes.values()))
     return tuple(rows)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 from lawcheck.show.audit.declared import (
     Audit,
     BoundClaim,
     Claim,
+    Finding,
     NumberClaim,
     Row,
     RunProxy,
@@ -16,7 +18,6 @@ from lawcheck.show.audit.declared import (
     TableSpec,
     equal,
 )
-from lawcheck.show.audit.finding import Finding
 from lawcheck.show.audit.parameters import LAYERS, Setting, lora, settings, share, sizes
 from lawcheck.show.audit.schema import Printed, rows
 
@@ -108,87 +109,69 @@ SPECS = (
     ),
 )
 
+TWELVE = {"tasks": ("12",)}
+_claim = functools.partial(Claim, paper=PAPER, source="section 5.1", quantities=("acc",))
+_bound = functools.partial(BoundClaim, paper=PAPER, source="section 5.1", runs=TWELVE)
+_number = functools.partial(NumberClaim, paper=PAPER, source="section 5.3", meant="percent_change")
+
 CLAIMS = (
-    Claim(
+    _claim(
         name="more_selected_data_helps",
-        paper=PAPER,
-        source="section 5.1",
         words="500 and 1000 selected samples a task beat 100",
         says="greater",
-        quantities=("acc",),
         treatment={"size": ("500", "1000")},
         control={"size": ("100",)},
     ),
-    Claim(
+    _claim(
         name="beyond_500_no_gain",
-        paper=PAPER,
-        source="section 5.1",
         words="1000 selected samples gain less than two points over 500",
         says="no_gain",
         margin=0.02,
-        quantities=("acc",),
         treatment={"size": ("1000",)},
         control={"size": ("500",)},
     ),
-    Claim(
+    _claim(
         name="embedding_layer_beats_m3e",
-        paper=PAPER,
-        source="section 5.1",
         words="the embedding layer selects better than m3e in most cases, six tasks",
         says="greater",
-        quantities=("acc",),
         treatment={"embedding": ("embed-layer",), "tasks": ("6",)},
         control={"embedding": ("m3e",), "tasks": ("6",)},
     ),
-    Claim(
+    _claim(
         name="selector_beats_other_systems",
-        paper=PAPER,
-        source="section 5.1",
         words="the selector system beats the two other systems on six tasks",
         says="greater",
-        quantities=("acc",),
         treatment={"system": ("Ours LLM+Selector14",)},
         control={"system": ("MTFCoder", "MoE LoRA")},
     ),
-    Claim(
+    _claim(
         name="small_model_beats_larger",
-        paper=PAPER,
         source="section 5.4",
         words="Gemma2B beats Yi1.5-6B and Qwen2-7B",
         says="greater",
-        quantities=("acc",),
         treatment={"model": ("Gemma2B",)},
         control={"model": ("Yi1.5-6B", "Qwen2-7B")},
     ),
 )
 
 BOUNDS = (
-    BoundClaim(
+    _bound(
         name="legal_and_finance_above_90",
-        paper=PAPER,
-        source="section 5.1",
         words="with twelve tasks legal and finance tasks stay above 90 %",
-        runs={"tasks": ("12",)},
         quantities=(*LEGAL, *FIN),
         side="above",
         level=0.9,
     ),
-    BoundClaim(
+    _bound(
         name="ambiguous_tasks_below_60",
-        paper=PAPER,
-        source="section 5.1",
         words="with twelve tasks text generation and question answering are below 60 %",
-        runs={"tasks": ("12",)},
         quantities=("med_tg", "med_qa"),
         side="below",
         level=0.6,
     ),
-    BoundClaim(
+    _bound(
         name="extraction_below_65",
-        paper=PAPER,
-        source="section 5.1",
         words="with twelve tasks medical information extraction falls below 65 %",
-        runs={"tasks": ("12",)},
         quantities=("med_ie",),
         side="below",
         level=0.65,
@@ -196,47 +179,35 @@ BOUNDS = (
 )
 
 NUMBERS = (
-    NumberClaim(
+    _number(
         name="balance_loses_extraction",
-        paper=PAPER,
-        source="section 5.3",
         words="balancing lowers medical information extraction by 33 %",
         stated="-33",
-        meant="percent_change",
         first=("adapters_selector_t3", {"selector": "balance mix 3"}, "med_ie"),
         second=("adapters_selector_t3", {"selector": "balance origin"}, "med_ie"),
     ),
-    NumberClaim(
+    _number(
         name="balance_lifts_generation",
-        paper=PAPER,
-        source="section 5.3",
         words="balancing raises text generation by 23 %",
         stated="23",
-        meant="percent_change",
         first=("adapters_selector_t3", {"selector": "balance mix 3"}, "med_tg"),
         second=("adapters_selector_t3", {"selector": "balance origin"}, "med_tg"),
     ),
-    NumberClaim(
+    _number(
         name="add_close_to_joint",
-        paper=PAPER,
-        source="section 5.3",
         words="adding tasks ends 0.5 % below selector 28",
         stated="-0.5",
-        meant="percent_change",
         first=("adapters_selector_t3", {"selector": "add mix 3"}, "acc"),
         second=("adapters_selector_t2", {"selector": "28"}, "acc"),
     ),
 )
 
 PROXIES = (
-    *(
-        RunProxy(
-            paper=PAPER,
-            words="scatter of three sizes over three distances, m3e, twelve tasks (Table 2)",
-            runs={"tasks": (tasks,), "embedding": ("m3e",)},
-            factors=("size", "distance"),
-        )
-        for tasks in ("12",)
+    RunProxy(
+        paper=PAPER,
+        words="scatter of three sizes over three distances, m3e, twelve tasks (Table 2)",
+        runs={**TWELVE, "embedding": ("m3e",)},
+        factors=("size", "distance"),
     ),
 )
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from lawcheck.declare.design import Arm, Recipe, Upsampling, arm
+import functools
+
+from lawcheck.declare.design import Arm, Hypothesis, Recipe, Upsampling, arm
 
 SCARCE = ("biology", "geography")
 
 BASE = Arm(method="base")
+
+# One point (of costs one percent) is the smallest effect of interest unless a law names another.
+primary = functools.partial(Hypothesis, role="primary", sesoi=1.0)
+secondary = functools.partial(Hypothesis, role="secondary", sesoi=1.0)
 
 
 def upsampled(kind: str, target: int) -> Upsampling:

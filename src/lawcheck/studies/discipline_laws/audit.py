@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lawcheck.show.audit.declared import (
     Audit,
     Claim,
+    Finding,
     NumberClaim,
     Pattern,
     Row,
@@ -18,7 +20,6 @@ from lawcheck.show.audit.declared import (
     TableSpec,
     equal,
 )
-from lawcheck.show.audit.finding import Finding
 from lawcheck.show.audit.parameters import (
     DENOMINATORS,
     GATES,
@@ -34,6 +35,7 @@ from lawcheck.show.audit.parameters import (
 from lawcheck.show.audit.schema import Printed, number, rows
 
 PAPER = "discipline_laws"
+_finding = functools.partial(Finding, paper=PAPER)
 SCIENCE = ("chem", "med", "bio", "math", "geo")
 DEFAULTS = {
     "data": "100",
@@ -168,41 +170,44 @@ PLAIN: Pattern = {
 }
 FULL_DATA: Pattern = {**PLAIN, "data": ("100",)}
 ALL_DATA = ("10", "20", "50", "70", "100")
-BOTH_DATA = ("70", "100")
+TUNED: Pattern = {"upsample": ("100K diverse",), "general": ("100",)}
+
+_results, _balance, _align, _scale, _share, _recipe = (
+    functools.partial(Claim, paper=PAPER, source=f"section {n}")
+    for n in ("4", "4.1", "4.2", "4.3", "4.4", "5")
+)
+
+
+def _of(factor: str, treatment: str, control: str) -> dict[str, Any]:
+    """A contrast of two levels of one factor."""
+    return {"treatment": {factor: (treatment,)}, "control": {factor: (control,)}}
+
 
 CLAIMS = (
-    Claim(
+    _results(
         name="multi_below_single",
-        paper=PAPER,
-        source="section 4",
         words="training on all disciplines lowers the average against single-discipline LoRA",
         says="less",
         treatment={**PLAIN, "method": MIXED},
         control={**PLAIN, "method": ("Discipline LoRA",)},
     ),
-    Claim(
+    _results(
         name="full_below_adapters",
-        paper=PAPER,
-        source="section 4",
         words="full fine-tuning falls behind the adapter methods",
         says="less",
         treatment={**FULL_DATA, "method": ("FT",)},
         control={**FULL_DATA, "method": MIXED},
     ),
-    Claim(
+    _results(
         name="composition_lower_peak",
-        paper=PAPER,
-        source="section 4",
         words="LoRA-Comp peaks lower than LoRA and LoRA-MoE",
         says="less",
         treatment={**PLAIN, "method": ("LoRA-Comp",), "data": ALL_DATA},
         control={**PLAIN, "method": SCRATCH, "data": ALL_DATA},
         peak=True,
     ),
-    Claim(
+    _balance(
         name="upsampling_helps",
-        paper=PAPER,
-        source="section 4.1",
         words="upsampling scarce disciplines raises the average, all sizes and kinds",
         says="greater",
         treatment={
@@ -211,148 +216,107 @@ CLAIMS = (
         },
         control={"method": MIXED, "upsample": ("none",)},
     ),
-    Claim(
+    _balance(
         name="diverse_100k_helps",
-        paper=PAPER,
-        source="section 4.1",
         words="diverse upsampling to 100K raises the average",
         says="greater",
-        treatment={"upsample": ("100K diverse",)},
-        control={"upsample": ("none",)},
+        **_of("upsample", "100K diverse", "none"),
     ),
     *(
-        Claim(
+        _balance(
             name=f"diverse_beats_unique_{size.lower()}",
-            paper=PAPER,
-            source="section 4.1",
             words=f"diverse upsampling consistently beats unique upsampling, {size}",
             says="greater",
-            treatment={"upsample": (f"{size} diverse",)},
-            control={"upsample": (f"{size} unique",)},
+            **_of("upsample", f"{size} diverse", f"{size} unique"),
         )
         for size in ("100K", "300K")
     ),
-    Claim(
+    _balance(
         name="more_upsampling_no_gain",
-        paper=PAPER,
-        source="section 4.1",
         words="300K instead of 100K brings no further gain (less than one point), diverse",
         says="no_gain",
         margin=0.01,
-        treatment={"upsample": ("300K diverse",)},
-        control={"upsample": ("100K diverse",)},
+        **_of("upsample", "300K diverse", "100K diverse"),
     ),
-    Claim(
+    _balance(
         name="scarce_disciplines_gain",
-        paper=PAPER,
-        source="section 4.1",
         words="diverse upsampling to 100K lifts biology and geography",
         says="greater",
         quantities=("bio", "geo"),
-        treatment={"upsample": ("100K diverse",)},
-        control={"upsample": ("none",)},
+        **_of("upsample", "100K diverse", "none"),
     ),
-    Claim(
+    _balance(
         name="other_disciplines_gain",
-        paper=PAPER,
-        source="section 4.1",
         words="diverse upsampling to 100K also lifts the disciplines that are not upsampled",
         says="greater",
         quantities=("chem", "med", "math"),
-        treatment={"upsample": ("100K diverse",)},
-        control={"upsample": ("none",)},
+        **_of("upsample", "100K diverse", "none"),
     ),
-    Claim(
+    _align(
         name="tuning_loses_instructions",
-        paper=PAPER,
-        source="section 4.2",
         words="every fine-tuned model follows instructions worse than the base model",
         says="less",
         quantities=("ifeval",),
         treatment={"method": MIXED},
         control={"method": ("base",)},
     ),
-    Claim(
+    _align(
         name="mixing_restores_instructions",
-        paper=PAPER,
-        source="section 4.2",
         words="mixing in general data consistently improves instruction following",
         says="greater",
         quantities=("ifeval",),
         treatment={"general": ("70", "100")},
         control={"general": ("0",)},
     ),
-    Claim(
+    _align(
         name="mixing_lifts_science",
-        paper=PAPER,
-        source="section 4.2",
         words="mixing in general data raises the average over disciplines",
         says="greater",
         treatment={"method": MIXED, "general": ("70", "100")},
         control={"method": MIXED, "general": ("0",)},
     ),
-    Claim(
+    _scale(
         name="rank_no_gain",
-        paper=PAPER,
-        source="section 4.3",
         words="ranks 80 and 160 gain less than one point over rank 16",
         says="no_gain",
         margin=0.01,
         treatment={"method": ("LoRA",), "rank": ("80", "160")},
         control={"method": ("LoRA",), "rank": ("16",)},
     ),
-    Claim(
+    _scale(
         name="experts_no_gain",
-        paper=PAPER,
-        source="section 4.3",
         words="10 and 20 experts gain less than one point over 5",
         says="no_gain",
         margin=0.01,
         treatment={"experts": ("10", "20")},
         control={"experts": ("5",)},
     ),
-    Claim(
+    _share(
         name="shared_expert_no_gain",
-        paper=PAPER,
-        source="section 4.4",
         words="a shared expert gains only marginally (less than one point)",
         says="no_gain",
         margin=0.01,
-        treatment={"design": ("shared expert",)},
-        control={"design": ("plain",)},
+        **_of("design", "shared expert", "plain"),
     ),
-    Claim(
+    _share(
         name="shared_a_gains",
-        paper=PAPER,
-        source="section 4.4",
         words="sharing A improves substantially",
         says="greater",
-        treatment={"design": ("shared A",)},
-        control={"design": ("plain",)},
+        **_of("design", "shared A", "plain"),
     ),
-    Claim(
+    _share(
         name="rank_route_no_gain",
-        paper=PAPER,
-        source="section 4.4",
         words="rank-wise routing does not improve (gains less than one point)",
         says="no_gain",
         margin=0.01,
-        treatment={"design": ("rank route",)},
-        control={"design": ("plain",)},
+        **_of("design", "rank route", "plain"),
     ),
     *(
-        Claim(
+        _recipe(
             name=f"recipe_lifts_{name}",
-            paper=PAPER,
-            source="section 5",
             words=f"the recipe improves {method} over its original setting",
             says="greater",
-            treatment={
-                "method": (method,),
-                "upsample": ("100K diverse",),
-                "general": ("100",),
-                **more,
-            },
+            treatment={"method": (method,), **TUNED, **more},
             control={"method": (method,), "upsample": ("none",), "general": ("0",), **plain},
         )
         for name, method, more, plain in (
@@ -360,25 +324,21 @@ CLAIMS = (
             ("moe", "LoRA-MoE", {"design": ("shared A",)}, {"design": ("plain",)}),
         )
     ),
-    Claim(
+    _recipe(
         name="tuned_moe_equals_tuned_full",
-        paper=PAPER,
-        source="section 5",
         words="tuned LoRA-MoE is comparable to tuned full fine-tuning (within 1.5 points)",
         says="equal",
         margin=0.015,
-        treatment={"method": ("LoRA-MoE",), "upsample": ("100K diverse",), "general": ("100",)},
-        control={"method": ("FT",), "upsample": ("100K diverse",), "general": ("100",)},
+        treatment={"method": ("LoRA-MoE",), **TUNED},
+        control={"method": ("FT",), **TUNED},
     ),
-    Claim(
+    _recipe(
         name="tuned_moe_better_out_of_domain",
-        paper=PAPER,
-        source="section 5",
         words="tuned LoRA-MoE is better on MMLU than tuned full fine-tuning",
         says="greater",
         quantities=("mmlu",),
-        treatment={"method": ("LoRA-MoE",), "upsample": ("100K diverse",), "general": ("100",)},
-        control={"method": ("FT",), "upsample": ("100K diverse",), "general": ("100",)},
+        treatment={"method": ("LoRA-MoE",), **TUNED},
+        control={"method": ("FT",), **TUNED},
     ),
 )
 
@@ -418,12 +378,7 @@ PROXIES = (
     RunProxy(
         paper=PAPER,
         words="scatter of three methods over three general shares (Table 2)",
-        runs={
-            **PLAIN,
-            "method": MIXED,
-            "general": ("0", "70", "100"),
-            "data": ("100",),
-        },
+        runs={**FULL_DATA, "method": MIXED, "general": ("0", "70", "100")},
         factors=("method", "general"),
     ),
 )
@@ -452,8 +407,7 @@ def relative_changes(tables: Tables) -> list[Finding]:
         if inside and printed.fits(middle, middle):
             continue
         found.append(
-            Finding(
-                paper=PAPER,
+            _finding(
                 where=f"Table 3, row {line}, delta_m_pct",
                 kind="relative_change",
                 printed=printed.text,
@@ -489,8 +443,7 @@ def corpus_totals(tables: Tables) -> list[Finding]:
         printed = Printed(lines[line][column])
         if not printed.fits(low, high):
             found.append(
-                Finding(
-                    paper=PAPER,
+                _finding(
                     where=f"Table 1, row {line + 1}, {column}",
                     kind=kind,
                     printed=printed.text,
@@ -534,8 +487,7 @@ def mixture_shares(tables: Tables) -> list[Finding]:
     joint = sorted((s, m) for s, m in mixed["mixture"] & mixed["shared_a"] if s in alone)
     text = ", ".join(f"{kind} {printed[kind].text}" for kind in KINDS)
     found = [
-        Finding(
-            paper=PAPER,
+        _finding(
             where="Table 3, param_pct",
             kind="parameter_grid",
             printed=text,
@@ -552,8 +504,7 @@ def mixture_shares(tables: Tables) -> list[Finding]:
     own = [f"{kind} {min(v):.3f} to {max(v):.3f}" for kind, v in stated.items()]
     if not all(any(printed[kind].fits(v, v) for v in values) for kind, values in stated.items()):
         found.append(
-            Finding(
-                paper=PAPER,
+            _finding(
                 where="Table 3, param_pct, and section 3",
                 kind="parameter_share",
                 printed=text,

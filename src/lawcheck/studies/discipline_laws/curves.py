@@ -6,6 +6,7 @@ disagrees with a verdict; a curve that lacks a data fraction has none.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -102,15 +103,7 @@ def peak_cell(context: RenderContext, curve: Curve, key: str, table: str) -> Cel
     at = max(range(len(curve)), key=lambda k: shown[k])
     top = means[at]
     assert top is not None
-    highest = Measure(
-        value=top.value,
-        low=None,
-        high=None,
-        interval="none, highest of several",
-        n_seeds=top.n_seeds,
-        n_items=top.n_items,
-        n_unscored=top.n_unscored,
-    )
+    highest = dataclasses.replace(top, low=None, high=None, interval="none, highest of several")
     return Cell(measure=highest, published=published, remark=_at(curve[at]))
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from lawcheck.declare.design import Arm, Recipe
 from lawcheck.errors import InputError
+from lawcheck.show.columns import filled, row
+from lawcheck.show.context import RenderContext
+from lawcheck.show.grid import Column, Grid, Row
 from lawcheck.show.printed import lines
+from lawcheck.show.summary import Measure
 from lawcheck.studies.discipline_laws.arms import TUNED
 
 # Of the numbers in print, beside another scale's.
@@ -78,6 +82,25 @@ def cells(*tables: str) -> Callable[[Arm, str], str | None]:
         return next((t for t in found if t is not None), None)
 
     return text
+
+
+def beside_print(
+    context: RenderContext,
+    name: str,
+    columns: Sequence[Column],
+    lines: Sequence[tuple[str, str, Arm]],
+    text: Callable[[Arm, str], str | None],
+    said: Sequence[str] = (),
+    measures: Mapping[str, Callable[[Arm], Measure | None]] | None = None,
+    more: Sequence[Row] = (),
+) -> Grid:
+    """A table of arms with the printed cells beside. lines: (block, label, arm). more: last rows.
+
+    Raises InputError where no arm has scores.
+    """
+    context.summary.require([arm for _, _, arm in lines], name)
+    rows = [row(context, columns, arm, label, block, text, measures) for block, label, arm in lines]
+    return filled(context, columns, [*rows, *more], said, published_scale=SCALE)
 
 
 def gpu_hours(arm: Arm) -> float | None:

@@ -17,16 +17,15 @@ from lawcheck.show.context import RenderContext
 from lawcheck.show.contrasts import change, no_gain_margin
 from lawcheck.show.drawing import (
     dodge,
+    finish,
     fraction_look,
-    gap_notes,
-    gaps,
     legend_handle,
     light_grid,
     percent,
     published_points,
+    scores,
     seeds_text,
     series,
-    write_notes,
 )
 from lawcheck.show.style import BLACK, GREY, TWO_COLUMNS, empty, hatched
 from lawcheck.show.summary import Measure
@@ -119,7 +118,6 @@ def draw(context: RenderContext, ladder: Ladder, wanted_by: str) -> Figure:
     ]
     if no_gain_margin(context.law, ladder.arms) is not None:
         handles.append(Line2D([], [], label="no-gain margin", **MARGIN_LINE))
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     named = {
         a: f"{label} at data {percent(f)}"
         for f, steps in ladder.steps.items()
@@ -128,8 +126,7 @@ def draw(context: RenderContext, ladder: Ladder, wanted_by: str) -> Figure:
             *((ladder.beside_text, ladder.beside[g]) for g in (f,) if g in ladder.beside),
         ]
     }
-    write_notes(figure, [*gap_notes(context, named), *unknown])
-    return figure
+    return finish(figure, context, handles, named, unknown)
 
 
 def _place(ladder: Ladder, size: int, k: int) -> float:
@@ -148,8 +145,8 @@ def _levels(axes: Axes, context: RenderContext, ladder: Ladder) -> None:
     for k, (fraction, steps) in enumerate(ladder.steps.items()):
         xs = [_place(ladder, s, k) for s, _ in steps]
         measures = [context.summary.accuracy(a, "average") for _, a in steps]
-        series(axes, xs, measures, fraction_look(k), f"data {percent(fraction)}")
-        gaps(axes, xs, measures, STEP / 2)
+        label = f"data {percent(fraction)}"
+        scores(axes, xs, measures, fraction_look(k), label, STEP / 2, joined=True)
     _size_axis(axes, ladder)
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from lawcheck.show.audit.arithmetic import weighted
-from lawcheck.show.audit.declared import Audit, Claim, Row, RunProxy, Tables, TableSpec, equal
-from lawcheck.show.audit.finding import Finding
+from lawcheck.show.audit.declared import (
+    Audit,
+    Claim,
+    Finding,
+    Row,
+    RunProxy,
+    Tables,
+    TableSpec,
+    equal,
+)
 from lawcheck.show.audit.schema import Printed, number, present, rows
 
 PAPER = "versatune"
@@ -56,34 +65,30 @@ SPECS = (
     ),
 )
 
+_claim = functools.partial(Claim, paper=PAPER, quantities=DOMAINS)
+
 CLAIMS = (
-    Claim(
+    _claim(
         name="versatune_beats_uniform",
-        paper=PAPER,
         source="section 4.3",
         words="VersaTune beats the uniform mixture in every domain",
         says="greater",
-        quantities=DOMAINS,
         treatment={"method": ("VersaTune",)},
         control={"method": ("Uniform Distribution",)},
     ),
-    Claim(
+    _claim(
         name="inverse_below_uniform",
-        paper=PAPER,
         source="section 4.3",
         words="the inverse mixture is worse than the uniform mixture",
         says="less",
-        quantities=DOMAINS,
         treatment={"method": ("Inverse Distribution",)},
         control={"method": ("Uniform Distribution",)},
     ),
-    Claim(
+    _claim(
         name="dynamic_beats_constant",
-        paper=PAPER,
         source="section 5",
         words="dynamic weights beat constant weights in every domain",
         says="greater",
-        quantities=DOMAINS,
         treatment={"method": ("VersaTune",)},
         control={"method": ("VersaTune Constant",)},
     ),

@@ -11,13 +11,11 @@ from lawcheck.show.context import RenderContext
 from lawcheck.show.contrasts import change
 from lawcheck.show.drawing import (
     dodge,
-    gap_notes,
-    gaps,
+    finish,
     legend_handle,
     light_grid,
+    scores,
     seeds_text,
-    series,
-    write_notes,
 )
 from lawcheck.show.style import BLACK, TWO_COLUMNS, Picture
 from lawcheck.studies.discipline_laws.families import AFTER, LOOKS, STEP, arm_labels, families
@@ -46,11 +44,9 @@ def build(context: RenderContext) -> Figure:
     for k, (side, look) in enumerate(LOOKS.items()):
         xs = [x + dodge(k, len(LOOKS), STEP) for x in range(len(found))]
         measures = [context.summary.accuracy(f.sides[side], "average") for f in found]
-        series(levels, xs, measures, look, side, joined=False)
-        gaps(levels, xs, measures, 0.4 * STEP)
+        scores(levels, xs, measures, look, side, 0.4 * STEP)
     differences = [change(context, f.after, f.before) for f in found]
-    series(gains, range(len(found)), differences, LOOKS[AFTER], "gain", joined=False)
-    gaps(gains, range(len(found)), differences, 0.2)
+    scores(gains, range(len(found)), differences, LOOKS[AFTER], "gain", 0.2)
     gains.axhline(0, color=BLACK, linewidth=0.6)
     for axes in (levels, gains):
         axes.set_xticks(range(len(found)), [_wrapped(f.title) for f in found])
@@ -63,9 +59,7 @@ def build(context: RenderContext) -> Figure:
     levels.set_title(f"(B) measured, scale {context.shown_scale}, {seeds}", loc="left")
     gains.set_title("(B) after less before", loc="left")
     handles = [legend_handle(look, side, joined=False) for side, look in LOOKS.items()]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
-    write_notes(figure, gap_notes(context, labels))
-    return figure
+    return finish(figure, context, handles, labels)
 
 
 def _wrapped(title: str) -> str:

@@ -18,7 +18,7 @@ from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import (
     Look,
     dodge,
-    gap_notes,
+    finish,
     legend_handle,
     light_grid,
     method_looks,
@@ -26,7 +26,6 @@ from lawcheck.show.drawing import (
     published_points,
     seeds_text,
     series,
-    write_notes,
 )
 from lawcheck.show.selection import fitting, fraction
 from lawcheck.show.style import TWO_COLUMNS, Picture, hatched
@@ -77,10 +76,8 @@ def build(context: RenderContext) -> Figure:
         axes.set_ylabel(title)
     figure.align_ylabels(panels[:, 0])
     handles = [legend_handle(looks[n], n, joined=len(c) > 1) for n, c in curves.items()]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), handlelength=3.2)
     named = {a: f"{n} {percent(fraction(a))}" for n, curve in curves.items() for a in curve}
-    write_notes(figure, gap_notes(context, named))
-    return figure
+    return finish(figure, context, handles, named, handlelength=3.2)
 
 
 def _column(

@@ -15,15 +15,14 @@ from lawcheck.show.contrasts import change, rank_correlation
 from lawcheck.show.drawing import (
     Look,
     dodge,
-    gap_notes,
-    gaps,
+    finish,
     legend_handle,
     light_grid,
     method_looks,
     published_points,
+    scores,
     seeds_text,
     series,
-    write_notes,
 )
 from lawcheck.show.selection import method_label
 from lawcheck.show.style import BLACK, GREY, TWO_COLUMNS, Picture, empty
@@ -73,14 +72,12 @@ def build(context: RenderContext) -> Figure:
     ours.set_title(f"(B) measured, {scale}", loc="left")
     theirs.set_title(f"(B) {SCALE}", loc="left")
     handles = [legend_handle(look, name, joined=False) for name, look in looks.items()]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     named = {
         a: f"{name} {mixture_label(m)}"
         for m, methods in mixtures.items()
         for name, a in methods.items()
     }
-    write_notes(figure, gap_notes(context, named))
-    return figure
+    return finish(figure, context, handles, named)
 
 
 def mixture_label(mixture: Upsampling | None) -> str:
@@ -116,8 +113,7 @@ def _mixture_axis(axes: Axes, mixtures: Mixtures, numbered: bool) -> None:
 
 def _diversity(axes: Axes, context: RenderContext, mixtures: Mixtures) -> None:
     measures = [_diversity_of(context, methods) for methods in mixtures.values()]
-    series(axes, range(len(measures)), measures, LOOK_OF_MIXTURES, "diversity", joined=False)
-    gaps(axes, range(len(measures)), measures, 0.35)
+    scores(axes, range(len(measures)), measures, LOOK_OF_MIXTURES, "diversity", 0.35)
     _mixture_axis(axes, mixtures, numbered=True)
     axes.set_ylabel("Distinct n-grams (%)")
 
@@ -186,8 +182,7 @@ def _changes(
         shown = _upsampled(mixtures, name)
         xs = [x + dodge(j, len(looks), STEP) for x, _, _ in shown]
         measures = [change(context, arm, plain) for _, arm, plain in shown]
-        series(axes, xs, measures, look, name, joined=False)
-        gaps(axes, xs, measures, 0.4 * STEP)
+        scores(axes, xs, measures, look, name, 0.4 * STEP)
     _change_axis(axes, mixtures)
 
 

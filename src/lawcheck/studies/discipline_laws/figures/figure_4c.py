@@ -10,16 +10,14 @@ from lawcheck.declare.design import Arm
 from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import (
     dodge,
+    finish,
     fraction_look,
-    gap_notes,
-    gaps,
     legend_handle,
     light_grid,
     percent,
     published_points,
+    scores,
     seeds_text,
-    series,
-    write_notes,
 )
 from lawcheck.show.style import GREY, TWO_COLUMNS, Picture
 from lawcheck.studies.discipline_laws.published import SCALE, published_value
@@ -58,14 +56,12 @@ def build(context: RenderContext) -> Figure:
         axes.margins(y=0.15)
         light_grid(axes)
     ours.set_ylabel("Average accuracy")
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     named = {
         a: f"{design_label(v)} at data {percent(f)}"
         for f, pairs in groups.items()
         for v, a in pairs
     }
-    write_notes(figure, gap_notes(context, named))
-    return figure
+    return finish(figure, context, handles, named)
 
 
 def _wrapped(label: str) -> str:
@@ -79,9 +75,8 @@ def _ours(axes: Axes, context: RenderContext, groups: Groups, designs: list[str]
         xs = [designs.index(v) + dodge(k, len(groups), STEP) for v, _ in pairs]
         measures = [context.summary.accuracy(a, "average") for _, a in pairs]
         look, label = fraction_look(k), f"data {percent(fraction)}"
-        series(axes, xs, measures, look, label, joined=False)
+        scores(axes, xs, measures, look, label, 0.4 * STEP)
         handles.append(legend_handle(look, label, joined=False))
-        gaps(axes, xs, measures, 0.4 * STEP)
     base = context.summary.accuracy(context.law.base, "average")
     if base is not None:
         handles.append(axes.axhline(base.value, linestyle=":", color=GREY, label="base model"))

@@ -10,13 +10,11 @@ from matplotlib.figure import Figure
 from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import (
     dodge,
-    gap_notes,
-    gaps,
+    finish,
     legend_handle,
     light_grid,
+    scores,
     seeds_text,
-    series,
-    write_notes,
 )
 from lawcheck.show.style import TWO_COLUMNS, Picture
 from lawcheck.studies.discipline_laws.families import LOOKS, STEP, arm_labels, families
@@ -45,8 +43,7 @@ def build(context: RenderContext) -> Figure:
         for k, (side, arm) in enumerate(family.sides.items()):
             xs = [x + dodge(k, len(LOOKS), STEP) for x in range(len(disciplines))]
             measures = [context.summary.accuracy(arm, d.name) for d in disciplines]
-            series(axes, xs, measures, LOOKS[side], side, joined=False, size=3.6)
-            gaps(axes, xs, measures, STEP / 2)
+            scores(axes, xs, measures, LOOKS[side], side, STEP / 2, size=3.6)
         axes.set_xticks(range(len(disciplines)), [d.short or d.title for d in disciplines])
         axes.set_xlim(-0.5, len(disciplines) - 0.5)
         axes.margins(y=0.1)
@@ -58,6 +55,4 @@ def build(context: RenderContext) -> Figure:
         f"measured, scale {context.shown_scale}, {seeds}", fontsize=8, x=0.01, ha="left"
     )
     handles = [legend_handle(look, side, joined=False) for side, look in LOOKS.items()]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
-    write_notes(figure, gap_notes(context, labels))
-    return figure
+    return finish(figure, context, handles, labels)

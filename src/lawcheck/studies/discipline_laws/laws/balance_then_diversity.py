@@ -20,6 +20,8 @@ from lawcheck.studies.discipline_laws.arms import (
     lora,
     lora_comp,
     lora_moe,
+    primary,
+    secondary,
     upsampled,
 )
 
@@ -68,25 +70,21 @@ def balance(target: str = "average") -> Contrast:
 
 
 def gain(discipline: str) -> Hypothesis:
-    return Hypothesis(
+    return secondary(
         name=f"{discipline}_gains",
-        role="secondary",
         claim=f"{discipline} gains from diverse upsampling to 100K",
         estimand=balance(discipline),
         alternative="greater",
-        sesoi=1.0,
     )
 
 
 def no_loss(discipline: str) -> Hypothesis:
-    return Hypothesis(
+    return secondary(
         name=f"{discipline}_keeps",
-        role="secondary",
         claim=f"{discipline}, not upsampled, loses less than one point",
         estimand=difference(both(NONE), both(DIVERSE_100K), discipline),
         alternative="no_gain",
         margin=1.0,
-        sesoi=1.0,
     )
 
 
@@ -103,22 +101,18 @@ LAW = Law(
     tables=("table_5",),
     figures=("figure_3",),
     hypotheses=(
-        Hypothesis(
+        primary(
             name="balance",
-            role="primary",
             claim="diverse upsampling to 100K beats none, LoRA and LoRA-MoE",
             estimand=balance(),
             alternative="greater",
-            sesoi=1.0,
             checks=LEARNABLE,
         ),
-        Hypothesis(
+        primary(
             name="diversity",
-            role="primary",
             claim="diverse beats unique upsampling, both sizes, LoRA and LoRA-MoE",
             estimand=difference(both(DIVERSE_100K, DIVERSE_300K), both(UNIQUE_100K, UNIQUE_300K)),
             alternative="greater",
-            sesoi=1.0,
             checks=(
                 richer(
                     "diverse_is_richer",
@@ -128,19 +122,16 @@ LAW = Law(
                 *LEARNABLE,
             ),
         ),
-        Hypothesis(
+        primary(
             name="saturation",
-            role="primary",
             claim="upsampling to 300K gains less than one point over 100K, LoRA and LoRA-MoE",
             estimand=difference(both(DIVERSE_300K), both(DIVERSE_100K)),
             alternative="no_gain",
             margin=1.0,
-            sesoi=1.0,
             checks=(*beats(both(DIVERSE_300K, DIVERSE_100K), BASE), *LEARNABLE),
         ),
-        Hypothesis(
+        primary(
             name="link",
-            role="primary",
             claim="accuracy ranks the five mixtures like their n-gram diversity",
             estimand=RankCorrelation(
                 groups=tuple(tuple(method(m) for m in MIXTURES) for method in TRAINED)
@@ -149,37 +140,30 @@ LAW = Law(
             sesoi=0.3,
             checks=(richer("diverse_is_richest", both(DIVERSE_300K), both(NONE)),),
         ),
-        Hypothesis(
+        secondary(
             name="balance_composition",
-            role="secondary",
             claim="diverse upsampling to 100K beats none, LoRA composition",
             estimand=difference([lora_comp(DIVERSE_100K)], [lora_comp(NONE)]),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="diversity_composition",
-            role="secondary",
             claim="diverse beats unique upsampling, both sizes, LoRA composition",
             estimand=difference(
                 [lora_comp(DIVERSE_100K), lora_comp(DIVERSE_300K)],
                 [lora_comp(UNIQUE_100K), lora_comp(UNIQUE_300K)],
             ),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="saturation_composition",
-            role="secondary",
             claim="upsampling to 300K gains less than one point over 100K, LoRA composition",
             estimand=difference([lora_comp(DIVERSE_300K)], [lora_comp(DIVERSE_100K)]),
             alternative="no_gain",
             margin=1.0,
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="link_composition",
-            role="secondary",
             claim="accuracy of LoRA composition ranks the mixtures like their n-gram diversity",
             estimand=RankCorrelation(groups=(tuple(lora_comp(m) for m in MIXTURES),)),
             alternative="greater",

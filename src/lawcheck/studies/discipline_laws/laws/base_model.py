@@ -3,8 +3,8 @@
 The scale says which models the families are; `default` is the one that all other laws use.
 """
 
-from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, Weights, difference
-from lawcheck.studies.discipline_laws.arms import discipline_lora
+from lawcheck.declare.design import Arm, Contrast, Law, Weights, difference
+from lawcheck.studies.discipline_laws.arms import discipline_lora, primary
 
 FAMILIES = ("default", "second_family", "third_family")
 BEFORE = tuple(Arm(method="base", base=family) for family in FAMILIES)
@@ -29,34 +29,28 @@ LAW = Law(
     base=BEFORE[0],
     figures=("figure_1b", "figure_6"),
     hypotheses=(
-        Hypothesis(
+        primary(
             name="gain",
-            role="primary",
             claim="discipline LoRA lifts the average of every family",
             estimand=difference(AFTER, BEFORE),
             alternative="greater",
-            sesoi=1.0,
             conjuncts=tuple(
                 (family, difference([after], [before]))
                 for family, before, after in zip(FAMILIES, BEFORE, AFTER, strict=True)
             ),
         ),
-        Hypothesis(
+        primary(
             name="starts_ahead",
-            role="primary",
             claim="before fine-tuning, the preferred family scores above the others",
             estimand=difference(BEFORE[:1], BEFORE[1:]),
             alternative="greater",
-            sesoi=1.0,
             needs_pretrained=True,
         ),
-        Hypothesis(
+        primary(
             name="gains_most",
-            role="primary",
             claim="the preferred family gains more from discipline LoRA than the others",
             estimand=gain_of_first(),
             alternative="greater",
-            sesoi=1.0,
             needs_pretrained=True,
         ),
     ),

@@ -4,7 +4,7 @@ General share and data fraction are crossed, so that their effects, which the pr
 mixes, come apart.
 """
 
-from lawcheck.declare.design import Arm, Hypothesis, Law, Recipe, beats, difference
+from lawcheck.declare.design import Arm, Law, Recipe, beats, difference
 from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.studies.discipline_laws.arms import (
     BASE,
@@ -13,6 +13,8 @@ from lawcheck.studies.discipline_laws.arms import (
     lora,
     lora_comp,
     lora_moe,
+    primary,
+    secondary,
 )
 
 SHARES, FRACTIONS = (0.0, 0.7, 1.0), (0.7, 1.0)
@@ -43,83 +45,70 @@ LAW = Law(
     shown=(*EVERY, FULL, FULL_ALIGNED, DISCIPLINE_LORA),
     tables=("table_2", "table_6"),
     hypotheses=(
-        Hypothesis(
+        primary(
             name="forget",
-            role="primary",
             claim="without general data, instruction following falls below the base",
             estimand=difference(mixed(0.0, 1.0), [BASE], INSTRUCTIONS),
             alternative="less",
             sesoi=2.0,
         ),
-        Hypothesis(
+        primary(
             name="align",
-            role="primary",
             claim="all general data lifts instruction following, data 70 and 100 %",
             estimand=difference(mixed(1.0, *FRACTIONS), mixed(0.0, *FRACTIONS), INSTRUCTIONS),
             alternative="greater",
             sesoi=2.0,
         ),
-        Hypothesis(
+        primary(
             name="lift",
-            role="primary",
             claim="all general data lifts the five-discipline average, data 70 and 100 %",
             estimand=difference(mixed(1.0, *FRACTIONS), mixed(0.0, *FRACTIONS)),
             alternative="greater",
-            sesoi=1.0,
             checks=beats((*mixed(1.0, *FRACTIONS), *mixed(0.0, *FRACTIONS)), BASE),
         ),
-        Hypothesis(
+        primary(
             name="synergy",
-            role="primary",
             claim="with all general data the average exceeds discipline LoRA, all data",
             estimand=difference(mixed(1.0, 1.0), [DISCIPLINE_LORA]),
             alternative="greater",
-            sesoi=1.0,
             checks=beats((*mixed(1.0, 1.0), DISCIPLINE_LORA), BASE),
         ),
-        Hypothesis(
+        secondary(
             name="part_of_the_pool_helps",
-            role="secondary",
             claim="70 % of the general data follows instructions better than none",
             estimand=difference(mixed(0.7, *FRACTIONS), mixed(0.0, *FRACTIONS), INSTRUCTIONS),
             alternative="greater",
             sesoi=2.0,
         ),
-        Hypothesis(
+        secondary(
             name="whole_pool_helps_more",
-            role="secondary",
             claim="all of the general data follows instructions better than 70 %",
             estimand=difference(mixed(1.0, *FRACTIONS), mixed(0.7, *FRACTIONS), INSTRUCTIONS),
             alternative="greater",
             sesoi=2.0,
         ),
-        Hypothesis(
+        secondary(
             name="full_forgets",
-            role="secondary",
             claim="full fine-tuning without general data falls below the base's instructions",
             estimand=difference([FULL], [BASE], INSTRUCTIONS),
             alternative="less",
             sesoi=2.0,
         ),
-        Hypothesis(
+        secondary(
             name="full_aligns",
-            role="secondary",
             claim="all general data lifts instruction following of full fine-tuning",
             estimand=difference([FULL_ALIGNED], [FULL], INSTRUCTIONS),
             alternative="greater",
             sesoi=2.0,
         ),
-        Hypothesis(
+        secondary(
             name="full_lifts",
-            role="secondary",
             claim="all general data lifts the five-discipline average of full fine-tuning",
             estimand=difference([FULL_ALIGNED], [FULL]),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="instructions_track_average",
-            role="secondary",
             claim="arms that follow instructions better score higher on the disciplines",
             estimand=RankCorrelation(groups=((*EVERY, FULL, FULL_ALIGNED),), x=INSTRUCTIONS),
             alternative="greater",

@@ -1,7 +1,7 @@
 """Optimize-then-Scale: more trainable parameters gain little; a better design comes first."""
 
-from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, Recipe, beats, difference
-from lawcheck.studies.discipline_laws.arms import BASE, lora, lora_moe
+from lawcheck.declare.design import Arm, Contrast, Law, Recipe, beats, difference
+from lawcheck.studies.discipline_laws.arms import BASE, lora, lora_moe, primary
 
 RECIPES = (Recipe(fraction=0.7), Recipe(fraction=1.0))
 RANKS, EXPERTS = (5, 10), (10, 20)
@@ -42,35 +42,29 @@ LAW = Law(
     tables=("table_7",),
     figures=("figure_4a", "figure_4b"),
     hypotheses=(
-        Hypothesis(
+        primary(
             name="rank",
-            role="primary",
             claim="5x and 10x the LoRA rank gains less than one point, data 70 and 100 %",
             estimand=RANK,
             alternative="no_gain",
             margin=1.0,
-            sesoi=1.0,
             checks=beats((*WIDER_LORA, *LORA), BASE),
             conjuncts=tuple(BY_RANK.items()),
         ),
-        Hypothesis(
+        primary(
             name="experts",
-            role="primary",
             claim="10 and 20 experts gain less than one point over 5, data 70 and 100 %",
             estimand=MORE,
             alternative="no_gain",
             margin=1.0,
-            sesoi=1.0,
             checks=beats((*MORE_EXPERTS, *PLAIN), BASE),
             conjuncts=tuple(BY_EXPERTS.items()),
         ),
-        Hypothesis(
+        primary(
             name="design_first",
-            role="primary",
             claim="sharing A gains more than each way of scaling rank and experts",
             estimand=minus_mean_of(SHARING, (RANK, MORE)),
             alternative="greater",
-            sesoi=1.0,
             checks=beats((*SHARED_A, *PLAIN, *LORA, *WIDER_LORA, *MORE_EXPERTS), BASE),
             conjuncts=tuple(
                 (name, minus_mean_of(SHARING, (gain,)))

@@ -4,7 +4,6 @@ from lawcheck.declare.design import (
     Arm,
     Check,
     Cost,
-    Hypothesis,
     Law,
     Recipe,
     RelativeGain,
@@ -13,7 +12,15 @@ from lawcheck.declare.design import (
     difference,
     pooled,
 )
-from lawcheck.studies.discipline_laws.arms import BASE, TUNED, discipline_lora, full, lora_moe
+from lawcheck.studies.discipline_laws.arms import (
+    BASE,
+    TUNED,
+    discipline_lora,
+    full,
+    lora_moe,
+    primary,
+    secondary,
+)
 
 FRACTIONS = (0.7, 1.0)
 
@@ -53,27 +60,22 @@ LAW = Law(
     tables=("table_3", "table_8"),
     figures=("figure_4c", "figure_5"),
     hypotheses=(
-        Hypothesis(
+        primary(
             name="share",
-            role="primary",
             claim="sharing A beats the plain mixture, data 70 and 100 %",
             estimand=difference(SHARED_A, PLAIN),
             alternative="greater",
-            sesoi=1.0,
             checks=beats((*SHARED_A, *PLAIN), BASE),
         ),
-        Hypothesis(
+        primary(
             name="not_mere_sharing",
-            role="primary",
             claim="sharing A beats adding a shared expert, data 70 and 100 %",
             estimand=difference(SHARED_A, SHARED_EXPERT),
             alternative="greater",
-            sesoi=1.0,
             checks=beats((*SHARED_A, *SHARED_EXPERT), BASE),
         ),
-        Hypothesis(
+        primary(
             name="specialise",
-            role="primary",
             claim="experts tell disciplines apart better with a shared A than a shared expert",
             # No fraction is listed for routing; the paper's Figure 5 shows the full data.
             estimand=RouterInformation(weights=pooled(SHARED_A[-1:], SHARED_EXPERT[-1:])),
@@ -81,84 +83,65 @@ LAW = Law(
             sesoi=SPECIALISED,
             checks=(ROUTES,),
         ),
-        Hypothesis(
+        primary(
             name="parity",
-            role="primary",
             claim="tuned LoRA-MoE equals tuned full fine-tuning within 1.5 points",
             estimand=difference([TUNED_MOE], [TUNED_FULL]),
             alternative="equivalent",
             margin=1.5,
-            sesoi=1.0,
         ),
-        Hypothesis(
+        primary(
             name="cost",
-            role="primary",
             claim="tuned LoRA-MoE trains fewer parameters in fewer GPU hours, at paper scale",
             estimand=Cost(arm=TUNED_MOE, reference=TUNED_FULL),
             alternative="below",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="shared_expert_gains_nothing",
-            role="secondary",
             claim="a shared expert gains less than one point over the plain mixture",
             estimand=difference(SHARED_EXPERT, PLAIN),
             alternative="no_gain",
             margin=1.0,
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="rank_route_gains_nothing",
-            role="secondary",
             claim="rank-wise routing gains less than one point over the plain mixture",
             estimand=difference(RANK_ROUTE, PLAIN),
             alternative="no_gain",
             margin=1.0,
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="recipe_lifts_full",
-            role="secondary",
             claim="the tuned recipe beats the original data for full fine-tuning",
             estimand=difference([TUNED_FULL], [ORIGINAL_FULL]),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="recipe_lifts_moe",
-            role="secondary",
             claim="the tuned recipe and a shared A beat the original LoRA-MoE",
             estimand=difference([TUNED_MOE], [ORIGINAL_MOE]),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="delta_m_full",
-            role="secondary",
             claim="tuned full fine-tuning beats discipline LoRA on average, relative change",
             estimand=RelativeGain(arm=TUNED_FULL, reference=DISCIPLINE_LORA),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="delta_m_moe",
-            role="secondary",
             claim="tuned LoRA-MoE beats discipline LoRA on average, relative change",
             estimand=RelativeGain(arm=TUNED_MOE, reference=DISCIPLINE_LORA),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="out_of_domain",
-            role="secondary",
             claim="tuned LoRA-MoE generalises better out of domain than tuned full fine-tuning",
             estimand=difference([TUNED_MOE], [TUNED_FULL], target="out_of_domain"),
             alternative="greater",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="specialise_over_plain",
-            role="secondary",
             claim="experts tell disciplines apart better with a shared A than in the plain mixture",
             estimand=RouterInformation(weights=pooled(SHARED_A[-1:], PLAIN[-1:])),
             alternative="greater",

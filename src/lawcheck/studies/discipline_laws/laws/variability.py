@@ -2,7 +2,7 @@
 
 import math
 
-from lawcheck.declare.design import Hypothesis, Law, Recipe, beats, difference
+from lawcheck.declare.design import Law, Recipe, beats, difference
 from lawcheck.declare.estimands import RoughnessRatio, SeedSpread
 from lawcheck.studies.discipline_laws.arms import (
     BASE,
@@ -12,6 +12,8 @@ from lawcheck.studies.discipline_laws.arms import (
     lora,
     lora_comp,
     lora_moe,
+    primary,
+    secondary,
 )
 
 FRACTIONS = (0.1, 0.2, 0.5, 0.7, 1.0)
@@ -37,17 +39,15 @@ LAW = Law(
     tables=("table_1", "table_4"),
     figures=("figure_1a", "figure_1c", "figure_2"),
     hypotheses=(
-        Hypothesis(
+        primary(
             name="rough",
-            role="primary",
             claim="mixed LoRA and LoRA-MoE are rougher over data fractions than discipline LoRA",
             estimand=RoughnessRatio(treatments=MIXED, controls=(DISCIPLINE_LORA,), components=True),
             alternative="greater",
             sesoi=SD_RATIO,
         ),
-        Hypothesis(
+        primary(
             name="spread",
-            role="primary",
             claim="mixed LoRA and LoRA-MoE vary more over seeds than discipline LoRA, all data",
             estimand=SeedSpread(
                 treatments=(LORA[-1], LORA_MOE[-1]), controls=(DISCIPLINE_LORA[-1],), base=BASE
@@ -55,18 +55,15 @@ LAW = Law(
             alternative="greater",
             sesoi=2 * SD_RATIO,
         ),
-        Hypothesis(
+        primary(
             name="worse",
-            role="primary",
             claim="mixed LoRA and LoRA-MoE score below discipline LoRA, mean of all fractions",
             estimand=difference([*LORA, *LORA_MOE], DISCIPLINE_LORA),
             alternative="less",
-            sesoi=1.0,
             checks=beats((LORA[-1], LORA_MOE[-1], DISCIPLINE_LORA[-1]), BASE),
         ),
-        Hypothesis(
+        secondary(
             name="composition_rougher",
-            role="secondary",
             claim="LoRA composition is rougher over data fractions than discipline LoRA",
             estimand=RoughnessRatio(
                 treatments=(LORA_COMP,), controls=(DISCIPLINE_LORA,), components=True
@@ -74,25 +71,21 @@ LAW = Law(
             alternative="greater",
             sesoi=SD_RATIO,
         ),
-        Hypothesis(
+        secondary(
             name="composition_smoother",
-            role="secondary",
             claim="LoRA composition is less rough over data fractions than LoRA and LoRA-MoE",
             estimand=RoughnessRatio(treatments=(LORA_COMP,), controls=MIXED, components=True),
             alternative="less",
             sesoi=SD_RATIO,
         ),
-        Hypothesis(
+        secondary(
             name="full_worse",
-            role="secondary",
             claim="full fine-tuning scores below LoRA, LoRA-MoE and LoRA composition, all data",
             estimand=difference([FULL], [LORA[-1], LORA_MOE[-1], LORA_COMP[-1]]),
             alternative="less",
-            sesoi=1.0,
         ),
-        Hypothesis(
+        secondary(
             name="scarce_rougher",
-            role="secondary",
             claim="biology and geography are rougher than chemistry and math in mixed training",
             estimand=RoughnessRatio(
                 treatments=MIXED,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from lawcheck.declare.design import Arm
 from lawcheck.show.audit.notes import label_notes
-from lawcheck.show.columns import INTERVALS, filled, row
+from lawcheck.show.columns import INTERVALS
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
 from lawcheck.show.selection import fitting, fraction, general_share, method_label
-from lawcheck.studies.discipline_laws.published import SCALE, cells, departures_of
+from lawcheck.studies.discipline_laws.published import beside_print, cells, departures_of
 
 TABLE = Table(
     name="table_2",
@@ -31,12 +31,8 @@ def general_label(share: float) -> str:
 
 
 def build(context: RenderContext) -> Grid:
-    arms = _arms(context)
-    context.summary.require([arm for _, _, arm in arms], TABLE.name)
-    rows = tuple(
-        row(context, COLUMNS, arm, label, block, cells("table2_if")) for block, label, arm in arms
-    )
-    return filled(context, COLUMNS, rows, label_notes("table2_if"), published_scale=SCALE)
+    notes = label_notes("table2_if")
+    return beside_print(context, TABLE.name, COLUMNS, _arms(context), cells("table2_if"), notes)
 
 
 def _arms(context: RenderContext) -> list[tuple[str, str, Arm]]:

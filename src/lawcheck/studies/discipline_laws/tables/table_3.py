@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from lawcheck.declare.design import Arm
-from lawcheck.show.columns import (
-    INTERVALS,
-    PLANNED,
-    accuracy_columns,
-    filled,
-    fixed,
-    row,
-)
+from lawcheck.show.columns import INTERVALS, PLANNED, accuracy_columns, fixed
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
 from lawcheck.show.selection import one
 from lawcheck.studies.discipline_laws.arms import TUNED
-from lawcheck.studies.discipline_laws.published import SCALE, cells
+from lawcheck.studies.discipline_laws.published import beside_print, cells
 
 TABLE = Table(
     name="table_3",
@@ -32,7 +25,6 @@ TABLE = Table(
 
 def build(context: RenderContext) -> Grid:
     arms = _arms(context)
-    context.summary.require([arm for _, arm in arms], TABLE.name)
     reference = dict(arms)["Discipline LoRA"]
     out = context.of_role("out_of_domain")
     columns = [
@@ -55,12 +47,10 @@ def build(context: RenderContext) -> Grid:
             context.measured.get(arm.name), "measured, mean over seeds"
         ),
     }
-    rows = tuple(
-        row(context, columns, arm, label, "", cells("table3_final"), measures)
-        for label, arm in arms
-    )
     said = ["CPU s: measured training time of one seed at this scale."] if context.measured else []
-    return filled(context, columns, rows, said, published_scale=SCALE)
+    lines = [("", label, arm) for label, arm in arms]
+    text = cells("table3_final")
+    return beside_print(context, TABLE.name, columns, lines, text, said, measures)
 
 
 def _arms(context: RenderContext) -> list[tuple[str, Arm]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from lawcheck.declare.estimands import Curve
 from lawcheck.show.audit.notes import label_notes
-from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
+from lawcheck.show.columns import INTERVALS, accuracy_columns
 from lawcheck.show.context import RenderContext
-from lawcheck.show.grid import Column, Grid, Row, Table
+from lawcheck.show.grid import Cell, Column, Grid, Row, Table
 from lawcheck.show.selection import fitting, fraction, fraction_block, method_label
 from lawcheck.studies.discipline_laws.curves import curves, peak_cell, roughness_cell
-from lawcheck.studies.discipline_laws.published import SCALE, by_paper, cells, departures_of
+from lawcheck.studies.discipline_laws.published import (
+    beside_print,
+    by_paper,
+    cells,
+    departures_of,
+)
 
 TABLE = Table(
     name="table_4",
@@ -33,40 +39,32 @@ ROUGHNESS, PEAK = "Roughness over data fractions (points)", "Peak over data frac
 
 def build(context: RenderContext) -> Grid:
     arms = fitting(context, TABLE.name, lambda a: not departures_of(a))
-    context.summary.require(arms, TABLE.name)
     columns = accuracy_columns(context)
-    rows = [
-        row(context, columns, arm, method_label(arm), fraction_block(arm), cells(PRINTED))
-        for arm in sorted(arms, key=lambda a: (fraction(a), by_paper(a)))
+    lines = [
+        (fraction_block(a), method_label(a), a)
+        for a in sorted(arms, key=lambda a: (fraction(a), by_paper(a)))
     ]
-    lines = curves(sorted(arms, key=by_paper))
-    rows += _over_fractions(context, columns, lines)
-    return filled(context, columns, rows, label_notes(PRINTED), published_scale=SCALE)
+    more = _over_fractions(context, columns, curves(sorted(arms, key=by_paper)))
+    notes, text = label_notes(PRINTED), cells(PRINTED)
+    return beside_print(context, TABLE.name, columns, lines, text, notes, more=more)
 
 
 def _over_fractions(
     context: RenderContext, columns: Sequence[Column], lines: dict[str, Curve]
 ) -> list[Row]:
-    rough = [
+    kinds: dict[str, tuple[Callable[..., Cell], dict[str, Any]]] = {
+        ROUGHNESS: (roughness_cell, {"unit": "points", "decimals": 2}),
+        PEAK: (peak_cell, {}),
+    }
+    return [
         Row(
             label=label,
             arm="",
-            cells=tuple(roughness_cell(context, curve, c.key, PRINTED) for c in columns),
-            block=ROUGHNESS,
-            unit="points",
-            decimals=2,
+            cells=tuple(cell(context, curve, c.key, PRINTED) for c in columns),
+            block=block,
             best=False,
+            **more,
         )
+        for block, (cell, more) in kinds.items()
         for label, curve in lines.items()
     ]
-    peaks = [
-        Row(
-            label=label,
-            arm="",
-            cells=tuple(peak_cell(context, curve, c.key, PRINTED) for c in columns),
-            block=PEAK,
-            best=False,
-        )
-        for label, curve in lines.items()
-    ]
-    return [*rough, *peaks]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from lawcheck.declare.design import Arm, Upsampling
 from lawcheck.scores import DISTINCT
 from lawcheck.show.audit.notes import label_notes
-from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
+from lawcheck.show.columns import INTERVALS, accuracy_columns
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
 from lawcheck.show.selection import fitting, fraction, method_label
-from lawcheck.studies.discipline_laws.published import SCALE, by_paper, cells, departures_of
+from lawcheck.studies.discipline_laws.published import (
+    beside_print,
+    by_paper,
+    cells,
+    departures_of,
+)
 
 TABLE = Table(
     name="table_5",
@@ -54,28 +59,11 @@ def mixture_arms(context: RenderContext, wanted_by: str) -> dict[Upsampling | No
 
 def build(context: RenderContext) -> Grid:
     arms = [a for members in mixture_arms(context, TABLE.name).values() for a in members]
-    context.summary.require(arms, TABLE.name)
     columns = (*accuracy_columns(context), DIVERSITY)
-    arms.sort(key=by_paper)
-    rows = [
-        row(
-            context,
-            columns,
-            arm,
-            mixture_label(arm),
-            method_label(arm),
-            cells(PRINTED),
-            measures={DIVERSITY.key: context.summary.diversity},
-        )
-        for arm in arms
-    ]
-    return filled(
-        context,
-        columns,
-        rows,
-        (*_diversity_notes(context), *label_notes(PRINTED)),
-        published_scale=SCALE,
-    )
+    lines = [(method_label(a), mixture_label(a), a) for a in sorted(arms, key=by_paper)]
+    said = (*_diversity_notes(context), *label_notes(PRINTED))
+    measures = {DIVERSITY.key: context.summary.diversity}
+    return beside_print(context, TABLE.name, columns, lines, cells(PRINTED), said, measures)
 
 
 def _diversity_notes(context: RenderContext) -> list[str]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from lawcheck.declare.design import Arm
 from lawcheck.show.audit.notes import label_notes
-from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
+from lawcheck.show.columns import INTERVALS, accuracy_columns
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Grid, Table
 from lawcheck.show.selection import fitting, fraction, fraction_block, general_share, method_label
-from lawcheck.studies.discipline_laws.published import SCALE, by_paper, cells, departures_of
+from lawcheck.studies.discipline_laws.published import (
+    beside_print,
+    by_paper,
+    cells,
+    departures_of,
+)
 
 TABLE = Table(
     name="table_6",
@@ -34,10 +39,7 @@ def build(context: RenderContext) -> Grid:
             not a.each_alone and departures_of(a) <= {"general"} and general_share(a) in (0.0, 1.0)
         ),
     )
-    context.summary.require(arms, TABLE.name)
-    columns = accuracy_columns(context)
     arms.sort(key=lambda a: (fraction(a), by_paper(a), general_share(a)))
-    rows = [
-        row(context, columns, arm, label(arm), fraction_block(arm), cells(PRINTED)) for arm in arms
-    ]
-    return filled(context, columns, rows, label_notes(PRINTED), published_scale=SCALE)
+    lines = [(fraction_block(a), label(a), a) for a in arms]
+    columns, notes = accuracy_columns(context), label_notes(PRINTED)
+    return beside_print(context, TABLE.name, columns, lines, cells(PRINTED), notes)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from lawcheck.declare.design import Arm
 from lawcheck.show.audit.notes import label_notes
-from lawcheck.show.columns import INTERVALS, PLANNED, accuracy_columns, filled, fixed, row
+from lawcheck.show.columns import INTERVALS, PLANNED, accuracy_columns, fixed
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
 from lawcheck.show.selection import fitting, fraction, fraction_block, method_label
 from lawcheck.studies.discipline_laws.published import (
     BASE_RANK,
-    SCALE,
+    beside_print,
     by_paper,
     cells,
     departures_of,
@@ -60,19 +60,9 @@ def _printed(arm: Arm, column: str) -> str | None:
 
 def build(context: RenderContext) -> Grid:
     arms = fitting(context, TABLE.name, lambda a: not a.each_alone and _shown(a))
-    context.summary.require(arms, TABLE.name)
     columns = (*accuracy_columns(context), SHARE)
     arms.sort(key=lambda a: (fraction(a), by_paper(a), "variant" in departures_of(a), _size(a)))
-    rows = [
-        row(
-            context,
-            columns,
-            arm,
-            label(arm),
-            fraction_block(arm),
-            _printed,
-            measures={SHARE.key: lambda a: fixed(context.costs(a, SHARE.key), PLANNED)},
-        )
-        for arm in arms
-    ]
-    return filled(context, columns, rows, label_notes(PRINTED[0]), published_scale=SCALE)
+    lines = [(fraction_block(a), label(a), a) for a in arms]
+    measures = {SHARE.key: lambda a: fixed(context.costs(a, SHARE.key), PLANNED)}
+    notes = label_notes(PRINTED[0])
+    return beside_print(context, TABLE.name, columns, lines, _printed, notes, measures)

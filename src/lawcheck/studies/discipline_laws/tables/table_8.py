@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
-from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
+from lawcheck.show.columns import INTERVALS, accuracy_columns
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Grid, Table
 from lawcheck.show.selection import fraction_block
-from lawcheck.studies.discipline_laws.published import SCALE, cells
+from lawcheck.studies.discipline_laws.published import beside_print, cells
 
 TABLE = Table(
     name="table_8",
@@ -58,19 +58,7 @@ def design_label(variant: str) -> str:
 
 
 def build(context: RenderContext) -> Grid:
-    groups = design_arms(context, TABLE.name)
-    context.summary.require([a for arms in groups.values() for _, a in arms], TABLE.name)
+    groups = design_arms(context, TABLE.name).values()
+    lines = [(fraction_block(a), design_label(v), a) for arms in groups for v, a in arms]
     columns = accuracy_columns(context)
-    rows = tuple(
-        row(
-            context,
-            columns,
-            arm,
-            design_label(variant),
-            fraction_block(arm),
-            cells("table8_design"),
-        )
-        for arms in groups.values()
-        for variant, arm in arms
-    )
-    return filled(context, columns, rows, published_scale=SCALE)
+    return beside_print(context, TABLE.name, columns, lines, cells("table8_design"))
