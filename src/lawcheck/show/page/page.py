@@ -13,7 +13,8 @@ from markupsafe import Markup, escape
 from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.studies import Study
-from lawcheck.judging.verdict_forms import level
+from lawcheck.declare.design import CheckVerdict
+from lawcheck.judging.verdict_forms import level, power_lines
 from lawcheck.planning.plan import Planner
 from lawcheck.show import grids, pictures
 from lawcheck.show.page import facts, words
@@ -28,12 +29,14 @@ from lawcheck.show.style import DPI
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Everything about one law, ready for the template."""
+    """Everything about one law, ready for the template. checks: with the label of their part."""
 
     entry: Entry
     headline: str
     why: words.Why
     parts: tuple[Part, ...]
+    checks: tuple[tuple[str, CheckVerdict], ...]
+    power: tuple[str, ...]
     settling: tuple[Settling, ...]
     sheets: tuple[Sheet, ...]
     forest: tuple[Image, ...]
@@ -91,6 +94,8 @@ def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
         headline=words.headline(entry.verdict, planner.scale.claims),
         why=words.why(entry.verdict),
         parts=parts,
+        checks=tuple((p.label, c) for p in parts for c in p.verdict.checks),
+        power=tuple(power_lines(entry.verdict)),
         settling=settling(parts),
         sheets=tuple(shown),
         forest=tuple(i for is_forest, i in drawn if is_forest),

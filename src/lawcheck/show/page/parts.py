@@ -8,7 +8,7 @@ from lawcheck.declare.design import Arm, Contrast, Hypothesis, PartVerdict, Rout
 from lawcheck.judging.verdict_forms import settles
 from lawcheck.show.page.gather import Entry
 from lawcheck.show.page.published import Printed, printed_estimate
-from lawcheck.show.page.words import minus, title, underpowered
+from lawcheck.show.page.words import minus, seen, signed, title, underpowered
 from lawcheck.show.printed import Rows, rows_of
 
 
@@ -34,12 +34,18 @@ def parts_of(entry: Entry) -> tuple[Part, ...]:
 
 
 def _part(h: Hypothesis, p: PartVerdict, rows: Rows | None) -> Part:
+    # Checks stand in a table of their own.
+    notes = [n for n in p.notes if not n.startswith("not tested, not passed:")]
+    notes += [f"not passed: {c.claim} ({seen(c)})" for c in p.checks if not c.passed]
+    if p.worst:
+        low, high = map(signed, p.worst)
+        notes.append(f"unscored items could move it to {low} or {high}")
     return Part(
         verdict=p,
         claim=h.claim,
         label=title(p.name),
         p=p.p if p.role == "primary" else p.holm,
-        notes=tuple(minus(n) if _is_number_note(n) else n for n in p.notes),
+        notes=tuple(minus(n) if _is_number_note(n) else n for n in notes),
         printed=printed_estimate(h.estimand, rows),
         arms=weighted_arms(h),
     )

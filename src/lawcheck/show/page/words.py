@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lawcheck.declare.design import PartVerdict, Verdict
+from lawcheck.declare.design import CheckVerdict, ConjunctVerdict, PartVerdict, Verdict
 from lawcheck.judging.verdict_forms import level, number, sized
 
-SAID = {
-    "HOLDS": "shown",
-    "NOT SHOWN": "not shown",
-    "CONTRADICTED": "contradicted",
-    "INCONCLUSIVE": "inconclusive",
-}
 MEANING = {
     "HOLDS": "every primary part is shown",
-    "CONTRADICTED": "some primary part is reversed or negligible",
-    "NOT SHOWN": "some primary part stays open, although the data could have shown its effect",
+    "CONTRADICTED": (
+        "some primary part is reversed or negligible, after Holm over the primary parts too"
+    ),
+    "NOT TESTED": "nothing contradicts the law, but some primary part did not test what it names",
+    "NOT SHOWN": "some primary part is not shown, although the data could have shown its effect",
     "INCONCLUSIVE": "some primary part stays open, and the data could not have shown its effect",
 }
 PART_MEANING = {
     "shown": "the claim's bound excludes what it denies",
-    "reversed": "the opposite of the claim is shown, after Holm",
-    "negligible": "an effect of the size of interest is excluded, after Holm",
+    "reversed": "the opposite of the claim is shown",
+    "negligible": "an effect of the size of interest is excluded",
+    "not tested": (
+        "the arms did not learn what they are compared on, what the claim varies did not vary, or "
+        "the base models are not of the kind it speaks of"
+    ),
     "open": "none of these: the data decide nothing about it",
 }
 KINDS = {
@@ -46,7 +47,7 @@ def plain_number(value: float | None) -> str:
     return "\u2014" if value is None else minus(number(value))
 
 
-def interval(p: PartVerdict) -> str:
+def interval(p: PartVerdict | ConjunctVerdict) -> str:
     if p.low is None or p.high is None:
         return "\u2014"
     return f"[{signed(p.low)},\u00a0{signed(p.high)}]"
@@ -60,7 +61,21 @@ def quantity(p: PartVerdict) -> str:
     return found if p.low is None else f"{found}, {level(p)} interval {interval(p)}"
 
 
-def sampled(p: PartVerdict) -> str:
+def said(p: PartVerdict) -> str:
+    """Outcome of a part, and how much a shown one shows."""
+    return f"{p.outcome} {p.size}".rstrip()
+
+
+def likely(p: PartVerdict) -> str:
+    """Posterior shares of what is claimed, negligible, reversed."""
+    if not p.posterior:
+        return "\u2014"
+    against, small, toward = (f"{100 * share:.0f}" for share in p.posterior)
+    middle = (small,) if p.alternative in ("greater", "less") else ()
+    return " / ".join((toward, *middle, against)) + " %"
+
+
+def sampled(p: PartVerdict | ConjunctVerdict) -> str:
     """Seeds x items, as far as the part samples them."""
     if not p.n_seeds:
         return "\u2014"
@@ -80,8 +95,8 @@ def headline(verdict: Verdict, claims: bool) -> str:
     """`Contradicted at proxy scale`; a scale without claims says so."""
     place = f"at {verdict.scale} scale" if verdict.scale else "on these scores"
     if not claims:
-        return f"No claim {place} (the parts alone would say: {SAID[verdict.outcome]})"
-    return f"{SAID[verdict.outcome].capitalize()} {place}"
+        return f"No claim {place} (the parts alone would say: {verdict.outcome.lower()})"
+    return f"{verdict.outcome.capitalize()} {place}"
 
 
 @dataclass(frozen=True)
@@ -98,18 +113,27 @@ def why(verdict: Verdict) -> Why:
         return Why(f"All {len(primary)} primary parts are shown.")
     against = [p for p in primary if p.outcome in ("reversed", "negligible")]
     if verdict.outcome == "CONTRADICTED":
-        lead = f"{len(against)} of {len(primary)} primary parts speak against the law:"
-        return Why(lead, _sentences(against))
-    opened = [p for p in primary if p.outcome == "open"]
+        # A note names those that are so at their own level only.
+        clear = [p for p in against if not any(n.startswith(f"{p.name} is ") for n in verdict.notes)]
+        lead = f"{len(clear)} of {len(primary)} primary parts speak against the law:"
+        return Why(lead, _sentences(clear))
+    if verdict.outcome == "NOT TESTED":
+        untested = [p for p in primary if p.outcome == "not tested"]
+        lead = (
+            f"No primary part contradicts the law, but {len(untested)} of {len(primary)} did not "
+            f"test what {'it names' if len(untested) == 1 else 'they name'}:"
+        )
+        return Why(lead, _sentences(untested))
+    opened = [p for p in primary if p.outcome != "shown"]
     weak = [p for p in opened if underpowered(p)]
     if verdict.outcome == "INCONCLUSIVE":
         lead = (
-            f"No primary part speaks against the law, but {len(weak)} of {len(primary)} stayed "
+            f"No primary part contradicts the law, but {len(weak)} of {len(primary)} stayed "
             f"open and could not have been shown with these data:"
         )
         return Why(lead, _sentences(weak))
     lead = (
-        f"{len(opened)} of {len(primary)} primary parts stayed open, although these data could "
+        f"{len(opened)} of {len(primary)} primary parts are not shown, although these data could "
         f"have shown an effect of interest:"
     )
     return Why(lead, _sentences(opened))
@@ -137,13 +161,25 @@ def sentence(p: PartVerdict) -> str:
     if p.outcome == "negligible":
         return f"negligible: an effect of {size} is excluded; {quantity(p)}"
     if p.outcome == "shown":
-        return f"shown: {quantity(p)}"
+        return f"{said(p)}: {quantity(p)}"
+    if p.outcome == "not tested":
+        failed = [f"{c.claim}: {seen(c)}" for c in p.checks if not c.passed]
+        reasons = failed or [n.removeprefix("not tested: ") for n in p.notes if "not tested" in n]
+        return "; ".join([f"not tested: {quantity(p)}", *reasons])
     reasons = [n for n in p.notes if n.startswith(("left open", "descriptive", "no variation"))]
     if p.mde is not None:
         reasons.append(f"detects {plain_number(p.mde)} {p.unit} at 80 % power, {size} would matter")
     elif not reasons:
         reasons.append("this test states no detectable effect")
     return "; ".join([f"open: {quantity(p)}", *reasons])
+
+
+def seen(check: CheckVerdict) -> str:
+    """What a check found, and what it needed."""
+    if check.note:
+        return check.note
+    found = "no bound" if check.low is None else f"bound {signed(check.low)}"
+    return f"{found}, needed above {check.above:g}"
 
 
 def tally(parts: Sequence[PartVerdict]) -> list[tuple[str, int]]:
