@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lawcheck.declare import discovery
+from lawcheck.declare.design import CheckVerdict
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.studies import Study
-from lawcheck.declare.design import CheckVerdict
 from lawcheck.judging.verdict_forms import level, power_lines
 from lawcheck.planning.plan import Planner
 from lawcheck.show import grids, pictures

@@ -8,7 +8,7 @@ from lawcheck.declare.design import Arm, Contrast, Hypothesis, PartVerdict, Rout
 from lawcheck.judging.verdict_forms import settles
 from lawcheck.show.page.gather import Entry
 from lawcheck.show.page.published import Printed, printed_estimate
-from lawcheck.show.page.words import minus, seen, signed, title, underpowered
+from lawcheck.show.page.words import REASONS, minus, seen, signed, title, underpowered
 from lawcheck.show.printed import Rows, rows_of
 
 
@@ -71,7 +71,7 @@ def weighted_arms(h: Hypothesis) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class Settling:
-    """What more data would decide an open part."""
+    """What would decide an open part, or let one be tested."""
 
     label: str
     role: str
@@ -79,24 +79,22 @@ class Settling:
 
 
 def settling(parts: tuple[Part, ...]) -> tuple[Settling, ...]:
-    """One line for every open part."""
+    """One line for every part that is open or was not tested."""
     return tuple(
-        Settling(p.label, p.verdict.role, _words(p)) for p in parts if p.verdict.outcome == "open"
+        Settling(p.label, p.verdict.role, _words(p.verdict))
+        for p in parts
+        if p.verdict.outcome in ("open", "not tested")
     )
 
 
-def _words(part: Part) -> str:
-    verdict = part.verdict
+def _words(verdict: PartVerdict) -> str:
     asked = settles(verdict)
-    reasons = [
-        n
-        for n in verdict.notes
-        if n.startswith(("left open", "no number of seeds", "descriptive", "no variation"))
-    ]
-    if asked and not reasons:
+    if verdict.outcome == "not tested":
         return asked
-    if reasons:
-        return "; ".join([*reasons, *([asked] if asked else [])])
+    reasons = [n for n in verdict.notes if n.startswith(REASONS)]
+    found = [*reasons, asked] if asked else reasons
+    if found:
+        return "; ".join(found)
     if underpowered(verdict):
         return "not known: no minimum detectable effect comes from this test"
     return "nothing more of the same size: the effect of interest was detectable"

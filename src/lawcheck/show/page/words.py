@@ -27,6 +27,8 @@ PART_MEANING = {
     ),
     "open": "none of these: the data decide nothing about it",
 }
+# How notes begin that say why a part stays open; those of logic 1 are among them.
+REASONS = ("left open", "no estimate", "no number of seeds", "descriptive", "no variation")
 KINDS = {
     "greater": "above 0",
     "less": "below 0",
@@ -53,12 +55,14 @@ def interval(p: PartVerdict | ConjunctVerdict) -> str:
     return f"[{signed(p.low)},\u00a0{signed(p.high)}]"
 
 
-def quantity(p: PartVerdict) -> str:
-    """Estimate with unit and interval, for running text."""
+def quantity(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) -> str:
+    """Estimate with unit and interval, for running text. of: the part that a case belongs to."""
+    part = of or p
+    assert isinstance(part, PartVerdict)
     if p.estimate is None:
         return "no estimate"
-    found = f"{signed(p.estimate)} {p.unit}"
-    return found if p.low is None else f"{found}, {level(p)} interval {interval(p)}"
+    found = f"{signed(p.estimate)} {part.unit}"
+    return found if p.low is None else f"{found}, {level(part)} interval {interval(p)}"
 
 
 def said(p: PartVerdict) -> str:
@@ -114,7 +118,9 @@ def why(verdict: Verdict) -> Why:
     against = [p for p in primary if p.outcome in ("reversed", "negligible")]
     if verdict.outcome == "CONTRADICTED":
         # A note names those that are so at their own level only.
-        clear = [p for p in against if not any(n.startswith(f"{p.name} is ") for n in verdict.notes)]
+        clear = [
+            p for p in against if not any(n.startswith(f"{p.name} is ") for n in verdict.notes)
+        ]
         lead = f"{len(clear)} of {len(primary)} primary parts speak against the law:"
         return Why(lead, _sentences(clear))
     if verdict.outcome == "NOT TESTED":
@@ -156,6 +162,10 @@ def _sentences(parts: Sequence[PartVerdict]) -> tuple[tuple[str, str], ...]:
 def sentence(p: PartVerdict) -> str:
     """Outcome of a part with its numbers."""
     size = sized(p.goal, p.unit)
+    decisive = [c for c in p.conjuncts if c.outcome == p.outcome]
+    if decisive and p.outcome != "shown":
+        cases = [f"{title(c.name)} {quantity(c, p)}" for c in decisive]
+        return f"{p.outcome}: claimed {direction(p)}, found {'; '.join(cases)}"
     if p.outcome == "reversed":
         return f"reversed: claimed {direction(p)}, found {quantity(p)}"
     if p.outcome == "negligible":
@@ -166,7 +176,7 @@ def sentence(p: PartVerdict) -> str:
         failed = [f"{c.claim}: {seen(c)}" for c in p.checks if not c.passed]
         reasons = failed or [n.removeprefix("not tested: ") for n in p.notes if "not tested" in n]
         return "; ".join([f"not tested: {quantity(p)}", *reasons])
-    reasons = [n for n in p.notes if n.startswith(("left open", "descriptive", "no variation"))]
+    reasons = [n for n in p.notes if n.startswith(REASONS)]
     if p.mde is not None:
         reasons.append(f"detects {plain_number(p.mde)} {p.unit} at 80 % power, {size} would matter")
     elif not reasons:
