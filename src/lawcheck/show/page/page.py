@@ -29,7 +29,9 @@ from lawcheck.show.style import DPI
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Everything about one law, ready for the template. checks: with the label of their part."""
+    """Everything about one law, ready for the template. checks: with the label of their part,
+    those not passed first.
+    """
 
     entry: Entry
     headline: str
@@ -88,13 +90,14 @@ def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
         for stem, (picture, files) in pictures(entry.law, entry.context).items()
     ]
     parts = parts_of(entry)
+    checks = [(p.label, c) for p in parts for c in p.verdict.checks]
     levels = {level(p.verdict) for p in parts if p.verdict.low is not None}
     return Card(
         entry=entry,
         headline=words.headline(entry.verdict, planner.scale.claims),
         why=words.why(entry.verdict),
         parts=parts,
-        checks=tuple((p.label, c) for p in parts for c in p.verdict.checks),
+        checks=tuple(sorted(checks, key=lambda x: x[1].passed)),
         power=tuple(power_lines(entry.verdict)),
         settling=settling(parts),
         sheets=tuple(shown),

@@ -8,7 +8,7 @@ from lawcheck.declare.design import Arm, Contrast, Hypothesis, PartVerdict, Rout
 from lawcheck.judging.verdict_forms import settles
 from lawcheck.show.page.gather import Entry
 from lawcheck.show.page.published import Printed, printed_estimate
-from lawcheck.show.page.words import REASONS, minus, seen, signed, title, underpowered
+from lawcheck.show.page.words import REASONS, minus, signed, title, underpowered
 from lawcheck.show.printed import Rows, rows_of
 
 
@@ -36,7 +36,8 @@ def parts_of(entry: Entry) -> tuple[Part, ...]:
 def _part(h: Hypothesis, p: PartVerdict, rows: Rows | None) -> Part:
     # Checks stand in a table of their own.
     notes = [n for n in p.notes if not n.startswith("not tested, not passed:")]
-    notes += [f"not passed: {c.claim} ({seen(c)})" for c in p.checks if not c.passed]
+    failed = sum(not c.passed for c in p.checks)
+    notes += [f"{failed} of {len(p.checks)} checks not passed"] if failed else []
     if p.worst:
         low, high = map(signed, p.worst)
         notes.append(f"unscored items could move it to {low} or {high}")

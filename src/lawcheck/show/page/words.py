@@ -164,7 +164,7 @@ def sentence(p: PartVerdict) -> str:
     size = sized(p.goal, p.unit)
     decisive = [c for c in p.conjuncts if c.outcome == p.outcome]
     if decisive and p.outcome != "shown":
-        cases = [f"{title(c.name)} {quantity(c, p)}" for c in decisive]
+        cases = [f"{title(c.name)}: {quantity(c, p)}" for c in decisive]
         return f"{p.outcome}: claimed {direction(p)}, found {'; '.join(cases)}"
     if p.outcome == "reversed":
         return f"reversed: claimed {direction(p)}, found {quantity(p)}"
