@@ -31,6 +31,17 @@ def test_judging_the_committed_scores_again_gives_the_same_verdict(path):
     assert verdict_json(read_verdict(path)) == path.read_bytes()
 
 
+def test_a_quick_verdict_decides_the_same():
+    path = next(p for p in VERDICTS if p.stem == "base_model")
+    scores = path.with_suffix(".scores.parquet")
+    quick = judge_file(discovery.law(path.stem), [scores], load_scale("proxy"), quick=True)
+    whole = read_verdict(path)
+    assert (quick.outcome, quick.power) == (whole.outcome, ())
+    assert [p.outcome for p in quick.parts] == [p.outcome for p in whole.parts]
+    assert not any(p.posterior or p.designs or p.agreeing for p in quick.parts)
+    assert any(p.posterior for p in whole.parts)
+
+
 def compare(new, old, tolerance=1e-9):
     """Verdicts repeat to 1e-9 from machine to machine, their form to the byte."""
     if isinstance(old, dict):
