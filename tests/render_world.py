@@ -182,7 +182,7 @@ def verdict(law: Law = LAW) -> Verdict:
             PartVerdict(
                 name=h.name,
                 role=h.role,
-                outcome=("shown", "open", "reversed", "negligible")[k % 4],
+                outcome=("shown", "open", "reversed", "negligible", "not tested")[k % 5],
                 alternative=h.alternative,
                 unit=unit,
                 estimate=estimate,

@@ -25,7 +25,7 @@ from lawcheck.cli.main import main, parser
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law, difference
 from lawcheck.errors import InputError
-from lawcheck.judging.verdict_forms import read_verdict
+from lawcheck.judging.verdict_forms import power_lines, read_verdict
 from lawcheck.pipeline.workflow import Workflow
 from lawcheck.show.page import words, write_report
 from lawcheck.show.page.moves import moves
@@ -178,8 +178,15 @@ def test_every_part_shows_what_the_verdict_says(document, results):
             assert words.signed(p.estimate) in document.shown
             if p.low is not None:
                 assert " ".join(words.interval(p).split()) in document.shown
+            for check in p.checks:
+                assert words.signed(check.low) in document.shown
+            for case in p.conjuncts:
+                assert words.title(case.name) in document.shown
             for note in p.notes:
-                assert note in document.shown or words.minus(note) in document.shown
+                listed = note.startswith("not tested, not passed:")
+                assert listed or note in document.shown or words.minus(note) in document.shown
+        for line in power_lines(verdict):
+            assert line in document.shown
     assert "preregistered" in document.shown
     assert "exploratory: no preregistered design at this scale" in document.shown
     assert "reproduced" not in document.shown.lower()
@@ -278,7 +285,8 @@ def test_the_published_folder_alone_gives_a_page_without_torch(tmp_path):
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        ("HOLDS", "Shown at proxy scale"),
+        ("HOLDS", "Holds at proxy scale"),
+        ("NOT TESTED", "Not tested at proxy scale"),
         ("NOT SHOWN", "Not shown at proxy scale"),
         ("CONTRADICTED", "Contradicted at proxy scale"),
         ("INCONCLUSIVE", "Inconclusive at proxy scale"),
@@ -288,6 +296,7 @@ def test_each_outcome_has_its_words_and_its_reasons(results, outcome, said):
     verdict = read_verdict(results.verdict(SHARE.name))
     sorts = {
         "HOLDS": {"outcome": "shown"},
+        "NOT TESTED": {"outcome": "not tested"},
         "NOT SHOWN": {"outcome": "open", "mde": 0.5, "notes": ()},
         "CONTRADICTED": {"outcome": "negligible"},
         "INCONCLUSIVE": {"outcome": "open", "mde": 50.0, "notes": ()},

@@ -33,12 +33,13 @@ def judge_file(
     out: Path | None = None,
     looks: Looks | int | None = None,
     leave_out: Sequence[str] | None = None,
+    quick: bool = False,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
     scale: the scale the scores come from; None for somebody's own scores. looks: at the
     growing data, as of `judge`; None: as preregistered, else one. leave_out: as of `judge`; None:
-    what the law's study leaves out.
+    what the law's study leaves out. quick: as of `judge`.
     """
     if leave_out is None:
         study = discovery.study_of(law.name)
@@ -58,6 +59,7 @@ def judge_file(
         pretrained=scale is None or all(b.kind == "pretrained" for b in scale.bases.values()),
         looks=record.looks if looks is None else looks,
         leave_out=leave_out,
+        quick=quick,
     )
     found = law_findings(law, table)
     notes = [*verdict.notes, *(f.text for f in found), *([record.note] if record.note else [])]

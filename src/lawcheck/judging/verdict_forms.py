@@ -131,7 +131,10 @@ def claimed(p: PartVerdict) -> str:
 
 
 def settles(p: PartVerdict) -> str:
-    """What more data would decide an open part at its effect of interest, if any would."""
+    """What would decide an open part at its effect of interest, or let a part be tested."""
+    if p.outcome == "not tested":
+        failed = any(not c.passed for c in p.checks)
+        return "arms that pass its checks" if failed else "base models that others pretrained"
     if p.outcome != "open":
         return ""
     if p.designs:
@@ -146,7 +149,7 @@ def settles(p: PartVerdict) -> str:
 
 def sized(size: float, unit: str) -> str:
     """`1 point`, `1.5 points`."""
-    return f"{size:g} {unit.removesuffix('s') if size == 1 and unit == 'points' else unit}"
+    return f"{size:.3g} {unit.removesuffix('s') if size == 1 and unit == 'points' else unit}"
 
 
 def number(value: float, sign: str = "") -> str:

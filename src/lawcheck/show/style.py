@@ -15,13 +15,14 @@ from lawcheck.show.grid import Fixed
 
 # Okabe and Ito (2008): told apart by every common kind of colour vision; with the markers below
 # they are told apart in grey, too.
-BLACK, ORANGE, SKY, GREEN, BLUE, RED = (
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
     "#000000",
     "#E69F00",
     "#56B4E9",
     "#009E73",
     "#0072B2",
     "#D55E00",
+    "#CC79A7",
 )
 GREY = "#6E6E6E"
 # Inches. Both columns of an A4 page with two columns.

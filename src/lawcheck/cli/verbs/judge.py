@@ -26,6 +26,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="0 HOLDS, 3 NOT TESTED, NOT SHOWN or INCONCLUSIVE, 4 CONTRADICTED",
     )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="without what stands beside a verdict: probabilities, other choices, sizes, power",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,6 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.scores if scale else ():
         if Path(path).is_file() and not record_path(Path(path)).is_file():
             print(f"lawcheck: scores {path}: no record beside them, judged as is", file=sys.stderr)
-    verdict = judge_file(law, arguments.scores, scale, out, arguments.looks)
+    verdict = judge_file(law, arguments.scores, scale, out, arguments.looks, quick=arguments.quick)
     print(text(verdict), end="")
     return exit_code(verdict) if arguments.exit_code else 0

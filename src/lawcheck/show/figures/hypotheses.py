@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,11 +11,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from lawcheck.declare.design import PartVerdict
+from lawcheck.declare.design import ConjunctVerdict, PartVerdict
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import beside_row, forest_axis
-from lawcheck.show.style import BLACK, BLUE, GREY, ORANGE, RED, TWO_COLUMNS, Picture
+from lawcheck.show.style import BLACK, BLUE, GREY, ORANGE, PURPLE, RED, TWO_COLUMNS, Picture
 
 FIGURE = Picture(
     name="hypotheses",
@@ -21,14 +22,23 @@ FIGURE = Picture(
     caption=(
         "Estimate and two-sided (1 - 2 alpha) interval of every hypothesis, the interval that "
         "the one-sided tests read. Filled: primary, the verdict needs all of them; open: "
-        "secondary. Shaded: effects smaller than the smallest effect of interest. Dashed: the "
-        "margin of a no-gain or equivalence claim. Arrows: the claimed direction."
+        "secondary. Small, under a part: the cases it needs, which its own row pools. Shaded: "
+        "effects smaller than the smallest effect of interest. Dashed: the margin of a no-gain "
+        "or equivalence claim. Arrows: the claimed direction."
     ),
     per_law=True,
     needs_verdict=True,
 )
-COLORS = {"shown": BLUE, "reversed": RED, "negligible": ORANGE, "not tested": BLACK, "open": GREY}
+COLORS = {
+    "shown": BLUE,
+    "reversed": RED,
+    "negligible": ORANGE,
+    "not tested": PURPLE,
+    "open": GREY,
+}
 ROW = 0.25
+# Height of a case's row over that of a part.
+CASE = 0.7
 
 
 def build(context: RenderContext) -> Figure:
@@ -40,7 +50,7 @@ def build(context: RenderContext) -> Figure:
     # Counted quantities have no interval and other magnitudes: they get their own axis.
     kinds = list(dict.fromkeys(_kind(p) for p in verdict.parts))
     groups = [[p for p in verdict.parts if _kind(p) == kind] for kind in kinds]
-    heights = [len(g) + 1.9 for g in groups]
+    heights = [_height(g) + 1.9 for g in groups]
     figure = Figure(
         figsize=(TWO_COLUMNS, ROW * sum(heights) + 0.75),
         layout=ConstrainedLayoutEngine(hspace=0.02),
@@ -71,16 +81,52 @@ def _marker(shape: str, face: str, label: str) -> Line2D:
     )
 
 
+def _height(parts: list[PartVerdict]) -> float:
+    return sum(1 + CASE * len(p.conjuncts) for p in parts)
+
+
+def _rows(parts: list[PartVerdict]) -> Iterator[tuple[float, PartVerdict, ConjunctVerdict | None]]:
+    """Middle of every row: parts, each followed by its cases."""
+    top = -0.5
+    for part in parts:
+        yield top + 0.5, part, None
+        top += 1
+        for case in part.conjuncts:
+            yield top + CASE / 2 - 0.05, part, case
+            top += CASE
+
+
 def _panel(axes: Axes, unit: str, parts: list[PartVerdict]) -> None:
-    for y, part in enumerate(parts):
-        _part(axes, y, part)
-    forest_axis(axes, [p.name for p in parts])
-    for tick, part in zip(axes.get_yticklabels(), parts, strict=True):
-        tick.set_fontweight("bold" if part.role == "primary" else "normal")
+    rows = list(_rows(parts))
+    for y, part, case in rows:
+        if case is None:
+            _part(axes, y, part)
+        else:
+            _case(axes, y, part, case)
+    axes.axvline(0, color=BLACK, linewidth=0.7)
+    axes.set_ylim(_height(parts) - 0.4, -0.6)
+    labels = [(part if case is None else case).name.replace("_", " ") for _, part, case in rows]
+    axes.set_yticks([y for y, *_ in rows], labels)
+    for tick, (_, part, case) in zip(axes.get_yticklabels(), rows, strict=True):
+        primary = part.role == "primary" and case is None
+        tick.set_fontweight("bold" if primary else "normal")
+        if case is not None:
+            tick.set_fontsize(6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
     axes.set_xlabel(unit, labelpad=1)
 
 
-def _part(axes: Axes, y: int, part: PartVerdict) -> None:
+def _case(axes: Axes, y: float, part: PartVerdict, case: ConjunctVerdict) -> None:
+    color = COLORS[case.outcome]
+    if case.low is not None and case.high is not None:
+        axes.plot([case.low, case.high], [y, y], color=color, linewidth=0.9)
+    if case.estimate is not None:
+        axes.plot(case.estimate, y, marker="o", markersize=2.5, color=color, linestyle="none")
+    _beside(axes, y, _words(part, case), 5.5)
+
+
+def _part(axes: Axes, y: float, part: PartVerdict) -> None:
     color = COLORS[part.outcome]
     axes.fill_betweenx([y - 0.4, y + 0.4], -part.sesoi, part.sesoi, color="#E6E6E6", linewidth=0)
     if part.margin is not None:
@@ -98,7 +144,21 @@ def _part(axes: Axes, y: int, part: PartVerdict) -> None:
             markeredgecolor=color,
             linestyle="none",
         )
-    beside_row(axes, y, _words(part))
+    _beside(axes, y, _words(part, part), 6.5)
+
+
+def _beside(axes: Axes, y: float, text: str, size: float) -> None:
+    axes.annotate(
+        text,
+        (1.0, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=size,
+        color=BLACK,
+        annotation_clip=False,
+    )
 
 
 ARROWS = {
@@ -110,15 +170,15 @@ ARROWS = {
 }
 
 
-def _words(part: PartVerdict) -> str:
-    """Direction, estimate and interval, outcome."""
-    if part.estimate is None:
-        return f"{ARROWS[part.alternative]}  not estimated, {part.outcome}"
+def _words(part: PartVerdict, row: PartVerdict | ConjunctVerdict) -> str:
+    """Direction, estimate and interval, outcome, of a part or of one of its cases."""
+    if row.estimate is None:
+        return f"{ARROWS[part.alternative]}  not estimated, {row.outcome}"
     digits = 3 if part.sesoi < 0.5 else 2
-    text = _signed(part.estimate, digits)
-    if part.low is not None and part.high is not None:
-        text += f" [{_signed(part.low, digits)}, {_signed(part.high, digits)}]"
-    return f"{ARROWS[part.alternative]}  {text}  {part.outcome}"
+    text = _signed(row.estimate, digits)
+    if row.low is not None and row.high is not None:
+        text += f" [{_signed(row.low, digits)}, {_signed(row.high, digits)}]"
+    return f"{ARROWS[part.alternative]}  {text}  {row.outcome}"
 
 
 def _signed(value: float, digits: int) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from PIL import Image as Raster
 
+from lawcheck.declare.design import PartVerdict
 from lawcheck.show.page.gather import Entry
-from lawcheck.show.page.words import quantity, title
+from lawcheck.show.page.words import quantity, said, title
 from lawcheck.show.style import Picture
 
 # Plots have few colours: a palette makes them a third of the size and looks the same.
@@ -54,11 +55,17 @@ def reduced(png: bytes) -> tuple[bytes, int, int]:
 def alt_text(entry: Entry, picture: Picture) -> str:
     """What the figure shows; the forest plot in full, since it is drawn from the verdict alone."""
     if picture.name == "hypotheses":
-        parts = [f"{title(p.name)} {p.outcome}, {quantity(p)}" for p in entry.verdict.parts]
+        parts = [_part(p) for p in entry.verdict.parts]
         return (
             f"Forest plot of the {len(parts)} hypotheses of {entry.law.title}: {'; '.join(parts)}."
         )
     return f"{picture.title}: {first_sentence(picture.caption)} Its numbers stand in the tables."
+
+
+def _part(p: PartVerdict) -> str:
+    text = f"{title(p.name)} {said(p)}, {quantity(p)}"
+    cases = [f"{title(c.name)} {c.outcome}, {quantity(c, p)}" for c in p.conjuncts]
+    return f"{text} (its cases: {'; '.join(cases)})" if cases else text
 
 
 def first_sentence(text: str) -> str:

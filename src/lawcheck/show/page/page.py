@@ -11,9 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lawcheck.declare import discovery
+from lawcheck.declare.design import CheckVerdict
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.studies import Study
-from lawcheck.judging.verdict_forms import level
+from lawcheck.judging.verdict_forms import level, power_lines
 from lawcheck.planning.plan import Planner
 from lawcheck.show import grids, pictures
 from lawcheck.show.page import facts, words
@@ -28,12 +29,16 @@ from lawcheck.show.style import DPI
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Everything about one law, ready for the template."""
+    """Everything about one law, ready for the template. checks: with the label of their part,
+    those not passed first.
+    """
 
     entry: Entry
     headline: str
     why: words.Why
     parts: tuple[Part, ...]
+    checks: tuple[tuple[str, CheckVerdict], ...]
+    power: tuple[str, ...]
     settling: tuple[Settling, ...]
     sheets: tuple[Sheet, ...]
     forest: tuple[Image, ...]
@@ -85,12 +90,15 @@ def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
         for stem, (picture, files) in pictures(entry.law, entry.context).items()
     ]
     parts = parts_of(entry)
+    checks = [(p.label, c) for p in parts for c in p.verdict.checks]
     levels = {level(p.verdict) for p in parts if p.verdict.low is not None}
     return Card(
         entry=entry,
         headline=words.headline(entry.verdict, planner.scale.claims),
         why=words.why(entry.verdict),
         parts=parts,
+        checks=tuple(sorted(checks, key=lambda x: x[1].passed)),
+        power=tuple(power_lines(entry.verdict)),
         settling=settling(parts),
         sheets=tuple(shown),
         forest=tuple(i for is_forest, i in drawn if is_forest),

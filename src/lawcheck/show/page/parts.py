@@ -4,53 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lawcheck.declare.design import (
-    Arm,
-    Contrast,
-    Estimand,
-    Hypothesis,
-    PartVerdict,
-    RelativeGain,
-    RouterInformation,
-)
+from lawcheck.declare.design import Arm, Contrast, Hypothesis, PartVerdict, RouterInformation
 from lawcheck.judging.verdict_forms import settles
 from lawcheck.show.page.gather import Entry
-from lawcheck.show.page.words import minus, title, underpowered
+from lawcheck.show.page.published import Printed, printed_estimate
+from lawcheck.show.page.words import REASONS, minus, signed, title, underpowered
 from lawcheck.show.printed import Rows, rows_of
-
-
-@dataclass(frozen=True)
-class Printed:
-    """value: in the estimand's unit. where: the printed table."""
-
-    value: float
-    where: str
-
-
-def printed_estimate(estimand: Estimand, rows: Rows | None) -> Printed | None:
-    """The estimand computed from one printed table; None where no table holds all its cells.
-
-    Cells of different tables are never mixed: equal labels differ between some of them.
-    """
-    if rows is None:
-        return None
-    for table, where in rows.TABLES.items():
-        value = _value(estimand, table, rows)
-        if value is not None:
-            return Printed(value, where)
-    return None
-
-
-def _value(estimand: Estimand, table: str, rows: Rows) -> float | None:
-    if isinstance(estimand, Contrast):
-        cells = [(w, rows.published_value(table, a, estimand.target)) for a, w in estimand.weights]
-        known = [w * v for w, v in cells if v is not None]
-        return 100 * sum(known) if len(known) == len(cells) else None
-    if isinstance(estimand, RelativeGain):
-        # Printed against discipline LoRA, which is the reference here, too.
-        alone = estimand.reference.each_alone and estimand.reference.method == "lora"
-        return rows.published_value(table, estimand.arm, "delta_m") if alone else None
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +34,19 @@ def parts_of(entry: Entry) -> tuple[Part, ...]:
 
 
 def _part(h: Hypothesis, p: PartVerdict, rows: Rows | None) -> Part:
+    # Checks stand in a table of their own.
+    notes = [n for n in p.notes if not n.startswith("not tested, not passed:")]
+    failed = sum(not c.passed for c in p.checks)
+    notes += [f"{failed} of {len(p.checks)} checks not passed"] if failed else []
+    if p.worst:
+        low, high = map(signed, p.worst)
+        notes.append(f"unscored items could move it to {low} or {high}")
     return Part(
         verdict=p,
         claim=h.claim,
         label=title(p.name),
         p=p.p if p.role == "primary" else p.holm,
-        notes=tuple(minus(n) if _is_number_note(n) else n for n in p.notes),
+        notes=tuple(minus(n) if _is_number_note(n) else n for n in notes),
         printed=printed_estimate(h.estimand, rows),
         arms=weighted_arms(h),
     )
@@ -106,7 +72,7 @@ def weighted_arms(h: Hypothesis) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class Settling:
-    """What more data would decide an open part."""
+    """What would decide an open part, or let one be tested."""
 
     label: str
     role: str
@@ -114,24 +80,22 @@ class Settling:
 
 
 def settling(parts: tuple[Part, ...]) -> tuple[Settling, ...]:
-    """One line for every open part."""
+    """One line for every part that is open or was not tested."""
     return tuple(
-        Settling(p.label, p.verdict.role, _words(p)) for p in parts if p.verdict.outcome == "open"
+        Settling(p.label, p.verdict.role, _words(p.verdict))
+        for p in parts
+        if p.verdict.outcome in ("open", "not tested")
     )
 
 
-def _words(part: Part) -> str:
-    verdict = part.verdict
+def _words(verdict: PartVerdict) -> str:
     asked = settles(verdict)
-    reasons = [
-        n
-        for n in verdict.notes
-        if n.startswith(("left open", "no number of seeds", "descriptive", "no variation"))
-    ]
-    if asked and not reasons:
+    if verdict.outcome == "not tested":
         return asked
-    if reasons:
-        return "; ".join([*reasons, *([asked] if asked else [])])
+    reasons = [n for n in verdict.notes if n.startswith(REASONS)]
+    found = [*reasons, asked] if asked else reasons
+    if found:
+        return "; ".join(found)
     if underpowered(verdict):
         return "not known: no minimum detectable effect comes from this test"
     return "nothing more of the same size: the effect of interest was detectable"

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lawcheck.declare.design import PartVerdict, Verdict
+from lawcheck.declare.design import CheckVerdict, ConjunctVerdict, PartVerdict, Verdict
 from lawcheck.judging.verdict_forms import level, number, sized
 
-SAID = {
-    "HOLDS": "shown",
-    "NOT SHOWN": "not shown",
-    "CONTRADICTED": "contradicted",
-    "NOT TESTED": "not tested",
-    "INCONCLUSIVE": "inconclusive",
-}
 MEANING = {
     "HOLDS": "every primary part is shown",
-    "CONTRADICTED": "some primary part is reversed or negligible",
-    "NOT TESTED": "nothing speaks against it, but some primary part tests nothing that it names",
-    "NOT SHOWN": "some primary part stays open, although the data could have shown its effect",
+    "CONTRADICTED": (
+        "some primary part is reversed or negligible, after Holm over the primary parts too"
+    ),
+    "NOT TESTED": "nothing contradicts the law, but some primary part did not test what it names",
+    "NOT SHOWN": "some primary part is not shown, although the data could have shown its effect",
     "INCONCLUSIVE": "some primary part stays open, and the data could not have shown its effect",
 }
 PART_MEANING = {
     "shown": "the claim's bound excludes what it denies",
     "reversed": "the opposite of the claim is shown",
     "negligible": "an effect of the size of interest is excluded",
-    "not tested": "a check failed: the data say nothing about what it names",
+    "not tested": (
+        "the arms did not learn what they are compared on, what the claim varies did not vary, or "
+        "the base models are not of the kind it speaks of"
+    ),
     "open": "none of these: the data decide nothing about it",
 }
+# How notes begin that say why a part stays open; those of logic 1 are among them.
+REASONS = ("left open", "no estimate", "no number of seeds", "descriptive", "no variation")
 KINDS = {
     "greater": "above 0",
     "less": "below 0",
@@ -49,21 +49,37 @@ def plain_number(value: float | None) -> str:
     return "\u2014" if value is None else minus(number(value))
 
 
-def interval(p: PartVerdict) -> str:
+def interval(p: PartVerdict | ConjunctVerdict) -> str:
     if p.low is None or p.high is None:
         return "\u2014"
     return f"[{signed(p.low)},\u00a0{signed(p.high)}]"
 
 
-def quantity(p: PartVerdict) -> str:
-    """Estimate with unit and interval, for running text."""
+def quantity(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) -> str:
+    """Estimate with unit and interval, for running text. of: the part that a case belongs to."""
+    part = of or p
+    assert isinstance(part, PartVerdict)
     if p.estimate is None:
         return "no estimate"
-    found = f"{signed(p.estimate)} {p.unit}"
-    return found if p.low is None else f"{found}, {level(p)} interval {interval(p)}"
+    found = f"{signed(p.estimate)} {part.unit}"
+    return found if p.low is None else f"{found}, {level(part)} interval {interval(p)}"
 
 
-def sampled(p: PartVerdict) -> str:
+def said(p: PartVerdict) -> str:
+    """Outcome of a part, and how much a shown one shows."""
+    return f"{p.outcome} {p.size}".rstrip()
+
+
+def likely(p: PartVerdict) -> str:
+    """Posterior shares of what is claimed, negligible, reversed."""
+    if not p.posterior:
+        return "\u2014"
+    against, small, toward = (f"{100 * share:.0f}" for share in p.posterior)
+    middle = (small,) if p.alternative in ("greater", "less") else ()
+    return " / ".join((toward, *middle, against)) + " %"
+
+
+def sampled(p: PartVerdict | ConjunctVerdict) -> str:
     """Seeds x items, as far as the part samples them."""
     if not p.n_seeds:
         return "\u2014"
@@ -83,8 +99,8 @@ def headline(verdict: Verdict, claims: bool) -> str:
     """`Contradicted at proxy scale`; a scale without claims says so."""
     place = f"at {verdict.scale} scale" if verdict.scale else "on these scores"
     if not claims:
-        return f"No claim {place} (the parts alone would say: {SAID[verdict.outcome]})"
-    return f"{SAID[verdict.outcome].capitalize()} {place}"
+        return f"No claim {place} (the parts alone would say: {verdict.outcome.lower()})"
+    return f"{verdict.outcome.capitalize()} {place}"
 
 
 @dataclass(frozen=True)
@@ -101,22 +117,29 @@ def why(verdict: Verdict) -> Why:
         return Why(f"All {len(primary)} primary parts are shown.")
     against = [p for p in primary if p.outcome in ("reversed", "negligible")]
     if verdict.outcome == "CONTRADICTED":
-        lead = f"{len(against)} of {len(primary)} primary parts speak against the law:"
-        return Why(lead, _sentences(against))
+        # A note names those that are so at their own level only.
+        clear = [
+            p for p in against if not any(n.startswith(f"{p.name} is ") for n in verdict.notes)
+        ]
+        lead = f"{len(clear)} of {len(primary)} primary parts speak against the law:"
+        return Why(lead, _sentences(clear))
     if verdict.outcome == "NOT TESTED":
         untested = [p for p in primary if p.outcome == "not tested"]
-        lead = f"A check failed in {len(untested)} of {len(primary)} primary parts:"
+        lead = (
+            f"No primary part contradicts the law, but {len(untested)} of {len(primary)} did not "
+            f"test what {'it names' if len(untested) == 1 else 'they name'}:"
+        )
         return Why(lead, _sentences(untested))
-    opened = [p for p in primary if p.outcome == "open"]
+    opened = [p for p in primary if p.outcome != "shown"]
     weak = [p for p in opened if underpowered(p)]
     if verdict.outcome == "INCONCLUSIVE":
         lead = (
-            f"No primary part speaks against the law, but {len(weak)} of {len(primary)} stayed "
+            f"No primary part contradicts the law, but {len(weak)} of {len(primary)} stayed "
             f"open and could not have been shown with these data:"
         )
         return Why(lead, _sentences(weak))
     lead = (
-        f"{len(opened)} of {len(primary)} primary parts stayed open, although these data could "
+        f"{len(opened)} of {len(primary)} primary parts are not shown, although these data could "
         f"have shown an effect of interest:"
     )
     return Why(lead, _sentences(opened))
@@ -124,7 +147,7 @@ def why(verdict: Verdict) -> Why:
 
 def underpowered(p: PartVerdict) -> bool:
     """An open part that could not have shown its effect of interest with these data."""
-    untested = any(n.startswith("left open: needs") for n in p.notes)
+    untested = any(n.startswith(("left open: needs", "descriptive:")) for n in p.notes)
     return p.outcome == "open" and (untested or p.mde is None or p.mde > p.goal)
 
 
@@ -139,20 +162,34 @@ def _sentences(parts: Sequence[PartVerdict]) -> tuple[tuple[str, str], ...]:
 def sentence(p: PartVerdict) -> str:
     """Outcome of a part with its numbers."""
     size = sized(p.goal, p.unit)
+    decisive = [c for c in p.conjuncts if c.outcome == p.outcome]
+    if decisive and p.outcome != "shown":
+        cases = [f"{title(c.name)}: {quantity(c, p)}" for c in decisive]
+        return f"{p.outcome}: claimed {direction(p)}, found {'; '.join(cases)}"
     if p.outcome == "reversed":
         return f"reversed: claimed {direction(p)}, found {quantity(p)}"
     if p.outcome == "negligible":
         return f"negligible: an effect of {size} is excluded; {quantity(p)}"
     if p.outcome == "shown":
-        return f"shown: {quantity(p)}"
+        return f"{said(p)}: {quantity(p)}"
     if p.outcome == "not tested":
-        return "; ".join(n for n in p.notes if n.startswith("not tested"))
-    reasons = [n for n in p.notes if n.startswith(("left open", "no variation"))]
+        failed = [f"{c.claim}: {seen(c)}" for c in p.checks if not c.passed]
+        reasons = failed or [n.removeprefix("not tested: ") for n in p.notes if "not tested" in n]
+        return "; ".join([f"not tested: {quantity(p)}", *reasons])
+    reasons = [n for n in p.notes if n.startswith(REASONS)]
     if p.mde is not None:
         reasons.append(f"detects {plain_number(p.mde)} {p.unit} at 80 % power, {size} would matter")
     elif not reasons:
         reasons.append("this test states no detectable effect")
     return "; ".join([f"open: {quantity(p)}", *reasons])
+
+
+def seen(check: CheckVerdict) -> str:
+    """What a check found, and what it needed."""
+    if check.note:
+        return check.note
+    found = "no bound" if check.low is None else f"bound {signed(check.low)}"
+    return f"{found}, needed above {check.above:g}"
 
 
 def tally(parts: Sequence[PartVerdict]) -> list[tuple[str, int]]:

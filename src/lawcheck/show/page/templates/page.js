@@ -19,6 +19,11 @@ function compare(column, sign) {
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   const declared = new Map([...table.tBodies].map((body) => [body, [...body.rows]]));
+  const parents = new Map();
+  for (const row of table.querySelectorAll("tr[data-under]")) {
+    const above = row.previousElementSibling;
+    parents.set(row, parents.get(above) ?? above);
+  }
   heads.forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -30,9 +35,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
       heads.forEach((other) => other.setAttribute("aria-sort", other === head ? order : "none"));
       for (const [body, rows] of declared) {
         const fixed = rows.filter((row) => "fixed" in row.dataset);
-        const free = rows.filter((row) => !("fixed" in row.dataset));
+        const free = rows.filter((row) => !("fixed" in row.dataset || "under" in row.dataset));
         if (order !== "none") free.sort(compare(column, order === "ascending" ? 1 : -1));
         body.append(...fixed, ...free);
+        // A row under another one follows it.
+        for (const row of rows.filter((row) => "under" in row.dataset).reverse()) parents.get(row).after(row);
       }
     });
   });
