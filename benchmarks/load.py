@@ -102,7 +102,8 @@ def timed(command: list[str], **more: str) -> tuple[str, str]:
 
 
 def list_laws(folder: Path, count: int) -> None:
-    source = (ROOT / "src/lawcheck/studies/discipline_laws/laws/variability.py").read_text(encoding="utf-8")
+    laws = ROOT / "src/lawcheck/studies/discipline_laws/laws"
+    source = (laws / "variability.py").read_text(encoding="utf-8")
     for k in range(count):
         text = source.replace('name="variability"', f'name="more{k}"')
         (folder / f"more{k}.py").write_text(text, encoding="utf-8")
