@@ -53,6 +53,10 @@ def _(estimand: Given, evidence: Evidence) -> Finding:
     return Finding(estimate=value, unit="points")
 
 
+def at(day: int) -> datetime.datetime:
+    return datetime.datetime(2026, 1, day, 12, tzinfo=datetime.UTC)
+
+
 def check(kind: str, passed: bool) -> Check:
     value = Given(value=1.0 if passed else -1.0, se=0.01)
     return Check(name=kind, kind=kind, claim=f"{kind} is passed", estimand=value)
@@ -296,15 +300,19 @@ def folder(tmp_path, monkeypatch):
 def test_own_data_are_preregistered_by_their_design_alone(folder):
     one = law(part(1.0))
     assert not preregistration_of(one, None).fits
-    path = preregister(one, None, folder, Looks((0.6, 1.0)), today=datetime.date(2026, 1, 2))
+    path = preregister(one, None, folder, Looks((0.6, 1.0)), now=at(2))
     record = json.loads(path.read_text())
     assert {"scale", "scale_digest"}.isdisjoint(record)
-    assert record["date"] == "2026-01-02"
-    found = preregistration_of(one, None, datetime.date(2026, 1, 2))
+    assert record["date"] == "2026-01-02T12:00:00Z"
+    found = preregistration_of(one, None, at(2))
     assert (found.fits, found.looks) == (True, Looks((0.6, 1.0)))
-    early = preregistration_of(one, None, datetime.date(2026, 1, 1))
+    early = preregistration_of(one, None, at(1))
     assert not early.fits
-    assert early.note == "exploratory: recorded on 2026-01-02, the scores are of 2026-01-01"
+    assert early.note == (
+        "exploratory: recorded at 2026-01-02T12:00:00Z, the scores are of 2026-01-01T12:00:00Z"
+    )
+    with pytest.raises(InputError, match="holds other looks"):
+        preregister(one, None, folder, Looks())
 
 
 def test_a_changed_design_is_exploratory_and_is_not_recorded_over(folder):
@@ -334,7 +342,7 @@ def test_records_of_the_first_version_are_read(folder):
     digests = {"design_digest": design_digest(one), "scale_digest": scale_digest(scale, one)}
     path = folder / "variability.smoke.json"
     path.write_text(json.dumps({"law": one.name, "scale": scale.name, "looks": 2, **digests}))
-    found = preregistration_of(one, scale, datetime.date(2020, 1, 1))
+    found = preregistration_of(one, scale, at(1))
     # It has no date to compare scores with.
     assert (found.fits, found.looks) == (True, Looks.planned(2))
     before = path.read_bytes()

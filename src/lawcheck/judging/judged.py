@@ -76,12 +76,13 @@ def judge_file(
     return verdict
 
 
-def written(scores: Sequence[str | Path]) -> datetime.date | None:
-    """The day of the youngest score file; None where one is not there."""
+def written(scores: Sequence[str | Path]) -> datetime.datetime | None:
+    """When the youngest score file was written; None where one is not there."""
     paths = [Path(p) for p in ([scores] if isinstance(scores, str) else scores)]
     if not paths or not all(p.is_file() for p in paths):
         return None
-    return max(datetime.date.fromtimestamp(p.stat().st_mtime) for p in paths)
+    newest = max(p.stat().st_mtime for p in paths)
+    return datetime.datetime.fromtimestamp(newest, datetime.UTC)
 
 
 def recorded_table(path: Path) -> origin.Origin | None:

@@ -75,13 +75,14 @@ def preregister(
     folder: Path,
     looks: Looks | None = None,
     judged: Collection[str] = (),
-    today: datetime.date | None = None,
+    now: datetime.datetime | None = None,
 ) -> Path:
     """Record the design, its date and the looks at the data.
 
     scale: whose settings the record covers as well; None for somebody's own data, where the design
     alone is recorded. judged: verdicts on the law that are there already; they are named in the
-    record, and the law stays exploratory. Raises InputError if another design is recorded.
+    record, and the law stays exploratory. Raises InputError if another design, or other looks, are
+    recorded.
     """
     path = _path(folder, law, scale)
     recorded = read_object(path, RESTORE, str(path)) if path.is_file() else None
@@ -93,10 +94,15 @@ def preregister(
                 f"{path}: holds another design of law {law.name!r}; a changed design is "
                 f"exploratory, remove the record only for a new study"
             )
+        if looks is not None and _looks(recorded, path) != looks:
+            raise InputError(
+                f"{path}: holds other looks at the data of law {law.name!r}; looks are planned "
+                f"once, remove the record only for a new study"
+            )
         return path
     planned = looks or Looks()
     content |= {
-        "date": (today or datetime.date.today()).isoformat(),
+        "date": _stamp(now or datetime.datetime.now(datetime.UTC)),
         "looks": list(planned.fractions),
         "unplanned": list(planned.unplanned),
         "judged_before": sorted(judged),
@@ -106,9 +112,9 @@ def preregister(
 
 
 def preregistration_of(
-    law: Law, scale: Scale | None, scored: datetime.date | None = None
+    law: Law, scale: Scale | None, scored: datetime.datetime | None = None
 ) -> Preregistration:
-    """What is recorded of a law's design. scored: day of the scores, where it is known."""
+    """What is recorded of a law's design. scored: time of the scores, where known."""
     for folder in folders():
         path = _path(folder, law, scale)
         if path.is_file():
@@ -123,7 +129,7 @@ def _path(folder: Path, law: Law, scale: Scale | None) -> Path:
 
 
 def _compared(
-    law: Law, scale: Scale | None, path: Path, scored: datetime.date | None
+    law: Law, scale: Scale | None, path: Path, scored: datetime.datetime | None
 ) -> Preregistration:
     recorded = read_object(path, RESTORE, str(path))
     looks = _looks(recorded, path)
@@ -137,10 +143,15 @@ def _compared(
         return Preregistration(False, note, looks)
     date = recorded.get("date")
     # Files of a clone are younger than what they hold: only older ones prove something.
-    if scored is not None and date is not None and scored.isoformat() < str(date):
-        note = f"exploratory: recorded on {date}, the scores are of {scored.isoformat()}"
+    if scored is not None and date is not None and _stamp(scored) < str(date):
+        note = f"exploratory: recorded at {date}, the scores are of {_stamp(scored)}"
         return Preregistration(False, note, looks)
     return Preregistration(True, looks=looks)
+
+
+def _stamp(when: datetime.datetime) -> str:
+    """UTC to the second; sorts as text, also against a date alone."""
+    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _looks(recorded: dict[str, Any], path: Path) -> Looks:
