@@ -75,7 +75,7 @@ def write_table(path: Path, items: int) -> None:
     pa.parquet.write_table(pa.concat_tables([table, pa.table(arrays, schema=SCHEMA)]), path)
 
 
-def measure(path: Path) -> None:
+def measure(path: Path, quick: bool) -> None:
     began = time.perf_counter(), time.process_time()
     scores = load_scores(path)
     loaded = time.perf_counter()
@@ -84,12 +84,14 @@ def measure(path: Path) -> None:
         scores,
         tasks=task_places(discovery.disciplines().values()),
         cost=lambda arm, quantity, scale: 1.0 if arm.method == "full" else 0.1,
+        quick=quick,
     )
     ended = time.perf_counter(), time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{scores.n_rows:,} rows: load {loaded - began[0]:.1f} s, judge {ended[0] - loaded:.1f} s, "
-        f"{ended[1] - began[1]:.1f} CPU s, peak {peak:,.0f} MiB ({verdict.outcome})"
+        f"{ended[1] - began[1]:.1f} CPU s, peak {peak:,.0f} MiB ({verdict.outcome}), "
+        f"{'verdict alone' if quick else 'with what stands beside it'}"
     )
 
 
@@ -97,15 +99,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1000, help="per discipline")
     parser.add_argument("--table", type=Path, help="measure this table instead of making one")
+    parser.add_argument("--quick", action="store_true", help="the verdict alone")
     options = parser.parse_args()
     if options.table:
-        measure(options.table)
+        measure(options.table, options.quick)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.parquet"
         write_table(path, options.items)
         # A process of its own, so that making the table does not count as peak memory.
-        subprocess.run([sys.executable, __file__, "--table", str(path)], check=True)
+        for more in (["--quick"], []):
+            subprocess.run([sys.executable, __file__, "--table", str(path), *more], check=True)
 
 
 if __name__ == "__main__":
