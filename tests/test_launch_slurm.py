@@ -13,7 +13,7 @@ from lawcheck.planning.cluster import launcher
 __all__ = ["cluster"]
 
 WORKER = """
-import json, os, sys, torch
+import json, os, sys, time, torch
 torch.distributed.init_process_group("gloo")
 rank = torch.distributed.get_rank()
 summed = torch.tensor(float(rank + 1))
@@ -24,7 +24,10 @@ if rank == 0:
     print(json.dumps([float(summed), places]))
 torch.distributed.barrier()
 torch.distributed.destroy_process_group()
-sys.exit(int(sys.argv[1]) if rank == 3 else 0)
+status = int(sys.argv[1]) if rank == 3 else 0
+# srun ends the other node when one fails, and its status is the highest: let that node end first.
+time.sleep(5 if status else 0)
+sys.exit(status)
 """
 LAUNCH = (
     "import sys; from lawcheck.training.launch import launch; "
