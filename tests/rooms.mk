@@ -10,12 +10,12 @@ planning := golden parents memory plan
 scores := scores
 training := mixing objectives base_build base_muon base_tokenizer origin training_data training_run
 evaluation := evaluation_model evaluation_run
-judging := missing multiverse operating posterior sizing verdict_logic importing pilot reference stats verdict
-show := published published_audit figures render tables
-studies := families studies
+judging := missing multiverse operating posterior verdict_logic importing pilot stats verdict
+show := figures tables
+studies := families published published_audit studies
 pipeline := doctor verify
 cli := cli pytest_plugin report contributing
-whole := bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
+whole := render reference sizing bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
 whole += numerical_faults security slurm smoke stats_calibration strangers
 
 ROOMS := files declare proxy_world methods corpus disciplines planning scores training evaluation \
