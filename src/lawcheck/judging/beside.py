@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from lawcheck.declare.design import Contrast, Hypothesis, Law, PartVerdict, Power
 from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.errors import InputError
-from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.looks import Looks
 from lawcheck.judging.multiverse import multiverse, usual
@@ -70,8 +69,8 @@ def _with(
     shares = None
     if where is not None and isinstance(h.estimand, Contrast) and isinstance(data, Components):
         shares = posterior(data, where, rng)
-    elif where is not None and data is not None:
-        shares = posterior_of_t(estimate(h.estimand, evidence).estimate, where)
+    elif where is not None and isinstance(data, Estimate):
+        shares = posterior_of_t(data, where)
     size = sizing(h, sizes[h.name], looks.level(h.alpha)) if h.name in sizes else None
     other = multiverse(h, evidence, usual(h, evidence), outcome)
     return dataclasses.replace(

@@ -162,16 +162,25 @@ def legend_handle(look: Look, label: str, joined: bool = True, filled: bool = Tr
     )
 
 
-def forest_axis(axes: Axes, names: Sequence[str]) -> None:
-    """Rows of a forest plot from top to bottom, around 0."""
+def forest_axis(
+    axes: Axes,
+    names: Sequence[str],
+    places: Sequence[float] | None = None,
+    height: float | None = None,
+) -> None:
+    """Rows of a forest plot from top to bottom, around 0.
+
+    places: of the rows, height: of them all, in rows; one row each where they are left out.
+    """
     axes.axvline(0, color=BLACK, linewidth=0.7)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.set_ylim((len(names) if height is None else height) - 0.4, -0.6)
+    at = range(len(names)) if places is None else places
+    axes.set_yticks(at, [name.replace("_", " ") for name in names])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
 
-def beside_row(axes: Axes, y: int, text: str) -> None:
+def beside_row(axes: Axes, y: float, text: str, size: float = 6.5) -> None:
     """Words to the right of a row of a forest plot."""
     axes.annotate(
         text,
@@ -180,7 +189,7 @@ def beside_row(axes: Axes, y: int, text: str) -> None:
         xytext=(6, 0),
         textcoords="offset points",
         va="center",
-        fontsize=6.5,
+        fontsize=size,
         annotation_clip=False,
     )
 

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from lawcheck.declare.design import ConjunctVerdict, PartVerdict
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
+from lawcheck.show.drawing import beside_row, forest_axis
 from lawcheck.show.style import BLACK, BLUE, GREY, ORANGE, PURPLE, RED, TWO_COLUMNS, Picture
 
 FIGURE = Picture(
@@ -103,17 +104,13 @@ def _panel(axes: Axes, unit: str, parts: list[PartVerdict]) -> None:
             _part(axes, y, part)
         else:
             _case(axes, y, part, case)
-    axes.axvline(0, color=BLACK, linewidth=0.7)
-    axes.set_ylim(_height(parts) - 0.4, -0.6)
-    labels = [(part if case is None else case).name.replace("_", " ") for _, part, case in rows]
-    axes.set_yticks([y for y, *_ in rows], labels)
+    names = [(part if case is None else case).name for _, part, case in rows]
+    forest_axis(axes, names, [y for y, *_ in rows], _height(parts))
     for tick, (_, part, case) in zip(axes.get_yticklabels(), rows, strict=True):
         primary = part.role == "primary" and case is None
         tick.set_fontweight("bold" if primary else "normal")
         if case is not None:
             tick.set_fontsize(6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
     axes.set_xlabel(unit, labelpad=1)
 
 
@@ -123,7 +120,7 @@ def _case(axes: Axes, y: float, part: PartVerdict, case: ConjunctVerdict) -> Non
         axes.plot([case.low, case.high], [y, y], color=color, linewidth=0.9)
     if case.estimate is not None:
         axes.plot(case.estimate, y, marker="o", markersize=2.5, color=color, linestyle="none")
-    _beside(axes, y, _words(part, case), 5.5)
+    beside_row(axes, y, _words(part, case), 5.5)
 
 
 def _part(axes: Axes, y: float, part: PartVerdict) -> None:
@@ -144,21 +141,7 @@ def _part(axes: Axes, y: float, part: PartVerdict) -> None:
             markeredgecolor=color,
             linestyle="none",
         )
-    _beside(axes, y, _words(part, part), 6.5)
-
-
-def _beside(axes: Axes, y: float, text: str, size: float) -> None:
-    axes.annotate(
-        text,
-        (1.0, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=size,
-        color=BLACK,
-        annotation_clip=False,
-    )
+    beside_row(axes, y, _words(part, part))
 
 
 ARROWS = {
