@@ -6,22 +6,22 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, Verdict
+from lawcheck.declare.design import Arm, Law, Verdict
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import Scale
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_file
 from lawcheck.judging.looks import Looks
 from lawcheck.judging.preregistration import preregistration_of
 from lawcheck.judging.verdict import judge
 from lawcheck.judging.verdict_forms import verdict_json
-from lawcheck.planning import sources
-from lawcheck.planning.cost import planned_cost
-from lawcheck.planning.shipped import bases_by_seed
 from lawcheck.scores import ScoreTable, load_scores, task_places
 from lawcheck.scores.health import law_findings
+
+if TYPE_CHECKING:
+    from lawcheck.declare.scale import Scale
 
 CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
 
@@ -54,7 +54,7 @@ def judge_file(
         tasks=task_places(discovery.disciplines().values(), world),
         scale=scale.name if scale else "",
         cost=planned_cost,
-        bases=bases_by_seed(scale, law.base.base, seeds_of(table)) if scale else None,
+        bases=_bases(scale, law, table) if scale else None,
         preregistered=record.fits,
         pretrained=scale is None or all(b.kind == "pretrained" for b in scale.bases.values()),
         looks=record.looks if looks is None else looks,
@@ -74,6 +74,19 @@ def judge_file(
             made_from = {o.label: o.digest for o in origins if o}
             origin.seal(out, "verdict", law.name, made_from=made_from)
     return verdict
+
+
+def planned_cost(arm: Arm, quantity: str, scale: str = "paper") -> float:
+    """As lawcheck.planning.cost, which is imported where a law counts costs, for its time."""
+    from lawcheck.planning import cost
+
+    return cost.planned_cost(arm, quantity, scale)
+
+
+def _bases(scale: Scale, law: Law, table: ScoreTable) -> dict[int, str]:
+    from lawcheck.planning.shipped import bases_by_seed
+
+    return bases_by_seed(scale, law.base.base, seeds_of(table))
 
 
 def written(scores: Sequence[str | Path]) -> datetime.datetime | None:
@@ -105,6 +118,8 @@ def judged_origins(layout: Layout, law: Law) -> dict[str, str]:
     table = recorded_table(layout.law_scores(law.name))
     if table is None or not origin.record_path(path).is_file():
         return {}
+    from lawcheck.planning import sources
+
     how = sources.judge_step(layout, law.name)
     verdict = origin.require(path, "verdict", law.name, how, {table.label: table.digest})
     return {table.label: table.digest, verdict.label: verdict.digest}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law
@@ -131,7 +131,7 @@ def _seeds(
     variance = value.seed_variance
     if cautious:
         df = value.n_seeds - 1
-        variance *= df / float(stats.chi2.isf(CONFIDENCE, df))
+        variance *= df / float(special.chdtri(df, CONFIDENCE))
     return seeds_needed(
         variance,
         h.goal,

@@ -35,12 +35,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from lawcheck.declare import discovery
-    from lawcheck.declare.scale import load_scale
     from lawcheck.files.origin import record_path
     from lawcheck.judging.judged import judge_file
     from lawcheck.judging.verdict_forms import exit_code, text
 
-    scale = load_scale(arguments.scale) if arguments.scale else None
+    scale = None
+    if arguments.scale:
+        from lawcheck.declare.scale import load_scale  # slow to import
+
+        scale = load_scale(arguments.scale)
     out = Path(arguments.json) if arguments.json else None
     law = discovery.law(arguments.law)
     for path in arguments.scores if scale else ():
