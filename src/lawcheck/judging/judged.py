@@ -23,6 +23,8 @@ from lawcheck.scores.health import law_findings
 if TYPE_CHECKING:
     from lawcheck.declare.scale import Scale
 
+# What to do about missing scores that no workflow of lawcheck makes.
+OWN_SCORES = "add them to the scores"
 CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
 
 
@@ -46,12 +48,12 @@ def judge_file(
         leave_out = study.leave_out if study else ()
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
     table = load_scores(scores)
-    world = scale.world if scale else None
     record = preregistration_of(law, scale, written(scores))
     verdict = judge(
         law,
         table,
-        tasks=task_places(discovery.disciplines().values(), world),
+        tasks=task_places(discovery.disciplines().values(), scale.world) if scale else None,
+        step="" if scale or discovery.study_of(law.name) else OWN_SCORES,
         scale=scale.name if scale else "",
         cost=planned_cost,
         bases=_bases(scale, law, table) if scale else None,

@@ -50,6 +50,7 @@ def text(verdict: Verdict) -> str:
     kind = "preregistered" if verdict.preregistered else "exploratory"
     lines = [f"{verdict.law}: {verdict.outcome}{scale} ({kind})", f"  {verdict.claim}"]
     lines += [f"  note: {n}" for n in verdict.notes]
+    lines += [f"  {line}" for line in unused_lines(verdict)]
     for role in ("primary", "secondary"):
         lines += [line for p in verdict.parts if p.role == role for line in ("", *part_lines(p))]
     for left in verdict.without:
@@ -60,6 +61,27 @@ def text(verdict: Verdict) -> str:
         lines += ["", "  a study of this size would say:"]
         lines += [f"    {line}" for line in power_lines(verdict)]
     return "\n".join(lines) + "\n"
+
+
+UNUSED = {
+    "arms": "no part compares them",
+    "tasks": "no part is about them",
+    "metrics": "no part reads them",
+    "scores": "no part needs them",
+    "seeds": "not in every arm that a part compares",
+}
+MOST_NAMED = 8
+
+
+def unused_lines(verdict: Verdict) -> list[str]:
+    """Rows that no part read, a line for each kind."""
+    lines = []
+    for u in verdict.unused:
+        more = len(u.names) - MOST_NAMED
+        names = ", ".join(u.names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        kind = f"{u.kind} " if u.kind in ("arms", "tasks", "metrics") else ""
+        lines.append(f"not used: {u.rows:,} rows of {kind}{names}: {UNUSED[u.kind]}")
+    return lines
 
 
 def part_lines(p: PartVerdict) -> list[str]:

@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 
 # Ids stay text even where they look like numbers; only seed and value are numbers.
 CSV_OPTIONS = pa.csv.ConvertOptions(
-    column_types={c: CODES for c in TEXT} | {"seed": pa.int64(), "value": pa.float64()},
+    column_types=dict.fromkeys(TEXT, CODES) | {"seed": pa.int64(), "value": pa.float64()},
     strings_can_be_null=False,
 )
 

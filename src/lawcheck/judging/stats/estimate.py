@@ -209,9 +209,7 @@ def detectable_effect(
     if se is None or se <= 0 or df is None:
         return None
     # At one degree of freedom and alpha 0.001 the noncentrality is below 600; 1e6 is no limit.
-    root = brentq(
-        lambda ncp: power(ncp, 1.0, df, alpha, equivalence) - wanted, 0.0, 1e6, xtol=1e-9
-    )
+    root = brentq(lambda ncp: power(ncp, 1.0, df, alpha, equivalence) - wanted, 0.0, 1e6, xtol=1e-9)
     return root * se
 
 
