@@ -14,10 +14,14 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from lawcheck.declare.results import as_file, frame, page, rounded
 from lawcheck.errors import InputError
 from lawcheck.files.hashing import digest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Role = Literal["discipline", "general", "out_of_domain"]
 Scalar = str | int | float | bool
@@ -851,6 +855,8 @@ Outcome = Literal["HOLDS", "CONTRADICTED", "NOT TESTED", "NOT SHOWN", "INCONCLUS
 PartOutcome = Literal["shown", "reversed", "negligible", "not tested", "open"]
 # Of the logic that verdicts follow; 1: before parts were partitioned (docs/decisions.md).
 LOGIC = 2
+# Of a verdict's file; 0: files of before it was counted.
+SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -942,6 +948,10 @@ class PartVerdict:
         """As of the hypothesis."""
         return self.sesoi if self.margin is None else self.margin
 
+    def to_dict(self) -> dict[str, Any]:
+        """As in the verdict's file."""
+        return cast(dict[str, Any], rounded(plain(self)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
@@ -980,7 +990,14 @@ class Unused:
 class Verdict:
     """Judgement of a law on one score table. Equal scores give equal bytes.
 
-    without: one reading a discipline that the law's study leaves out.
+    without: one reading a discipline that the law's study leaves out. unused: rows of the table
+    that no part read. lawcheck, schema: version of the package that judged, and of the file's form
+    (judging/verdict.schema.json); files of before have neither.
+
+        verdict.to_dict()    # what `lawcheck judge --json FILE` writes
+        verdict.to_frame()   # pandas, one row a part
+
+    In a notebook a verdict shows itself as a table.
     """
 
     law: str
@@ -997,6 +1014,19 @@ class Verdict:
     logic: int = later(3, 1)
     power: tuple[Power, ...] = later(3, ())
     unused: tuple[Unused, ...] = later(4, ())
+    lawcheck: str = later(4, "")
+    schema: int = later(4, 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; numbers to 10 significant digits, what is absent null or left out."""
+        return as_file(plain(self))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a part, in the verdict's order; columns as the fields of PartVerdict."""
+        return frame(self.parts)
+
+    def _repr_html_(self) -> str:
+        return page(self)
 
 
 def plain(value: Any) -> Any:

@@ -16,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from lawcheck import __version__
 from lawcheck.declare.design import (
     LOGIC,
+    SCHEMA,
     Arm,
     Check,
     CheckVerdict,
@@ -91,9 +93,9 @@ def judge(
 
     tasks: place of every task of the table (`task_places`), where scores come from a scale; None:
     the tasks that the law names, else the disciplines of its study, else the table's own tasks.
-    cost: planned cost of (arm, quantity, scale), for laws with a Cost part. bases: seed -> base model; several seeds on one
-    base are aggregated by base. looks: at growing data; a count stands for so many
-    equally spaced ones, and all use the one level that keeps alpha over them.
+    cost: planned cost of (arm, quantity, scale), for laws with a Cost part. bases: seed -> base
+    model; several seeds on one base are aggregated by base. looks: at growing data; a count stands
+    for so many equally spaced ones, and all use the one level that keeps alpha over them.
     pretrained: whether the base models were pretrained by others; where not, parts that need it
     are descriptive. seed: of the generator that permutation tests draw from. leave_out:
     disciplines without which, one at a time, the parts about the average are judged again.
@@ -139,7 +141,8 @@ def judge(
         def again(h: Hypothesis, seen: Evidence) -> str:
             return _alone(_trial(h, law, seen, looks))
 
-        found, power = beside(law, evidence, parts, looks, again)
+        cannot = [t.hypothesis.name for t in everything if not (t.enough and t.spoken)]
+        found, power = beside(law, evidence, parts, looks, again, cannot)
         parts = list(found)
     sampled = [p.n_seeds for p in parts if p.role == "primary" and p.se is not None]
     alphas = dict.fromkeys(h.alpha for h in law.hypotheses)
@@ -163,6 +166,8 @@ def judge(
         logic=LOGIC,
         power=power,
         unused=left,
+        lawcheck=__version__,
+        schema=SCHEMA,
     )
 
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import types
 import typing
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import ConjunctVerdict, PartVerdict, Verdict, plain
+from lawcheck.declare.design import SCHEMA, ConjunctVerdict, PartVerdict, Verdict
+from lawcheck.declare.results import WITHOUT
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_json
 
-DIGITS = 10
 EXIT = {"HOLDS": 0, "NOT TESTED": 3, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
-# A reading that leaves a discipline out stands under its own key: without_biology.
-WITHOUT = "without_"
 CLAIM = {"greater": "> 0", "less": "< 0", "below": "< 0"}
 
 
 def verdict_json(verdict: Verdict) -> bytes:
     """Sorted keys, numbers to 10 significant digits: equal scores give equal bytes."""
-    data = _rounded(plain(verdict))
-    data |= {WITHOUT + w["discipline"]: w["parts"] for w in data.pop("without")}
+    data = verdict.to_dict()
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
@@ -33,6 +29,12 @@ def read_verdict(path: str | Path) -> Verdict:
     """The verdict in a file that `verdict_json` filled. Raises InputError for anything else."""
     data = read_json(Path(path), "judge again", f"verdict {path}")
     if isinstance(data, dict):
+        schema = data.get("schema", 0)
+        if type(schema) is not int or not 0 <= schema <= SCHEMA:
+            raise InputError(
+                f"verdict {path}: schema {str(schema)[:20]!r}, this lawcheck reads up to {SCHEMA}; "
+                f"judge again, or update lawcheck"
+            )
         left = [k for k in sorted(data) if k.startswith(WITHOUT)]
         again = [{"discipline": k.removeprefix(WITHOUT), "parts": data.pop(k)} for k in left]
         data = {**data, "without": again}
@@ -177,17 +179,6 @@ def sized(size: float, unit: str) -> str:
 def number(value: float, sign: str = "") -> str:
     """Three significant digits; whole numbers from 100 on."""
     return f"{value:{sign}.3g}" if abs(value) < 100 else f"{value:{sign},.0f}"
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_rounded(v) for v in value]
-    if isinstance(value, float):
-        # Infinite degrees of freedom are the normal distribution; JSON has no word for them.
-        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
-    return value
 
 
 def _built(kind: Any, data: Any, origin: str) -> Any:
