@@ -15,6 +15,7 @@ from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_file
 from lawcheck.judging.looks import Looks
 from lawcheck.judging.preregistration import preregistration_of
+from lawcheck.judging.reading import read_scores
 from lawcheck.judging.verdict import judge
 from lawcheck.judging.verdict_forms import verdict_json
 from lawcheck.scores import ScoreTable, load_scores, task_places
@@ -22,6 +23,7 @@ from lawcheck.scores.health import law_findings
 
 if TYPE_CHECKING:
     from lawcheck.declare.scale import Scale
+    from lawcheck.judging.importing import ImportMap
 
 # What to do about missing scores that no workflow of lawcheck makes.
 OWN_SCORES = "add them to the scores"
@@ -36,18 +38,20 @@ def judge_file(
     looks: Looks | int | None = None,
     leave_out: Sequence[str] | None = None,
     quick: bool = False,
+    mapping: ImportMap | None = None,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
     scale: the scale the scores come from; None for somebody's own scores. looks: at the
     growing data, as of `judge`; None: as preregistered, else one. leave_out: as of `judge`; None:
-    what the law's study leaves out. quick: as of `judge`.
+    what the law's study leaves out. quick: as of `judge`. mapping: of one's own scores, as of
+    `import_scores`; without one, files that are no score table are imported by their names.
     """
     if leave_out is None:
         study = discovery.study_of(law.name)
         leave_out = study.leave_out if study else ()
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
-    table = load_scores(scores)
+    table, read = (load_scores(scores), ()) if scale else read_scores(scores, mapping)
     record = preregistration_of(law, scale, written(scores))
     verdict = judge(
         law,
@@ -64,7 +68,12 @@ def judge_file(
         quick=quick,
     )
     found = law_findings(law, table)
-    notes = [*verdict.notes, *(f.text for f in found), *([record.note] if record.note else [])]
+    notes = [
+        *verdict.notes,
+        *read,
+        *(f.text for f in found),
+        *([record.note] if record.note else []),
+    ]
     if scale is not None and not scale.claims:
         notes.append(CODE_PATH)
     verdict = dataclasses.replace(verdict, notes=tuple(notes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from lawcheck.scores import ScoreTable
 
 # Task, metric, arm, seed.
 Unit = tuple[str, str, str, int]
+Kind = Literal["arms", "tasks", "metrics", "scores", "seeds"]
 
 
 class Reading:
@@ -58,7 +59,7 @@ def unused(reading: Reading) -> tuple[Unused, ...]:
             kind, name = "seeds", f"seed {seed} of {arm}"
         names = found.setdefault(kind, {})
         names[name] = names.get(name, 0) + n
-    order = ("arms", "tasks", "metrics", "scores", "seeds")
+    order: tuple[Kind, ...] = ("arms", "tasks", "metrics", "scores", "seeds")
     return tuple(
         Unused(kind=kind, names=tuple(sorted(found[kind])), rows=sum(found[kind].values()))
         for kind in order

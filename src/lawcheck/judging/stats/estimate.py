@@ -116,6 +116,7 @@ class Estimate:
         if self._mixed:
             half = float(critical_value(alpha, *self._terms)) * self.se
         else:
+            assert self.df is not None
             half = float(t_isf(alpha, self.df)) * self.se
         return self.value - half, self.value + half
 
