@@ -52,9 +52,7 @@ def page(verdict: Any) -> str:
     below = "".join(f"<li>{_text(n)}</li>" for n in notes)
     return (
         f"<div><p>{head}<br>{_text(verdict.claim)}</p>"
-        f"<table>{''.join(rows)}</table>"
-        + (f"<ul>{below}</ul>" if below else "")
-        + "</div>"
+        f"<table>{''.join(rows)}</table>" + (f"<ul>{below}</ul>" if below else "") + "</div>"
     )
 
 
