@@ -89,6 +89,21 @@ def test_committed_scores_get_their_verdict(light, tmp_path):
         assert mine["estimate"] == pytest.approx(theirs["estimate"], rel=1e-9)
 
 
+def test_the_public_names_judge_and_compare(light, tmp_path):
+    write_scores(tmp_path, 0.2)
+    code = (
+        "from lawcheck import Arm, Hypothesis, Law, compare, difference, judge, load_scores; "
+        "ours, theirs = Arm(method='ours'), Arm(method='theirs'); "
+        "part = Hypothesis(name='gain', role='primary', claim='more', alternative='greater', "
+        "sesoi=1.0, estimand=difference([ours], [theirs])); "
+        "law = Law(name='mine', title='T', claim='c', source='s', hypotheses=(part,)); "
+        "print(judge(law, load_scores('scores.csv')).outcome, "
+        "compare('scores.csv', 'ours', 'theirs').to_frame().shape)"
+    )
+    assert run(light / "python", "-c", code, cwd=tmp_path).stdout == "HOLDS (3, 23)\n"
+    assert lawcheck(light, "compare", "scores.csv", "ours", "theirs", cwd=tmp_path)
+
+
 def test_laws_are_assertions(light, tmp_path):
     (tmp_path / "laws").mkdir()
     (tmp_path / "laws" / "ours.py").write_text(LAW)

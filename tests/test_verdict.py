@@ -401,3 +401,29 @@ def test_pooled_contrast_weighs_arms_equally():
     weights = pooled([A, C], [B])
     found = judged([part(estimand=Contrast(weights=weights))], a=0.7, c=0.6, b=0.6)
     assert found.parts[0].estimate == pytest.approx(5.0, abs=1.0)
+
+
+def test_parts_that_cannot_be_shown_leave_a_law_no_chance_to_hold():
+    """Too few seeds for one part, or base models that it does not cover: HOLDS has chance 0."""
+    both = [part(), part("other", min_seeds=9)]
+    whole = judged([part()], a=0.66)
+    assert whole.power[2].holds > 0.5
+    few = judged(both, a=0.66)
+    assert [row.holds for row in few.power] == [0.0, 0.0, 0.0]
+    # The part that can be tested contradicts the law as often as if it were alone.
+    alone = [row.contradicted for row in whole.power]
+    assert [row.contradicted for row in few.power] == pytest.approx(alone, abs=0.03)
+    built = judged([part(), part("other", needs_pretrained=True)], a=0.66, pretrained=False)
+    assert {row.holds for row in built.power} == {0.0}
+
+
+def test_other_choices_agree_with_an_estimate_only():
+    still = {A: 0.6, B: 0.6, BASE: 0.4}
+    rows = columns(still, 4, 40, tasks=SCIENCE)
+    twins = [k for k, a in enumerate(rows["arm"]) if a == "a"]
+    assert judge(law(part()), table(rows), tasks=PLACES).parts[0].agreeing
+    for k, source in zip((k for k, a in enumerate(rows["arm"]) if a == "base"), twins, strict=True):
+        rows["value"][k] = 0.0 if rows["task"][k] == "math" else rows["value"][source]
+    relative = part(estimand=RelativeGain(arm=A, reference=BASE))
+    found = judge(law(relative), table(rows), tasks=PLACES).parts[0]
+    assert (found.estimate, found.agreeing) == (None, ())
