@@ -93,6 +93,9 @@ def test_one_seed_shows_nothing_of_another_run(tmp_path, capsys):
     assert (code, out.split()[1]) == (3, "INCONCLUSIVE")
     assert "single run: the interval covers items only, not a new training run" in out
     assert "needs 3 seeds, found 1; train and score more seeds of both arms" in out
+    assert "would settle it: more seeds: one run shows no variation between runs" in out
+    assert "    1 seed, 600 items" in out
+    assert "other choices" not in out
     assert "snakemake" not in out
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
+from lawcheck.__main__ import main
+from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Hypothesis, Law, Unused, difference
 from lawcheck.errors import InputError
 from lawcheck.judging.evidence import MissingScoresError
@@ -146,3 +149,37 @@ def test_the_tasks_are_part_of_the_design():
     assert law(groups=GROUPS) == law(groups=tuple(GROUPS.items()))
     assert design_digest(law(tasks=("mmlu_pro",))) != design_digest(plain)
     assert design_digest(dataclasses.replace(plain, title="other")) == design_digest(plain)
+
+
+LAW_FILE = """
+from lawcheck import Arm, Hypothesis, Law, difference
+
+LAW = Law(
+    name="wide_wins", title="T", claim="c", source="s", tasks=("mmlu_pro", "code"),
+    groups={"code": ("humaneval", "mbpp")},
+    hypotheses=(Hypothesis(name="gain", role="primary", claim="more", alternative="greater",
+                           sesoi=1.0, estimand=difference([Arm(method="x")], [Arm(method="y")])),),
+)
+"""
+
+
+def test_a_wide_table_of_ones_own_tasks_is_judged_with_its_mapping(tmp_path, capsys, monkeypatch):
+    (tmp_path / "laws").mkdir()
+    (tmp_path / "laws" / "wide_wins.py").write_text(LAW_FILE)
+    monkeypatch.setenv("LAWCHECK_LAWS", str(tmp_path / "laws"))
+    lines = ["arm,seed,mmlu_pro,humaneval,mbpp,other"]
+    for seed in range(3):
+        lines += [f"x,{seed},0.5{seed},0.40,0.3{seed},1", f"y,{seed},0.40,0.30,0.20,1"]
+    (tmp_path / "wide.csv").write_text("\n".join(lines) + "\n")
+    tasks = ", ".join(f"{t}: {t}" for t in ("mmlu_pro", "humaneval", "mbpp"))
+    (tmp_path / "map.yaml").write_text(f"tasks: {{{tasks}}}\n")
+    discovery.forget()
+    arguments = ["--scores", str(tmp_path / "wide.csv"), "--map", str(tmp_path / "map.yaml")]
+    try:
+        assert main(["judge", "wide_wins", *arguments, "--quick", "--json"]) == 0
+    finally:
+        discovery.forget()
+    found = json.loads(capsys.readouterr().out)
+    # mmlu_pro gains 11; code 10.5, the mean of 10 and 11.
+    assert found["parts"][0]["estimate"] == pytest.approx((11 + 10.5) / 2)
+    assert any("columns left out: other" in n for n in found["notes"])

@@ -79,8 +79,9 @@ def _with(
     elif where is not None and isinstance(data, Estimate):
         shares = posterior_of_t(data, where)
     size = sizing(h, sizes[h.name], looks.level(h.alpha)) if h.name in sizes else None
-    # Without an estimate there is nothing for other choices to agree with.
-    choices = usual(h, evidence) if part.estimate is not None else ()
+    # Without an estimate, or with too few seeds to decide, there is nothing to agree with.
+    decides = part.estimate is not None and part.n_seeds >= max(2, h.min_seeds)
+    choices = usual(h, evidence) if decides else ()
     other = multiverse(h, evidence, choices, outcome)
     return dataclasses.replace(
         part,

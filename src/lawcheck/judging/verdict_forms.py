@@ -92,7 +92,7 @@ def part_lines(p: PartVerdict) -> list[str]:
     lines = [f"  {p.role} {p.name}: {said}", f"    {estimate(p)}; claimed {claimed(p)}"]
     lines += [f"    {c.name}: {c.outcome}, {estimate(c, p)}" for c in p.conjuncts]
     if p.se is not None:
-        sampled = [f"{p.n_seeds} seeds"]
+        sampled = ["1 seed" if p.n_seeds == 1 else f"{p.n_seeds} seeds"]
         sampled += [f"{p.n_items:,} items"] if p.n_items else []
         sampled += [f"p {p.p:.3g}"] if p.p is not None else []
         sampled += [f"detects {number(p.mde)} at 80 % power"] if p.mde is not None else []
@@ -161,6 +161,8 @@ def settles(p: PartVerdict) -> str:
         return "arms that pass its checks" if failed else "base models that others pretrained"
     if p.outcome != "open":
         return ""
+    if p.n_seeds == 1:
+        return "more seeds: one run shows no variation between runs"
     if p.designs:
         return f"{p.designs} (80 % power for {sized(p.goal, p.unit)})"
     if p.seeds_needed is None:
