@@ -155,8 +155,8 @@ LAW_FILE = """
 from lawcheck import Arm, Hypothesis, Law, difference
 
 LAW = Law(
-    name="wide_wins", title="T", claim="c", source="s", tasks=("mmlu_pro", "code"),
-    groups={"code": ("humaneval", "mbpp")},
+    name="wide_wins", title="T", claim="c", source="s", tasks=("knowledge", "code"),
+    groups={"code": ("functions", "basics")},
     hypotheses=(Hypothesis(name="gain", role="primary", claim="more", alternative="greater",
                            sesoi=1.0, estimand=difference([Arm(method="x")], [Arm(method="y")])),),
 )
@@ -171,8 +171,8 @@ def test_a_wide_table_of_ones_own_tasks_is_judged_with_its_mapping(tmp_path, cap
     for seed in range(3):
         lines += [f"x,{seed},0.5{seed},0.40,0.3{seed},1", f"y,{seed},0.40,0.30,0.20,1"]
     (tmp_path / "wide.csv").write_text("\n".join(lines) + "\n")
-    tasks = ", ".join(f"{t}: {t}" for t in ("mmlu_pro", "humaneval", "mbpp"))
-    (tmp_path / "map.yaml").write_text(f"tasks: {{{tasks}}}\n")
+    mapping = "tasks: {mmlu_pro: knowledge, humaneval: functions, mbpp: basics}\n"
+    (tmp_path / "map.yaml").write_text(mapping)
     discovery.forget()
     arguments = ["--scores", str(tmp_path / "wide.csv"), "--map", str(tmp_path / "map.yaml")]
     try:
@@ -180,6 +180,6 @@ def test_a_wide_table_of_ones_own_tasks_is_judged_with_its_mapping(tmp_path, cap
     finally:
         discovery.forget()
     found = json.loads(capsys.readouterr().out)
-    # mmlu_pro gains 11; code 10.5, the mean of 10 and 11.
+    # knowledge gains 11; code 10.5, the mean of 10 and 11.
     assert found["parts"][0]["estimate"] == pytest.approx((11 + 10.5) / 2)
     assert any("columns left out: other" in n for n in found["notes"])
