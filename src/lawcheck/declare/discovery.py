@@ -191,12 +191,12 @@ def require_whole(kind: str) -> None:
         raise InputError(fault.line)
 
 
-def also(path: str | Path) -> None:
-    """Law files for this process: a file, or a folder of them. Raises InputError for neither."""
-    found = Path(path)
-    if not found.exists():
-        raise InputError(f"laws {str(path)!r}: no such file or folder; {_beside(found)}")
-    _given[str(path)] = ""
+def also(*paths: str | Path) -> None:
+    """Laws for this process: files, or folders of them. Raises InputError for neither."""
+    for path in map(Path, paths):
+        if not path.exists():
+            raise InputError(f"laws {str(path)!r}: no such file or folder; {_beside(path)}")
+        _given[str(path)] = ""
     forget()
 
 
@@ -296,7 +296,7 @@ def _declared(kind: str) -> dict[str, Any]:
 def declared(kind: str, attribute: str, expected: type) -> dict[str, Any]:
     """Module name -> what it declares under the attribute, without what is faulty or ambiguous.
 
-    Of two with one name, the package's own stays; two from outside, and laws, are both left out.
+    Of two with one name, the package's own stays; two from outside are both left out.
     """
     found: dict[str, Any] = {}
     for module, asked in _modules(kind):
@@ -309,15 +309,16 @@ def declared(kind: str, attribute: str, expected: type) -> dict[str, Any]:
         elif _is_own(name) or not (problem := _problem(module, attribute, expected)):
             found[name] = value
         if problem:
-            spelt = getattr(value, "name", None)
-            leave_out(kind, problem, name, *_names(module, attribute), str(spelt))
+            leave_out(
+                kind, problem, name, *_names(module, attribute), str(getattr(value, "name", name))
+            )
     by_name: dict[str, list[str]] = {}
     for name, value in found.items():
         by_name.setdefault(value.name, []).append(name)
     for name, homes in by_name.items():
         if len(homes) > 1:
             places = " and ".join(_origin(sys.modules[h]) for h in homes)
-            gone = [h for h in homes if kind == "laws" or not _is_own(h)]
+            gone = [h for h in homes if not _is_own(h)]
             line = f"{_one(kind)} {name!r}: declared twice, in {places}; rename one"
             leave_out(kind, line, name, *gone)
             for home in gone:
@@ -611,7 +612,7 @@ def _names(module: ModuleType, attribute: str) -> set[str]:
     """What somebody may call a faulty module: its file, or the name that is written there."""
     path = Path(_loaded.get(module.__name__, module.__name__))
     stem = path.parent.name if path.name == "__init__.py" else path.stem
-    pattern = rf"^{attribute}\b[^(]*\([^)]*?\bname\s*=\s*['\"](\w+)['\"]"
+    pattern = rf"^(?i:{attribute})\b[^(]*\([^)]*?\bname\s*=\s*['\"](\w+)['\"]"
     return {stem, *(re.findall(pattern, _text(module), re.MULTILINE) if attribute else ())}
 
 

@@ -7,6 +7,11 @@ import argparse
 from lawcheck.cli.options import print_json
 
 ORDER = 10
+GROUP = "inspect"
+EXAMPLES = (
+    "lawcheck list",
+    "lawcheck list --names --laws laws",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
