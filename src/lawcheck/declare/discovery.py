@@ -165,6 +165,14 @@ def discipline_folder(name: str) -> Path:
     return Path(str(module.__file__)).resolve().parent
 
 
+def declared_in(kind: str, name: str) -> str:
+    """The file and line of a declaration, relative to the working directory where it is below."""
+    module = _module_of(kind, name)
+    place = _shown(_loaded.get(module.__name__, str(module.__file__)))
+    here = os.getcwd() + os.sep
+    return f"{place.removeprefix(here)}{_line_of(module, KINDS[kind][0])}"
+
+
 def forget() -> None:
     """Look again: for a process whose folders of laws, methods and so on have changed."""
     every = (studies, laws, disciplines, methods, objectives, mixing_rules)
