@@ -39,10 +39,10 @@ TARGETS = {
     DIVERSITY: "the share of distinct n-grams in the mixture",
 }
 DECIDES = (
-    "HOLDS: every primary part is shown. CONTRADICTED: a primary part is reversed or negligible, "
-    "after Holm over the primary parts. NOT TESTED: a check of a primary part fails. INCONCLUSIVE: "
-    "an open primary part could not have been shown by this many seeds and items. NOT SHOWN: "
-    "anything else. Secondary parts decide nothing."
+    "The first that applies. CONTRADICTED: a primary part is reversed or negligible, after Holm "
+    "over the primary parts. NOT TESTED: a primary part is not tested. HOLDS: every primary part "
+    "is shown. INCONCLUSIVE: an open primary part could not have been shown by so many seeds and "
+    "items. NOT SHOWN: anything else. Secondary parts decide nothing."
 )
 
 
@@ -59,7 +59,11 @@ def law_data(law: Law) -> dict[str, Any]:
         "seeds": max(h.min_seeds for h in law.hypotheses),
         "base": law.base.name,
         "arms": [
-            {"name": a.name, "in_words": arm_words(a), "parents": [p.name for p in a.parents]}
+            {
+                "name": a.name,
+                "in_words": arm_words(a, law.base),
+                "parents": [p.name for p in a.parents],
+            }
             for a in law.arms
         ],
         "parts": [_part(h, law) for h in law.hypotheses],
@@ -124,10 +128,11 @@ def _sized(size: float, unit: str) -> str:
     return f"{size:.3g} {'point' if one else unit}".rstrip()
 
 
-def arm_words(arm: Arm) -> str:
-    """What is trained on what."""
+def arm_words(arm: Arm, base: Arm) -> str:
+    """What is trained on what. base: of the law."""
     if not arm.has_weights:
-        return f"{arm.method}, not trained here" if arm.method != "base" else "the base, untrained"
+        known = "the base model, untrained" if arm == base else "untrained"
+        return known if arm.method in discovery.methods() or arm == base else "scores of that name"
     recipe, rows = arm.recipe, ["no rows of its own"]
     if recipe is not None:
         rows = [f"{100 * recipe.fraction:g} %" if recipe.fraction < 1 else "all"]
@@ -243,7 +248,7 @@ def _side(members: list[tuple[str, float]]) -> str:
         return (
             members[0][0] if len(members) == 1 else f"the mean of {_joined(n for n, _ in members)}"
         )
-    return " + ".join(f"{w:.3g} x {n}" for n, w in members)
+    return "(" + " + ".join(n if w == 1 else f"{w:.3g} x {n}" for n, w in members) + ")"
 
 
 def _curves(curves: Iterable[Curve]) -> str:
@@ -270,10 +275,9 @@ def law_text(found: dict[str, Any]) -> str:
             line for c in part["cases"] for line in _entry(f"case {c['name']}", c["measures"])
         ]
         lines += _entry("outcome", part["decided"])
-        size = f"{part['sesoi']:g} {unit}".rstrip()
-        lines += _entry(
-            "asks", f"{part['seeds']} seeds; effect of interest {size}; alpha {part['alpha']:g}"
-        )
+        size = _sized(part["sesoi"], unit)
+        asked = f"{part['seeds']} seeds; effect of interest {size}; alpha {part['alpha']:g}"
+        lines += _entry("asks", asked)
         for kind, words in _gathered(part["checks"]):
             lines += _entry(kind, f"{words}; else not tested")
         if part["needs_pretrained"]:

@@ -625,7 +625,7 @@ def _names(module: ModuleType, attribute: str) -> set[str]:
 
 
 def _text(module: ModuleType) -> str:
-    path = _loaded.get(module.__name__, module.__file__)
+    path = _loaded.get(module.__name__, getattr(module, "__file__", None))
     if path == STDIN:
         return _given.get(STDIN, "")
     try:
