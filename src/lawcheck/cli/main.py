@@ -10,7 +10,6 @@ import argparse
 import importlib
 import os
 import pkgutil
-import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +33,8 @@ GROUPS = {
 USAGE = "lawcheck [--laws PATH] VERB ..."
 EXAMPLES = (
     "lawcheck init my_law",
-    "lawcheck judge my_law/laws/ours_wins.py --scores my_law/scores.csv",
+    "lawcheck import my_law/runs.csv --map my_law/map.yaml --out scores.parquet",
+    "lawcheck judge my_law/laws/ours_beats_theirs.py --scores scores.parquet",
     "lawcheck show share_then_specialize",
     "lawcheck plan share_then_specialize",
 )
@@ -145,14 +145,24 @@ class Parser(argparse.ArgumentParser):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
-        from lawcheck.pipeline.provenance import commit
-
-        made = commit()
-        parts = [f"Python {platform.python_version()}"]
-        parts += [f"commit {made['commit'][:12]}"] if made else []
-        parts += ["with uncommitted changes"] if made.get("dirty") else []
-        print(f"lawcheck {__version__} ({', '.join(parts)})")
+        python = ".".join(map(str, sys.version_info[:3]))
+        commit = _commit()
+        print(f"lawcheck {__version__} (Python {python}{f', commit {commit}' if commit else ''})")
         sys.exit(0)
+
+
+def _commit() -> str:
+    """Of the source tree that this is; empty for an installed copy."""
+    source = Path(__file__).resolve().parents[3]
+    if not (source / ".git").exists():
+        return ""
+    import subprocess
+
+    command = ["git", "-C", str(source), "rev-parse", "--short=12", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 class _Help(argparse.Action):

@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +116,8 @@ def _read_scores(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> 
         )
     if not any(STDIN in named[o] for o in scores):
         return ""
+    import tempfile
+
     content = sys.stdin.buffer.read()
     if not content:
         raise InputError(f"{arguments.name}: no scores on standard input; pipe a table into it")

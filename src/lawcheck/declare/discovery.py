@@ -245,7 +245,11 @@ def study(name: str) -> Study:
 
 def law(name: str) -> Law:
     """A law by its name, with or without the prefix `law_`."""
-    return named("laws", name.removeprefix("law_"), laws())
+    name = name.removeprefix("law_")
+    near = (p for p in (Path("laws", f"{name}.py"), Path(f"{name}.py")) if p.is_file())
+    if name not in laws() and (here := next(near, None)):
+        raise InputError(f"law {name!r}: unknown, but there is a file; name it instead: {here}")
+    return named("laws", name, laws())
 
 
 def method(name: str) -> Method:
