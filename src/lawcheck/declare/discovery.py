@@ -247,9 +247,9 @@ def law(name: str) -> Law:
     """A law by its name, with or without the prefix `law_`."""
     name = name.removeprefix("law_")
     near = (p for p in (Path("laws", f"{name}.py"), Path(f"{name}.py")) if p.is_file())
-    if name not in laws() and (here := next(near, None)):
-        raise InputError(f"law {name!r}: unknown, but there is a file; name it instead: {here}")
-    return named("laws", name, laws())
+    here = next(near, None) if name not in laws() else None
+    hint = f" (name the file {here} instead)" if here else ""
+    return named("laws", name, laws(), hint)
 
 
 def method(name: str) -> Method:
@@ -268,13 +268,13 @@ def mixing_rule(name: str) -> MixingRule:
     return named("mixing", name, mixing_rules())
 
 
-def named(kind: str, name: str, among: Mapping[str, T]) -> T:
+def named(kind: str, name: str, among: Mapping[str, T], hint: str = "") -> T:
     """Raises InputError for a name that is unknown, or that something left out may have."""
     if name not in among:
         for fault in faults(kind):
             if name in fault.names:
                 raise InputError(fault.line)
-    return look_up(name, among, f"{_one(kind)} {name!r}: unknown")
+    return look_up(name, among, f"{_one(kind)} {name!r}: unknown{hint}")
 
 
 def trains_rows(arm: Arm) -> bool:
@@ -502,13 +502,15 @@ def _out(path: str, kind: str) -> str:
 @contextlib.contextmanager
 def _aside(path: str) -> Iterator[None]:
     """Inside, code from outside prints to stderr, and finds no arguments and no input."""
-    argv, stdin = sys.argv, sys.stdin
+    argv, stdin, said = sys.argv, sys.stdin, io.StringIO()
     sys.argv, sys.stdin = [path], io.StringIO()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(said):
             yield
     finally:
         sys.argv, sys.stdin = argv, stdin
+        if said.getvalue():
+            print(said.getvalue().rstrip("\n"), file=sys.stderr)
 
 
 def _shown(path: str) -> str:

@@ -196,35 +196,33 @@ def every_batch(planner: Planner) -> dict[str, Batch]:
 
     The latter do not move the former: they use their runs, and share out what is left.
     """
-    own = plannable(planner, scale_laws(planner.scale))
-    found = batches(planner, own)
-    others = {n: law for n, law in discovery.laws().items() if n not in own}
+    listed = scale_laws(planner.scale)
+    found = batches(planner, plannable(planner, listed))
+    others = {n: law for n, law in discovery.laws().items() if n not in listed}
     return found | batches(planner, plannable(planner, others), found.values())
 
 
 def plannable(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Law]:
     """The realisable laws, without those from outside whose runs cannot be planned.
 
-    Why not is kept by `discovery.leave_out`. Raises InputError where none of those laws can be.
+    Why not is kept by `discovery.leave_out`. Raises InputError for what no law can be planned with.
     """
-    found = {}
-    failed: list[InputError] = []
-    possible = realisable(planner.scale, laws)
-    for name, law in possible.items():
+    found = realisable(planner.scale, laws)
+    strangers = [name for name in found if discovery.outside(name)]
+    if strangers:
+        discovery.require_whole("disciplines")
+        science(planner.scale)
+        planner.data_digest  # noqa: B018 (raises where the scale's data are not there)
+    for name in strangers:
         try:
-            if discovery.outside(name):
-                for run in planner.with_parents(planner.law_runs(law).values()).values():
-                    planner.row_count(run)
+            for run in planner.with_parents(planner.law_runs(found[name]).values()).values():
+                planner.row_count(run)
         # Declared by somebody else: of any type, and checked nowhere before.
         except Exception as error:
-            why = str(error) if isinstance(error, InputError) else f"{error!r}"
+            why = str(error) if isinstance(error, InputError) else repr(error)
             line = f"law {name!r} at scale {planner.scale.name!r}: {why}"
             discovery.leave_out("laws", line, name)
-            failed.append(InputError(line))
-            continue
-        found[name] = law
-    if failed and not found:
-        raise failed[0]
+            del found[name]
     return found
 
 
