@@ -27,7 +27,9 @@ def test_a_reference_is_committed():
 def test_judging_the_committed_scores_again_gives_the_same_verdict(path):
     law, scale = discovery.law(path.stem), load_scale(path.parts[-3])
     again = judge_file(law, [path.with_suffix(".scores.parquet")], scale)
-    compare(json.loads(verdict_json(again)), json.loads(path.read_bytes()))
+    committed = json.loads(path.read_bytes())
+    # A later version of lawcheck gives the same verdict under its own number.
+    compare(again.to_dict() | {"lawcheck": committed["lawcheck"]}, committed)
     assert verdict_json(read_verdict(path)) == path.read_bytes()
 
 

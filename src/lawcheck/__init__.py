@@ -1,6 +1,12 @@
 """Executable laws of multi-discipline fine-tuning.
 
-`judge` and `load_scores` need no torch; `LoraMoeConfig` loads torch and peft when asked for.
+    from lawcheck import Arm, Hypothesis, Law, compare, difference, judge, load_scores
+
+    compare("scores.csv", "ours", "theirs")         # a verdict, without a law
+    judge(law, load_scores("scores.csv"))           # the verdict on a declared law
+
+A verdict has `outcome`, `parts`, `to_dict()` and `to_frame()`, and shows itself in notebooks. None
+of this needs torch; `LoraMoeConfig` loads torch and peft when asked for.
 """
 
 from __future__ import annotations
@@ -11,17 +17,32 @@ from lawcheck.files.moved import forward
 
 forward()
 __version__ = "0.1.0"
-__all__ = ["LoraMoeConfig", "__version__", "judge", "load_scores"]
+__all__ = [
+    "Arm",
+    "Hypothesis",
+    "Law",
+    "LoraMoeConfig",
+    "Verdict",
+    "__version__",
+    "compare",
+    "difference",
+    "judge",
+    "load_scores",
+]
 
 if TYPE_CHECKING:
+    from lawcheck.declare.design import Arm, Hypothesis, Law, Verdict, difference
+    from lawcheck.judging.comparing import compare
     from lawcheck.judging.verdict import judge
     from lawcheck.methods.lora_moe import LoraMoeConfig
     from lawcheck.scores import load_scores
 
 _HOMES = {
-    "judge": "lawcheck.judging.verdict",
-    "load_scores": "lawcheck.scores",
-    "LoraMoeConfig": "lawcheck.methods.lora_moe",
+    **dict.fromkeys(("Arm", "Hypothesis", "Law", "Verdict", "difference"), "declare.design"),
+    "compare": "judging.comparing",
+    "judge": "judging.verdict",
+    "load_scores": "scores",
+    "LoraMoeConfig": "methods.lora_moe",
 }
 
 
@@ -30,4 +51,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'lawcheck' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(f"lawcheck.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

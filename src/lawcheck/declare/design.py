@@ -14,10 +14,14 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from lawcheck.declare.results import as_file, frame, page, rounded
 from lawcheck.errors import InputError
 from lawcheck.files.hashing import digest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Role = Literal["discipline", "general", "out_of_domain"]
 Scalar = str | int | float | bool
@@ -236,7 +240,8 @@ def _percent(share: float) -> str:
 class Arm:
     """One experimental condition: a method with its design, and a recipe. Scale-independent.
 
-    The name follows from the content, so that equal arms of different laws are the same arm.
+    The name follows from the content, so that equal arms of different laws are the same arm. An
+    arm of nothing but a method may have any name: it stands for the scores under that name.
     design: method-specific choices (variant, experts, rank_multiple), sorted by key.
     recipe: None trains on no rows (the base model as it is, or a merge of its parents).
     each_alone: one run per discipline, trained on that discipline only and evaluated on it.
@@ -253,15 +258,20 @@ class Arm:
     parents: tuple[Arm, ...] = later(2, ())
 
     def __post_init__(self) -> None:
-        require_name("method", self.method)
         object.__setattr__(self, "design", tuple(sorted(self.design)))
+        if self.trained or self.base != "default":
+            require_name("method", self.method)
+        elif not (isinstance(self.method, str) and self.method and self.method.isprintable()):
+            raise InputError(
+                f"arm {self.method!r}: expected a printable name; write it as in the score table"
+            )
         if self.each_alone and self.mixture is not None:
             raise InputError(
                 f"arm of method {self.method!r}: each_alone with a mixture; one discipline alone "
                 f"has no shares, leave one of them"
             )
         self._check_parents()
-        if not ARM_NAME.match(self.name):
+        if self.trained and not ARM_NAME.match(self.name):
             raise InputError(
                 f"arm {self.name!r}: expected letters, digits, '_', '.' and '-' only, since it "
                 f"names folders; correct its design or recipe"
@@ -286,6 +296,11 @@ class Arm:
                 f"arm of method {self.method!r}: {self.depth} arms lie above it, one on another, "
                 f"expected at most {DEPTH}; shorten the chain"
             )
+
+    @property
+    def trained(self) -> bool:
+        """Whether it says more than a method: then its runs are trained here, and name folders."""
+        return bool(self.design or self.recipe or self.parents or self.each_alone)
 
     @property
     def has_weights(self) -> bool:
@@ -487,8 +502,9 @@ Weights = tuple[tuple[Arm, float], ...]
 class Contrast(Estimand):
     """Weighted sum of arms' scores, in points (100 x accuracy).
 
-    weights: sum to zero. target: `average` (equal weight over disciplines), a discipline's
-    name, `general` (instruction following) or `out_of_domain`.
+    weights: sum to zero. target: `average` (equal weight over disciplines, or over the tasks that
+    the law names), a discipline's name, `general` (instruction following), `out_of_domain`, a group
+    of the law's tasks, or a task.
     """
 
     weights: Weights
@@ -738,6 +754,11 @@ class Law:
     """A claim, the arms that test it and the hypotheses that decide it.
 
     base: the untrained arm that assay sensitivity compares with.
+    tasks: what its average is of, each with equal weight: names of tasks, or of groups. None named:
+    the groups; without those the disciplines of its study or scale, or, of a law of neither, every
+    task that an arm it compares has scores of.
+    groups: name -> tasks of equal weight, for targets and as one entry of `tasks`. A mapping, which
+    is kept as sorted pairs.
     shown: further arms that the law's tables and figures show but no hypothesis needs.
     tables, figures: names of renderers in lawcheck.show.
     """
@@ -751,9 +772,12 @@ class Law:
     shown: tuple[Arm, ...] = ()
     tables: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = later(4, ())
+    groups: Mapping[str, Iterable[str]] | Groups = later(4, ())
 
     def __post_init__(self) -> None:
         require_name("law", self.name)
+        self._check_tasks()
         odd = next((h for h in self.hypotheses if not isinstance(h, Hypothesis)), None)
         if odd is not None or not isinstance(self.hypotheses, tuple):
             raise InputError(
@@ -771,6 +795,41 @@ class Law:
             raise InputError(f"law {self.name!r}: no primary hypothesis; a verdict needs one")
 
         self._check_names()
+
+    def _check_tasks(self) -> None:
+        groups = self.groups
+        pairs = groups.items() if isinstance(groups, Mapping) else groups
+        named = {"tasks": self.tasks, **{f"group {name!r}": tasks for name, tasks in pairs}}
+        for what, tasks in named.items():
+            if isinstance(tasks, str) or not all(isinstance(t, str) and t for t in tasks):
+                raise InputError(
+                    f"law {self.name!r}: {what} is {str(tasks)[:40]!r}, expected names of tasks; "
+                    f"write ('mmlu_pro', 'humaneval'), with a comma after a single one"
+                )
+        object.__setattr__(self, "tasks", tuple(self.tasks))
+        object.__setattr__(self, "groups", tuple(sorted((n, tuple(t)) for n, t in pairs)))
+        odd = next((n for n, t in self.task_groups.items() if not t or n == "average"), None)
+        if odd is not None:
+            raise InputError(
+                f"law {self.name!r}: group {odd!r} is empty or called average; name its tasks"
+            )
+        every = [t for tasks in self.averaged.values() for t in tasks]
+        twice = next((t for t in every if every.count(t) > 1), None)
+        if twice is not None:
+            raise InputError(
+                f"law {self.name!r}: task {twice!r} counts twice in the average; name it once"
+            )
+
+    @property
+    def task_groups(self) -> dict[str, tuple[str, ...]]:
+        """Group -> its tasks."""
+        return {name: tuple(tasks) for name, tasks in cast(Groups, self.groups)}
+
+    @property
+    def averaged(self) -> dict[str, tuple[str, ...]]:
+        """Entries of the average that the law names, and the tasks of each; empty if none."""
+        groups = self.task_groups
+        return {entry: groups.get(entry, (entry,)) for entry in self.tasks or groups}
 
     def _check_names(self) -> None:
         """Scores are told apart by the names of arms."""
@@ -790,10 +849,14 @@ class Law:
         return tuple(dict.fromkeys(named))
 
 
+# Name of a group and its tasks.
+Groups = tuple[tuple[str, tuple[str, ...]], ...]
 Outcome = Literal["HOLDS", "CONTRADICTED", "NOT TESTED", "NOT SHOWN", "INCONCLUSIVE"]
 PartOutcome = Literal["shown", "reversed", "negligible", "not tested", "open"]
 # Of the logic that verdicts follow; 1: before parts were partitioned (docs/decisions.md).
 LOGIC = 2
+# Of a verdict's file; 0: files of before it was counted.
+SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -885,6 +948,10 @@ class PartVerdict:
         """As of the hypothesis."""
         return self.sesoi if self.margin is None else self.margin
 
+    def to_dict(self) -> dict[str, Any]:
+        """As in the verdict's file."""
+        return cast(dict[str, Any], rounded(plain(self)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
@@ -908,10 +975,29 @@ class Without:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unused:
+    """Rows of a score table that no part of a law read.
+
+    kind: `arms`, `tasks`, `metrics`; `scores`, a task of an arm; `seeds`, of an arm. names: all.
+    """
+
+    kind: Literal["arms", "tasks", "metrics", "scores", "seeds"]
+    names: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Judgement of a law on one score table. Equal scores give equal bytes.
 
-    without: one reading a discipline that the law's study leaves out.
+    without: one reading a discipline that the law's study leaves out. unused: rows of the table
+    that no part read. lawcheck, schema: version of the package that judged, and of the file's form
+    (judging/verdict.schema.json); files of before have neither.
+
+        verdict.to_dict()    # what `lawcheck judge --json FILE` writes
+        verdict.to_frame()   # pandas, one row a part
+
+    In a notebook a verdict shows itself as a table.
     """
 
     law: str
@@ -927,6 +1013,20 @@ class Verdict:
     notes: tuple[str, ...] = ()
     logic: int = later(3, 1)
     power: tuple[Power, ...] = later(3, ())
+    unused: tuple[Unused, ...] = later(4, ())
+    lawcheck: str = later(4, "")
+    schema: int = later(4, 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; numbers to 10 significant digits, what is absent null or left out."""
+        return as_file(plain(self))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a part, in the verdict's order; columns as the fields of PartVerdict."""
+        return frame(self.parts)
+
+    def _repr_html_(self) -> str:
+        return page(self)
 
 
 def plain(value: Any) -> Any:

@@ -18,7 +18,6 @@ from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.files.reading import read_object
-from lawcheck.files.records import OriginRecord, fitting
 
 SUFFIX = ".origin"
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -99,6 +98,8 @@ def read(main: Path, kind: str, name: str | None, step: str) -> Origin:
     name: None takes the record of any object of the kind. step: what to do next, for the
     message. Raises OriginError for a record that is missing, damaged, or of another object.
     """
+    from lawcheck.files.records import OriginRecord, fitting  # pydantic, slow to import
+
     path, what = record_path(main), label(kind, main.name if name is None else name)
     if not path.is_file():
         raise OriginError("unrecorded", what, main, "no origin", f"{path.name} beside it", step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,18 @@ Outcome = Callable[[Hypothesis, Evidence], str]
 
 
 def beside(
-    law: Law, evidence: Evidence, parts: Sequence[PartVerdict], looks: Looks, outcome: Outcome
+    law: Law,
+    evidence: Evidence,
+    parts: Sequence[PartVerdict],
+    looks: Looks,
+    outcome: Outcome,
+    cannot: Collection[str] = (),
 ) -> tuple[tuple[PartVerdict, ...], tuple[Power, ...]]:
     """The parts with what stands beside them, and the law's operating characteristics.
 
-    outcome: word of a part on other evidence, before other parts are looked at.
+    outcome: word of a part on other evidence, before other parts are looked at. cannot: parts that
+    can be neither shown nor contradicted on these data, whatever is true: too few seeds, or base
+    models of another kind than they speak of.
     """
     rng = evidence.generator()
     seen = {h.name: _measured(h, evidence.for_part(h.name)) for h in law.hypotheses}
@@ -39,7 +46,7 @@ def beside(
         _with(h, p, seen[h.name], sizes, evidence.for_part(h.name), looks, outcome, rng)
         for h, p in zip(law.hypotheses, parts, strict=True)
     ]
-    rows = characteristics(law, evidence, decided(looks), evidence.generator())
+    rows = characteristics(law, evidence, decided(looks, cannot), evidence.generator())
     power = tuple(
         Power(fraction=r.fraction, holds=r.share("HOLDS"), contradicted=r.share("CONTRADICTED"))
         for r in rows
@@ -72,7 +79,9 @@ def _with(
     elif where is not None and isinstance(data, Estimate):
         shares = posterior_of_t(data, where)
     size = sizing(h, sizes[h.name], looks.level(h.alpha)) if h.name in sizes else None
-    other = multiverse(h, evidence, usual(h, evidence), outcome)
+    # Without an estimate there is nothing for other choices to agree with.
+    choices = usual(h, evidence) if part.estimate is not None else ()
+    other = multiverse(h, evidence, choices, outcome)
     return dataclasses.replace(
         part,
         posterior=(shares.reversed, shares.negligible, shares.of_interest) if shares else (),
@@ -81,17 +90,21 @@ def _with(
     )
 
 
-def decided(looks: Looks) -> Decide:
+def decided(looks: Looks, mute: Collection[str] = ()) -> Decide:
     """The law's word on simulated estimates of its cases, checks taken as passed.
 
-    As `lawcheck.judging.verdict` decides: conjuncts carry the name of their part.
+    As `lawcheck.judging.verdict` decides: conjuncts carry the name of their part. mute: parts that
+    are neither shown nor contradicted, whatever their estimate.
     """
 
     def words(cases: Sequence[Hypothesis], draws: Draws) -> Words:
         names = [h.name for h in cases]
-        sampled = {h.name for j, h in enumerate(cases) if draws.se[:, j].any()}
+        sampled = {h.name for j, h in enumerate(cases) if draws.se[:, j].any()} - set(mute)
         holds, contradicted = np.ones(len(draws.value), bool), np.zeros(len(draws.value), bool)
         for j, h in enumerate(cases):
+            if h.name in mute:
+                holds &= False
+                continue
             if h.name not in sampled:
                 holds &= draws.value[:, j] < 0
                 contradicted |= draws.value[:, j] >= 0

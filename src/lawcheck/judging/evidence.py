@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,10 @@ class Evidence:
     bases: seed -> base model; None where every seed is its own unit. cost: planned cost of
     (arm, quantity, scale). without: disciplines left out of the average. seed: of `generator`.
     pretrained: whether the base models were pretrained by others. law, hypothesis: for messages.
+    groups: target -> its tasks, of equal weight, before `places` is asked. step: what to do about
+    scores that are not there, for messages; empty for the law's own workflow. assay: whether
+    no-gain and equivalence claims ask that every arm beats the law's base. whole: whether every
+    task of `places` must have scores, as where a law names them.
     """
 
     scores: ScoreTable
@@ -69,6 +73,10 @@ class Evidence:
     without: frozenset[str] = frozenset()
     pretrained: bool = True
     seed: int = 0
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    step: str = ""
+    assay: bool = True
+    whole: bool = False
 
     def for_part(self, hypothesis: str) -> Evidence:
         return dataclasses.replace(self, hypothesis=hypothesis)
@@ -84,7 +92,7 @@ class Evidence:
 
     @property
     def how(self) -> str:
-        return f"run: snakemake --profile local law_{self.law}"
+        return self.step or f"run: snakemake --profile local law_{self.law}"
 
     @contextlib.contextmanager
     def named(self) -> Iterator[None]:
@@ -95,14 +103,19 @@ class Evidence:
             raise InputError(f"{self.what}: {error}; {self.how}") from error
 
     def strata(self, target: str) -> tuple[Stratum, ...]:
-        """Tasks of a target: `average`, a companion's role or a discipline's name.
+        """Tasks of a target: `average`, a companion's role, a discipline, a group, or a task.
 
         Disciplines weigh equally, tasks equally inside theirs. Only tasks with scores count;
-        `gaps` names the disciplines that have none.
+        `gaps` names the disciplines that have none. A group needs all of its tasks.
         """
         known = {d for p in self.places.values() for d in (p.role, p.discipline)}
+        if target in self.groups or (target not in known and target in self.scores.item_metric):
+            return self._named(self.groups.get(target, (target,)))
+        known |= {*self.groups, *self.scores.item_metric}
         if target not in known:
             raise InputError(f"{self.what}: unknown target {target!r} ({nearest(target, known)})")
+        if self.whole:
+            self._named(tuple(t for t, p in self.places.items() if self._counts(p, target)))
         inside: dict[str, list[str]] = {}
         for task in sorted(self.scores.item_metric):
             place = self.places.get(task)
@@ -118,9 +131,20 @@ class Evidence:
             for task in tasks
         )
 
+    def _named(self, tasks: tuple[str, ...]) -> tuple[Stratum, ...]:
+        lost = [t for t in tasks if t not in self.scores.item_metric]
+        if lost:
+            raise MissingScoresError(
+                f"{self.what} needs scores of {', '.join(lost)}, found none in any arm "
+                f"({nearest(lost[0], self.scores.item_metric)}); {self.how}"
+            )
+        return tuple(Stratum(t, t, 1 / len(tasks)) for t in tasks)
+
     def gaps(self, target: str) -> tuple[str, ...]:
         """Note on the disciplines of a target that no arm has scores for."""
         declared = {p.discipline for p in self.places.values() if self._counts(p, target)}
+        if target in self.groups or not declared:
+            return ()
         found = {s.discipline for s in self.strata(target)}
         if declared == found:
             return ()

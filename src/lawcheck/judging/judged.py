@@ -6,23 +6,27 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, Verdict
+from lawcheck.declare.design import Arm, Law, Verdict
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import Scale
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_file
 from lawcheck.judging.looks import Looks
 from lawcheck.judging.preregistration import preregistration_of
+from lawcheck.judging.reading import read_scores
 from lawcheck.judging.verdict import judge
 from lawcheck.judging.verdict_forms import verdict_json
-from lawcheck.planning import sources
-from lawcheck.planning.cost import planned_cost
-from lawcheck.planning.shipped import bases_by_seed
 from lawcheck.scores import ScoreTable, load_scores, task_places
 from lawcheck.scores.health import law_findings
 
+if TYPE_CHECKING:
+    from lawcheck.declare.scale import Scale
+    from lawcheck.judging.importing import ImportMap
+
+# What to do about missing scores that no workflow of lawcheck makes.
+OWN_SCORES = "add them to the scores"
 CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
 
 
@@ -34,27 +38,29 @@ def judge_file(
     looks: Looks | int | None = None,
     leave_out: Sequence[str] | None = None,
     quick: bool = False,
+    mapping: ImportMap | None = None,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
     scale: the scale the scores come from; None for somebody's own scores. looks: at the
     growing data, as of `judge`; None: as preregistered, else one. leave_out: as of `judge`; None:
-    what the law's study leaves out. quick: as of `judge`.
+    what the law's study leaves out. quick: as of `judge`. mapping: of one's own scores, as of
+    `import_scores`; without one, files that are no score table are imported by their names.
     """
     if leave_out is None:
         study = discovery.study_of(law.name)
         leave_out = study.leave_out if study else ()
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
-    table = load_scores(scores)
-    world = scale.world if scale else None
+    table, read = (load_scores(scores), ()) if scale else read_scores(scores, mapping)
     record = preregistration_of(law, scale, written(scores))
     verdict = judge(
         law,
         table,
-        tasks=task_places(discovery.disciplines().values(), world),
+        tasks=task_places(discovery.disciplines().values(), scale.world) if scale else None,
+        step="" if scale or discovery.study_of(law.name) else OWN_SCORES,
         scale=scale.name if scale else "",
         cost=planned_cost,
-        bases=bases_by_seed(scale, law.base.base, seeds_of(table)) if scale else None,
+        bases=_bases(scale, law, table) if scale else None,
         preregistered=record.fits,
         pretrained=scale is None or all(b.kind == "pretrained" for b in scale.bases.values()),
         looks=record.looks if looks is None else looks,
@@ -62,7 +68,12 @@ def judge_file(
         quick=quick,
     )
     found = law_findings(law, table)
-    notes = [*verdict.notes, *(f.text for f in found), *([record.note] if record.note else [])]
+    notes = [
+        *verdict.notes,
+        *read,
+        *(f.text for f in found),
+        *([record.note] if record.note else []),
+    ]
     if scale is not None and not scale.claims:
         notes.append(CODE_PATH)
     verdict = dataclasses.replace(verdict, notes=tuple(notes))
@@ -74,6 +85,19 @@ def judge_file(
             made_from = {o.label: o.digest for o in origins if o}
             origin.seal(out, "verdict", law.name, made_from=made_from)
     return verdict
+
+
+def planned_cost(arm: Arm, quantity: str, scale: str = "paper") -> float:
+    """As lawcheck.planning.cost, which is imported where a law counts costs, for its time."""
+    from lawcheck.planning import cost
+
+    return cost.planned_cost(arm, quantity, scale)
+
+
+def _bases(scale: Scale, law: Law, table: ScoreTable) -> dict[int, str]:
+    from lawcheck.planning.shipped import bases_by_seed
+
+    return bases_by_seed(scale, law.base.base, seeds_of(table))
 
 
 def written(scores: Sequence[str | Path]) -> datetime.datetime | None:
@@ -105,6 +129,8 @@ def judged_origins(layout: Layout, law: Law) -> dict[str, str]:
     table = recorded_table(layout.law_scores(law.name))
     if table is None or not origin.record_path(path).is_file():
         return {}
+    from lawcheck.planning import sources
+
     how = sources.judge_step(layout, law.name)
     verdict = origin.require(path, "verdict", law.name, how, {table.label: table.digest})
     return {table.label: table.digest, verdict.label: verdict.digest}

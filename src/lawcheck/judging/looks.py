@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import special
 
 from lawcheck.errors import InputError
+from lawcheck.judging.stats.roots import brentq
 
 # Points of the numerical integration between -REACH and a boundary: errors below 1e-6.
 POINTS, REACH = 160, 8.0
@@ -90,7 +91,7 @@ def nominal_level(alpha: float, fractions: tuple[float, ...]) -> float:
         return overall_level([math.exp(log_level)] * len(fractions), fractions) - alpha
 
     low, high = math.log(alpha / len(fractions)), math.log(alpha)
-    return math.exp(optimize.brentq(excess, low, high, xtol=1e-10))
+    return math.exp(brentq(excess, low, high, xtol=1e-10))
 
 
 def overall_level(levels: Sequence[float], fractions: Sequence[float]) -> float:
@@ -100,7 +101,7 @@ def overall_level(levels: Sequence[float], fractions: Sequence[float]) -> float:
     crossed no boundary yet, carried from look to look.
     """
     bounds = [
-        float(stats.norm.isf(a)) * math.sqrt(t) for a, t in zip(levels, fractions, strict=True)
+        -float(special.ndtri(a)) * math.sqrt(t) for a, t in zip(levels, fractions, strict=True)
     ]
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
     kept = 1.0
@@ -111,9 +112,10 @@ def overall_level(levels: Sequence[float], fractions: Sequence[float]) -> float:
         step = math.sqrt(now - before)
         low = -REACH * math.sqrt(now)
         x = 0.5 * (bound - low) * nodes + 0.5 * (bound + low)
-        moved = stats.norm.pdf((x[:, None] - points[None, :]) / step) / step @ density
+        z = (x[:, None] - points[None, :]) / step
+        moved = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) / step @ density
         # The mass that stays below the bound, from the exact transition: no grid for it.
-        kept = float(stats.norm.cdf((bound - points) / step) @ density)
+        kept = float(special.ndtr((bound - points) / step) @ density)
         points, density = x, moved * weights * 0.5 * (bound - low)
         before = now
     return 1.0 - kept

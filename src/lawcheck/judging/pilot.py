@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
-from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
@@ -18,10 +17,11 @@ from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.sizing import Sizing, measured, sizing, together, variances
 from lawcheck.judging.stats import Estimate, seeds_needed
 from lawcheck.judging.stats.components import Components
+from lawcheck.judging.targets import targets_of
 from lawcheck.planning.cost import planned_cost
 from lawcheck.planning.forecast import plan_law
 from lawcheck.planning.plan import Planner
-from lawcheck.scores import ScoreTable, load_scores, task_places
+from lawcheck.scores import ScoreTable, load_scores
 
 POWER = 0.8
 # One-sided confidence of the cautious plan: a pilot of few seeds often draws too small a variance
@@ -51,8 +51,16 @@ def seeds_plan(law: Law, scores: ScoreTable) -> dict[str, Any]:
     vary both seeds and items and moderate the variance (lawcheck.judging.sizing), with
     `first_design_seeds` the 80 % range of the first one's seeds (None: above 1000).
     """
-    places = task_places(discovery.disciplines().values())
-    evidence = Evidence(scores=scores, places=places, law=law.name, cost=planned_cost)
+    there = [a for h in law.hypotheses for a in h.estimand.arms if a.name in scores.arms]
+    targets = targets_of(law, scores, there, None)
+    evidence = Evidence(
+        scores=scores,
+        places=targets.places,
+        groups=targets.groups,
+        whole=bool(law.averaged),
+        law=law.name,
+        cost=planned_cost,
+    )
     parts = []
     primary: list[tuple[Hypothesis, Estimate | None]] = []
     plannable: list[tuple[Hypothesis, Components | Estimate]] = []
@@ -131,7 +139,7 @@ def _seeds(
     variance = value.seed_variance
     if cautious:
         df = value.n_seeds - 1
-        variance *= df / float(stats.chi2.isf(CONFIDENCE, df))
+        variance *= df / float(special.chdtri(df, CONFIDENCE))
     return seeds_needed(
         variance,
         h.goal,

@@ -11,17 +11,18 @@ import datetime
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lawcheck.declare.design import Law
-from lawcheck.declare.lineage import lineage
-from lawcheck.declare.scale import Scale, settings_key
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_object
 from lawcheck.judging.looks import Looks
 from lawcheck.judging.verdict import design_digest
+
+if TYPE_CHECKING:
+    from lawcheck.declare.scale import Scale
 
 RESTORE = "restore the record; one that cannot be restored makes the law exploratory"
 
@@ -56,6 +57,9 @@ def scale_digest(scale: Scale, law: Law, version: int = 1) -> str:
     version: of the record it is compared with. 1 covers all methods that scales had then, 2 those
     of the law's own arms; so neither moves when a scale gains a method.
     """
+    from lawcheck.declare.lineage import lineage
+    from lawcheck.declare.scale import settings_key
+
     settings = scale.content({"title", "hardware", "plan", "seeds", "bases", "studies"})
     covered: Collection[str] = FIRST_METHODS
     if version > 1:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from lawcheck.declare.design import Contrast, Hypothesis
 from lawcheck.judging.estimators import estimate
@@ -53,7 +53,7 @@ class Variance:
     def scaled(self, quantile: float) -> Variance:
         """With the seeds' variance at this quantile of what its degrees of freedom leave open."""
         seeds = self.runs + (self.residual / self.n_items if self.n_items else 0.0)
-        factor = self.df / float(stats.chi2.isf(quantile, self.df))
+        factor = self.df / float(special.chdtri(self.df, quantile))
         return dataclasses.replace(self, runs=max(self.runs + (factor - 1) * seeds, 0.0))
 
 

@@ -14,10 +14,13 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
+from lawcheck import __version__
 from lawcheck.declare.design import (
     LOGIC,
+    SCHEMA,
+    Arm,
     Check,
     CheckVerdict,
     ConjunctVerdict,
@@ -47,6 +50,8 @@ from lawcheck.judging.stats import (
     seeds_needed,
     tost,
 )
+from lawcheck.judging.targets import targets_of
+from lawcheck.judging.unused import Reading, unused
 from lawcheck.scores import ScoreTable, TaskPlace
 
 BOUNDED = ("equivalent", "no_gain")
@@ -59,6 +64,8 @@ def design_digest(law: Law) -> str:
     Words and pictures (title, source, tables, figures, arms shown beside) may change later.
     """
     judged = {"name": law.name, "claim": law.claim, "base": law.base, "parts": law.hypotheses}
+    named = {"tasks": law.tasks, "groups": law.groups}
+    judged |= {k: v for k, v in named.items() if v}
     return digest(plain(judged), 64)
 
 
@@ -66,7 +73,7 @@ def judge(
     law: Law,
     scores: ScoreTable,
     *,
-    tasks: Mapping[str, TaskPlace],
+    tasks: Mapping[str, TaskPlace] | None = None,
     scale: str = "",
     cost: CostOf | None = None,
     bases: Mapping[int, str] | None = None,
@@ -76,38 +83,56 @@ def judge(
     seed: int = 0,
     leave_out: Sequence[str] = (),
     quick: bool = False,
+    step: str = "",
+    assay: bool = True,
 ) -> Verdict:
     """Judge every hypothesis of a law on one score table.
 
-    tasks: place of every task of the table (`task_places`). cost: planned cost of (arm,
-    quantity, scale), for laws with a Cost part. bases: seed -> base model; several seeds on one
-    base are aggregated by base. looks: at growing data; a count stands for so many
-    equally spaced ones, and all use the one level that keeps alpha over them.
+        verdict = judge(law, load_scores("scores.csv"))
+        print(verdict.outcome, verdict.to_frame())
+
+    tasks: place of every task of the table (`task_places`), where scores come from a scale; None:
+    the tasks that the law names, else the disciplines of its study, else the table's own tasks.
+    cost: planned cost of (arm, quantity, scale), for laws with a Cost part. bases: seed -> base
+    model; several seeds on one base are aggregated by base. looks: at growing data; a count stands
+    for so many equally spaced ones, and all use the one level that keeps alpha over them.
     pretrained: whether the base models were pretrained by others; where not, parts that need it
     are descriptive. seed: of the generator that permutation tests draw from. leave_out:
     disciplines without which, one at a time, the parts about the average are judged again.
 
     quick: leave out what only stands beside the verdict: posteriors, sizes, other choices, power.
+    step: what to do about scores that are missing, in words (the law's own workflow). assay:
+    whether no-gain and equivalence claims ask that every arm beats the law's base.
+
+    Rows that no part reads are counted and named in `Verdict.unused`.
 
     Raises InputError where a part cannot be estimated at all: an unplaced task, no planned cost;
     and its kind MissingScoresError for an arm without scores or arms that share no seed.
     """
     if not isinstance(looks, Looks):
         looks = Looks.planned(looks)
-    _check_tasks(scores, tasks)
+    targets = targets_of(law, scores, _compared(law, assay), tasks)
+    if tasks is not None and not law.averaged:
+        _check_tasks(scores, tasks)
+    reading = Reading(scores)
     evidence = Evidence(
-        scores=scores,
-        places=tasks,
+        scores=cast(ScoreTable, reading),
+        places=targets.places,
+        groups=targets.groups,
+        whole=bool(law.averaged),
         law=law.name,
         bases=bases,
         cost=cost,
         pretrained=pretrained,
         seed=seed,
+        step=step,
+        assay=assay,
     )
     _check_arms(law, evidence)
     everything = _trials(law, evidence, looks)
     parts = _decide(everything)
     outcome, against = _outcome(everything, parts)
+    left = unused(reading)
     power: tuple[Power, ...] = ()
     if not quick:
         # Imports simulation, which a quick judgement does without.
@@ -116,12 +141,13 @@ def judge(
         def again(h: Hypothesis, seen: Evidence) -> str:
             return _alone(_trial(h, law, seen, looks))
 
-        found, power = beside(law, evidence, parts, looks, again)
+        cannot = [t.hypothesis.name for t in everything if not (t.enough and t.spoken)]
+        found, power = beside(law, evidence, parts, looks, again, cannot)
         parts = list(found)
     sampled = [p.n_seeds for p in parts if p.role == "primary" and p.se is not None]
     alphas = dict.fromkeys(h.alpha for h in law.hypotheses)
     notes = [note for alpha in alphas if (note := looks.note(alpha))]
-    notes += against
+    notes += [*([targets.note] if targets.note else []), *against]
     return Verdict(
         law=law.name,
         outcome=outcome,
@@ -139,6 +165,9 @@ def judge(
         notes=tuple(notes),
         logic=LOGIC,
         power=power,
+        unused=left,
+        lawcheck=__version__,
+        schema=SCHEMA,
     )
 
 
@@ -151,10 +180,25 @@ def _check_tasks(scores: ScoreTable, places: Mapping[str, TaskPlace]) -> None:
             )
 
 
+def _bounded(law: Law) -> bool:
+    """Whether some part asks by itself that arms beat the base."""
+    return any(_bounds(h) for h in law.hypotheses)
+
+
+def _bounds(h: Hypothesis) -> bool:
+    return h.alternative in BOUNDED and isinstance(h.estimand, Contrast)
+
+
+def _compared(law: Law, assay: bool) -> list[Arm]:
+    """The arms whose scores the parts need, without those of declared checks."""
+    arms = dict.fromkeys(a for h in law.hypotheses for a in h.estimand.arms)
+    return [*arms, law.base] if assay and _bounded(law) else list(arms)
+
+
 def _check_arms(law: Law, evidence: Evidence) -> None:
     """Name every arm that has no scores at once, not one a run."""
     needed = {a.name: h.name for h in reversed(law.hypotheses) for a in h.estimand.arms}
-    if any(h.alternative in BOUNDED and isinstance(h.estimand, Contrast) for h in law.hypotheses):
+    if evidence.assay and _bounded(law):
         needed.setdefault(law.base.name, "assay sensitivity")
     lost = sorted(set(needed) - set(evidence.scores.arms))
     if lost:
@@ -261,7 +305,7 @@ def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: Looks) -> Trial:
         alpha=alpha,
         cases=tuple(t for _, _, t in cases) or (_tests(h, finding.estimate),),
         conjuncts=tuple(_conjunct(name, v, t, alpha, enough) for name, v, t in cases),
-        checks=tuple(_checked(c, evidence) for c in checks_of(h, law)),
+        checks=tuple(_checked(c, evidence) for c in checks_of(h, law, evidence.assay)),
         enough=enough,
         spoken=spoken,
         n_diverged=n_diverged,
@@ -270,13 +314,14 @@ def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: Looks) -> Trial:
     )
 
 
-def checks_of(h: Hypothesis, law: Law) -> tuple[Check, ...]:
+def checks_of(h: Hypothesis, law: Law, assay: bool = True) -> tuple[Check, ...]:
     """The declared checks; for a bound on a contrast without any, every arm has to beat the base.
 
     Two arms at chance would agree for nothing.
     """
-    if h.checks or h.alternative not in BOUNDED or not isinstance(h.estimand, Contrast):
+    if h.checks or not assay or not _bounds(h):
         return h.checks
+    assert isinstance(h.estimand, Contrast)
     return beats(h.estimand.arms, law.base, h.estimand.target)
 
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import types
 import typing
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare.design import ConjunctVerdict, PartVerdict, Verdict, plain
+from lawcheck.declare.design import SCHEMA, ConjunctVerdict, PartVerdict, Verdict
+from lawcheck.declare.results import WITHOUT
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_json
 
-DIGITS = 10
 EXIT = {"HOLDS": 0, "NOT TESTED": 3, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
-# A reading that leaves a discipline out stands under its own key: without_biology.
-WITHOUT = "without_"
 CLAIM = {"greater": "> 0", "less": "< 0", "below": "< 0"}
 
 
 def verdict_json(verdict: Verdict) -> bytes:
     """Sorted keys, numbers to 10 significant digits: equal scores give equal bytes."""
-    data = _rounded(plain(verdict))
-    data |= {WITHOUT + w["discipline"]: w["parts"] for w in data.pop("without")}
+    data = verdict.to_dict()
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
@@ -33,6 +29,12 @@ def read_verdict(path: str | Path) -> Verdict:
     """The verdict in a file that `verdict_json` filled. Raises InputError for anything else."""
     data = read_json(Path(path), "judge again", f"verdict {path}")
     if isinstance(data, dict):
+        schema = data.get("schema", 0)
+        if type(schema) is not int or not 0 <= schema <= SCHEMA:
+            raise InputError(
+                f"verdict {path}: schema {str(schema)[:20]!r}, this lawcheck reads up to {SCHEMA}; "
+                f"judge again, or update lawcheck"
+            )
         left = [k for k in sorted(data) if k.startswith(WITHOUT)]
         again = [{"discipline": k.removeprefix(WITHOUT), "parts": data.pop(k)} for k in left]
         data = {**data, "without": again}
@@ -50,6 +52,7 @@ def text(verdict: Verdict) -> str:
     kind = "preregistered" if verdict.preregistered else "exploratory"
     lines = [f"{verdict.law}: {verdict.outcome}{scale} ({kind})", f"  {verdict.claim}"]
     lines += [f"  note: {n}" for n in verdict.notes]
+    lines += [f"  {line}" for line in unused_lines(verdict)]
     for role in ("primary", "secondary"):
         lines += [line for p in verdict.parts if p.role == role for line in ("", *part_lines(p))]
     for left in verdict.without:
@@ -60,6 +63,27 @@ def text(verdict: Verdict) -> str:
         lines += ["", "  a study of this size would say:"]
         lines += [f"    {line}" for line in power_lines(verdict)]
     return "\n".join(lines) + "\n"
+
+
+UNUSED = {
+    "arms": "no part compares them",
+    "tasks": "no part is about them",
+    "metrics": "no part reads them",
+    "scores": "no part needs them",
+    "seeds": "not in every arm that a part compares",
+}
+MOST_NAMED = 8
+
+
+def unused_lines(verdict: Verdict) -> list[str]:
+    """Rows that no part read, a line for each kind."""
+    lines = []
+    for u in verdict.unused:
+        more = len(u.names) - MOST_NAMED
+        names = ", ".join(u.names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        kind = f"{u.kind} " if u.kind in ("arms", "tasks", "metrics") else ""
+        lines.append(f"not used: {u.rows:,} rows of {kind}{names}: {UNUSED[u.kind]}")
+    return lines
 
 
 def part_lines(p: PartVerdict) -> list[str]:
@@ -155,17 +179,6 @@ def sized(size: float, unit: str) -> str:
 def number(value: float, sign: str = "") -> str:
     """Three significant digits; whole numbers from 100 on."""
     return f"{value:{sign}.3g}" if abs(value) < 100 else f"{value:{sign},.0f}"
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_rounded(v) for v in value]
-    if isinstance(value, float):
-        # Infinite degrees of freedom are the normal distribution; JSON has no word for them.
-        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
-    return value
 
 
 def _built(kind: Any, data: Any, origin: str) -> Any:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lawcheck.errors import InputError
-from lawcheck.scores.files import coded, picked
+from lawcheck.scores.files import coded, numbers, picked
 from lawcheck.scores.metrics import (
     DIVERGED,
     FAULT,
@@ -39,8 +39,7 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     codes: dict[str, NDArray[np.int32]] = {}
     for column in ("arm", "task", "item_id", "cluster", "metric", "run_id"):
         names[column], codes[column] = coded(table.column(column))
-    seeds = table.column("seed").to_numpy()
-    values = table.column("value").to_numpy()
+    seeds, values = numbers(table.column("seed")), numbers(table.column("value"))
     _not_negative(int(seeds.min()), origin)
     is_diverged = np.array([m == DIVERGED for m in names["metric"]])[codes["metric"]]
     diverged = diverged_runs(picked(table, is_diverged & (values > 0), LOST_RUN))

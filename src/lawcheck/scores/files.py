@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from lawcheck.declare.design import Score
@@ -27,9 +26,16 @@ SCHEMA = pa.schema(
 
 # Ids stay text even where they look like numbers; only seed and value are numbers.
 CSV_OPTIONS = pa.csv.ConvertOptions(
-    column_types={c: pa.string() for c in TEXT} | {"seed": pa.int64(), "value": pa.float64()},
+    column_types=dict.fromkeys(TEXT, CODES) | {"seed": pa.int64(), "value": pa.float64()},
     strings_can_be_null=False,
 )
+
+
+def parquet() -> Any:
+    """pyarrow.parquet, whose import a CSV file does without."""
+    import pyarrow.parquet
+
+    return pyarrow.parquet
 
 
 def read_rows(paths: Iterable[Path]) -> pa.Table:
@@ -47,7 +53,7 @@ def write_scores(
     table = typed(rows, str(path)) if isinstance(rows, pa.Table) else table_of(rows, str(path))
     names, codes = zip(*(coded(table.column(c)) for c in TEXT), strict=True)
     code = dict(zip(TEXT, codes, strict=True))
-    seeds = table.column("seed").to_numpy()
+    seeds = numbers(table.column("seed"))
     # The last key of lexsort is the first to sort by.
     keys = (code["run_id"], code["item_id"], seeds, code["arm"], code["metric"], code["task"])
     order = np.lexsort(keys)
@@ -62,7 +68,7 @@ def write_scores(
         schema=SCHEMA,
     )
     with atomic_file(Path(path)) as part:
-        pa.parquet.write_table(table, part, compression="zstd", use_dictionary=True)
+        parquet().write_table(table, part, compression="zstd", use_dictionary=True)
 
 
 def table_of(
@@ -83,7 +89,7 @@ def _read(path: Path) -> pa.Table:
             table.column_names  # noqa: B018
     else:
         with parquet_fault(path):
-            table = pa.parquet.read_table(path, read_dictionary=list(TEXT), partitioning=None)
+            table = parquet().read_table(path, read_dictionary=list(TEXT), partitioning=None)
     return typed(table, f"scores {path}")
 
 
@@ -115,7 +121,7 @@ def coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
     array = column.combine_chunks()
     array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
     given = array.dictionary.to_pylist()
-    codes = array.indices.to_numpy()
+    codes = np.from_dlpack(array.indices)
     used = np.flatnonzero(np.bincount(codes, minlength=len(given)))
     # A dictionary may hold one string twice; equal strings must get one code.
     names = sorted({given[k] for k in used})
@@ -125,10 +131,18 @@ def coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
     return names, translate[codes]
 
 
+def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Cells of a column without nulls. Arrow's own to_numpy imports pandas."""
+    array = column.combine_chunks()
+    return np.from_dlpack(array.chunk(0) if isinstance(array, pa.ChunkedArray) else array)
+
+
 def picked(
     table: pa.Table, where: NDArray[np.bool_], columns: Sequence[str]
 ) -> Iterator[tuple[Any, ...]]:
     """The rows there, as the cells of these columns."""
+    if not where.any():
+        return iter(())
     mask = pa.array(where)
     return zip(*(table.column(c).filter(mask).to_pylist() for c in columns), strict=True)
 
@@ -153,7 +167,7 @@ def typed(table: pa.Table, origin: str) -> pa.Table:
     columns = []
     for name in COLUMNS:
         if name not in names:
-            column = pa.chunked_array([pa.array([OPTIONAL[name]] * len(table), type=CODES)])
+            column = pa.chunked_array([_constant(OPTIONAL[name], len(table))])
         else:
             column = table.column(name)
             if name != "value" and column.null_count:
@@ -170,16 +184,29 @@ def typed(table: pa.Table, origin: str) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
+def _constant(text: str, n: int) -> pa.DictionaryArray:
+    # pa.array and casts import pandas and pyarrow.compute, a third of the time of a small table.
+    held = text.encode()
+    ends = np.array([0, len(held)], dtype=np.int32).tobytes()
+    word = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(ends), pa.py_buffer(held)])
+    codes = pa.Array.from_buffers(pa.int32(), n, [None, pa.py_buffer(bytes(4 * n))])
+    return pa.DictionaryArray.from_arrays(codes, word)
+
+
 def _cast(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    if name == "seed":
-        return column.cast(pa.int64())
+    kind = {"seed": pa.int64(), "value": pa.float64()}.get(name, CODES)
+    column = column if column.type == kind else _converted(column, kind)
     if name == "value":
-        return column.cast(pa.float64()).fill_null(float("nan"))
-    if pa.types.is_dictionary(column.type):
-        return _utf8(column.cast(CODES))
+        return column.fill_null(float("nan")) if column.null_count else column
+    return column if name == "seed" else _utf8(column)
+
+
+def _converted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if not pa.types.is_dictionary(kind) or pa.types.is_dictionary(column.type):
+        return column.cast(kind)
     if pa.types.is_null(column.type):
         return pa.chunked_array([pa.array([], type=CODES)])
-    return _utf8(column.cast(pa.string()).dictionary_encode().cast(CODES))
+    return column.cast(pa.string()).dictionary_encode().cast(CODES)
 
 
 def _utf8(column: pa.ChunkedArray) -> pa.ChunkedArray:

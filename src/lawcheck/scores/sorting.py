@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from lawcheck.errors import InputError
@@ -26,6 +25,7 @@ from lawcheck.scores.files import (
     CSV_OPTIONS,
     TEXT,
     csv_fault,
+    parquet,
     parquet_fault,
     picked,
     require_file,
@@ -117,7 +117,7 @@ def is_large(paths: Sequence[Path], rows: int = IN_MEMORY_ROWS) -> bool:
             total += path.stat().st_size * (IN_MEMORY_ROWS / IN_MEMORY_BYTES)
             continue
         try:
-            total += pa.parquet.read_metadata(path).num_rows
+            total += parquet().read_metadata(path).num_rows
         except (pa.ArrowInvalid, OSError):
             continue
     return total > rows
@@ -212,7 +212,7 @@ def _room(paths: Sequence[Path], folder: Path, origin: str) -> int:
             rows += path.stat().st_size // 20
             continue
         with parquet_fault(path):
-            rows += pa.parquet.read_metadata(path).num_rows
+            rows += parquet().read_metadata(path).num_rows
     needed, free = (ROW.itemsize + 1) * rows, shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
@@ -236,7 +236,7 @@ def _batches(paths: Iterable[Path]) -> Iterator[pa.Table]:
             continue
         with (
             parquet_fault(path),
-            pa.parquet.ParquetFile(path, read_dictionary=list(TEXT)) as file,
+            parquet().ParquetFile(path, read_dictionary=list(TEXT)) as file,
         ):
             typed(file.schema_arrow.empty_table(), origin)
             for batch in file.iter_batches(batch_size=BATCH):

@@ -53,6 +53,15 @@ class ScoreTable:
         """Every (task, metric) that has rows."""
         return frozenset(self._blocks)
 
+    def rows(self) -> dict[tuple[str, str, str, int], int]:
+        """Rows of each (task, metric, arm, seed)."""
+        return {
+            (task, metric, arm, seed): n
+            for (task, metric), arms in self._blocks.items()
+            for arm, block in arms.items()
+            for seed, n in zip(block.seeds.tolist(), np.diff(block.start).tolist(), strict=True)
+        }
+
     def seeds(self, arm: str, task: str, metric: str | None = None) -> tuple[int, ...]:
         """Seeds of `arm` that have rows for the task's item metric (or for `metric`)."""
         block = self._block(arm, task, metric)

@@ -20,8 +20,13 @@ EXAMPLES = (
 def add(parser: argparse.ArgumentParser) -> None:
     add_law(parser)
     parser.add_argument("--scale", help="the scale the scores come from (none: your own scores)")
-    parser.add_argument("--scores", required=True, action="append", help="Parquet or CSV table")
-    parser.add_argument("--json", help="write the verdict here")
+    parser.add_argument(
+        "--scores", required=True, action="append", help="CSV, Parquet, or what `import` reads"
+    )
+    parser.add_argument("--map", metavar="FILE", help="mapping of your own scores, as of `import`")
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="write the verdict here; print it"
+    )
     parser.add_argument(
         "--looks",
         type=int,
@@ -41,17 +46,34 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from lawcheck.declare import discovery
-    from lawcheck.declare.scale import load_scale
     from lawcheck.files.origin import record_path
     from lawcheck.judging.judged import judge_file
-    from lawcheck.judging.verdict_forms import exit_code, text
+    from lawcheck.judging.verdict_forms import exit_code, text, verdict_json
 
-    scale = load_scale(arguments.scale) if arguments.scale else None
-    out = Path(arguments.json) if arguments.json else None
+    scale = None
+    if arguments.scale:
+        from lawcheck.declare.scale import load_scale  # slow to import
+
+        scale = load_scale(arguments.scale)
+    as_json = arguments.json == "-"
+    out = Path(arguments.json) if arguments.json and not as_json else None
     law = discovery.law(arguments.law)
     for path in arguments.scores if scale else ():
         if Path(path).is_file() and not record_path(Path(path)).is_file():
             print(f"lawcheck: scores {path}: no record beside them, judged as is", file=sys.stderr)
-    verdict = judge_file(law, arguments.scores, scale, out, arguments.looks, quick=arguments.quick)
-    print(text(verdict), end="")
+    mapping = None
+    if arguments.map:
+        from lawcheck.judging.importing import read_map
+
+        mapping = read_map(arguments.map)
+    verdict = judge_file(
+        law,
+        arguments.scores,
+        scale,
+        out,
+        arguments.looks,
+        quick=arguments.quick,
+        mapping=mapping,
+    )
+    sys.stdout.write(verdict_json(verdict).decode() if as_json else text(verdict))
     return exit_code(verdict) if arguments.exit_code else 0

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import special
 
 from lawcheck.errors import InputError
+from lawcheck.judging.stats.roots import brentq
 
 Floats = NDArray[np.float64]
 POWER = 0.8
@@ -19,6 +20,11 @@ MOST_SEEDS = 1000
 LARGE_DF = 1e5
 # p values are not told apart below this.
 SMALLEST = 1e-300
+
+
+def t_isf(alpha: ArrayLike, df: ArrayLike) -> Floats:
+    """Upper quantile of t: scipy.stats says the same, and takes a second to import."""
+    return np.asarray(-special.stdtrit(df, alpha))
 
 
 def critical_value(
@@ -31,8 +37,8 @@ def critical_value(
     """
     share = np.asarray(share, dtype=np.float64)
     # A term without weight may have no quantile.
-    seeds = np.where(share > 0, stats.t.isf(alpha, np.maximum(seed_df, 1.0)), 0.0)
-    items = np.where(share < 1, stats.t.isf(alpha, item_df), 0.0)
+    seeds = np.where(share > 0, t_isf(alpha, np.maximum(seed_df, 1.0)), 0.0)
+    items = np.where(share < 1, t_isf(alpha, item_df), 0.0)
     return share * seeds + (1 - share) * items
 
 
@@ -110,7 +116,8 @@ class Estimate:
         if self._mixed:
             half = float(critical_value(alpha, *self._terms)) * self.se
         else:
-            half = float(stats.t.isf(alpha, self.df)) * self.se
+            assert self.df is not None
+            half = float(t_isf(alpha, self.df)) * self.se
         return self.value - half, self.value + half
 
     @property
@@ -126,12 +133,12 @@ class Estimate:
 
     def _tail(self, statistic: float) -> float:
         if not self._mixed:
-            return float(stats.t.sf(statistic, self.df))
+            return float(special.stdtr(self.df, -statistic))
         if statistic < 0:
             return 1 - self._tail(-statistic)
         share, *dfs = self._terms
         # The level at which the statistic is critical lies between the two terms' own p values.
-        least, most = sorted(float(stats.t.sf(statistic, df)) for df in dfs)
+        least, most = sorted(float(special.stdtr(df, -statistic)) for df in dfs)
 
         def beyond(log_p: float) -> float:
             return float(critical_value(math.exp(log_p), share, *dfs)) - statistic
@@ -141,8 +148,7 @@ class Estimate:
             return least if least > SMALLEST else most
         if beyond(high) >= 0:
             return most
-        root = optimize.brentq(beyond, low, high, xtol=1e-13)
-        return math.exp(root)
+        return math.exp(brentq(beyond, low, high, xtol=1e-13))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,9 +189,10 @@ def power(
     (both one-sided tests must reject; exact once their failures exclude each other).
     """
     if df > LARGE_DF:
-        once = float(stats.norm.sf(stats.norm.isf(alpha) - effect / se))
+        once = float(special.ndtr(special.ndtri(alpha) + effect / se))
     else:
-        once = float(stats.nct.sf(stats.t.isf(alpha, df), df, effect / se))
+        # The upper tail is the lower one of the mirrored t, without its cancellation.
+        once = float(special.nctdtr(df, -effect / se, special.stdtrit(df, alpha)))
     return max(0.0, 2 * once - 1) if equivalence else once
 
 
@@ -203,10 +210,8 @@ def detectable_effect(
     if se is None or se <= 0 or df is None:
         return None
     # At one degree of freedom and alpha 0.001 the noncentrality is below 600; 1e6 is no limit.
-    root = optimize.brentq(
-        lambda ncp: power(ncp, 1.0, df, alpha, equivalence) - wanted, 0.0, 1e6, xtol=1e-9
-    )
-    return float(root) * se
+    root = brentq(lambda ncp: power(ncp, 1.0, df, alpha, equivalence) - wanted, 0.0, 1e6, xtol=1e-9)
+    return root * se
 
 
 def seeds_needed(

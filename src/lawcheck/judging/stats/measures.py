@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 from lawcheck.errors import InputError
 from lawcheck.judging.stats.estimate import Estimate, PermutationEstimate
@@ -173,6 +173,8 @@ def spearman(
     point: the mixtures' labels are permuted jointly in all methods, because the mixtures are
     shared. Every permutation is taken where they are at most n_resamples.
     """
+    from scipy import stats  # takes a second, which other estimands do without
+
     points = np.asarray(x, dtype=np.float64)
     ranks = stats.rankdata(np.atleast_2d(np.asarray(y, dtype=np.float64)), axis=-1)
     if points.ndim != 1 or points.size < 3 or ranks.shape[1] != points.size:
@@ -216,6 +218,8 @@ def spearman(
 
 def interquartile_mean(scores: ArrayLike) -> float:
     """Mean of the middle half of all scores (runs x tasks), robust and nearly efficient."""
+    from scipy import stats
+
     return float(stats.trim_mean(np.asarray(scores, dtype=np.float64), 0.25, axis=None))
 
 

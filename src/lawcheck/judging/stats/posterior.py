@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from lawcheck.judging.stats.components import Components
 from lawcheck.judging.stats.estimate import Estimate
@@ -97,7 +97,7 @@ def posterior_of_t(estimate: Estimate, where: Regions) -> Posterior | None:
 
     def inside(intervals: tuple[tuple[float, float], ...]) -> float:
         scaled = [[(x - estimate.value) / se for x in pair] for pair in intervals]
-        return float(sum(np.diff(stats.t.cdf(pair, estimate.df))[0] for pair in scaled))
+        return float(sum(np.diff(special.stdtr(estimate.df, pair))[0] for pair in scaled))
 
     return _posterior(inside(where.reversed), inside(where.of_interest))
 

@@ -59,9 +59,9 @@ def build(context: RenderContext) -> Figure:
     grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)
     for axes, (unit, _), parts in zip(grid.flat, kinds, groups, strict=True):
         _panel(axes, unit, parts)
+    place = f" at scale {context.shown_scale}" if context.scale_name else ""
     figure.suptitle(
-        f"{context.law.title}: {verdict.outcome} at scale {context.shown_scale} "
-        f"({verdict.n_seeds} seeds)",
+        f"{context.law.title}: {verdict.outcome}{place} ({verdict.n_seeds} seeds)",
         fontsize=9,
         x=0.01,
         ha="left",

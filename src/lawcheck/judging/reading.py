@@ -1,0 +1,51 @@
+"""Scores for a judgement, in whatever form they come: a score table, or what `import` reads."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lawcheck.scores import COLUMNS, ScoreTable, load_scores
+from lawcheck.scores.files import OPTIONAL, parquet
+
+if TYPE_CHECKING:
+    from lawcheck.judging.importing import ImportMap
+
+NEEDED = set(COLUMNS) - set(OPTIONAL)
+
+
+def read_scores(
+    paths: str | Path | Sequence[str | Path], mapping: ImportMap | None = None
+) -> tuple[ScoreTable, tuple[str, ...]]:
+    """The checked table, and notes of an import on what was chosen, joined or left out.
+
+    Files with a score table's columns are read as one; anything else is imported first, with the
+    mapping. Raises InputError as `load_scores` and `import_scores` do.
+    """
+    files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    if mapping is None and all(map(_is_score_table, files)):
+        return load_scores(files), ()
+    from lawcheck.judging.importing import import_scores
+
+    with tempfile.TemporaryDirectory(prefix="lawcheck-import-") as folder:
+        out = Path(folder) / "scores.parquet"
+        notes = import_scores(files, out, mapping=mapping).notes
+        return load_scores(out), notes
+
+
+def _is_score_table(path: Path) -> bool:
+    """By its columns. A file that cannot be read is one too: reading it names the fault."""
+    if not path.is_file():
+        return not path.is_dir()
+    try:
+        if path.suffix.lower() == ".csv":
+            with path.open(encoding="utf-8", newline="") as file:
+                return set(next(csv.reader(file), ())) >= NEEDED
+        if path.suffix.lower() == ".parquet":
+            return set(parquet().read_schema(path).names) >= NEEDED
+    except (OSError, ValueError, csv.Error):  # Arrow's own errors are ValueErrors.
+        return True
+    return False
