@@ -33,7 +33,7 @@ from lawcheck.declare.estimands import (
 
 WIDTH = 80
 TARGETS = {
-    "average": "the average over disciplines",
+    "average": "the average",
     "general": "instruction following (general)",
     "out_of_domain": "questions out of domain",
     DIVERSITY: "the share of distinct n-grams in the mixture",
@@ -56,6 +56,8 @@ def law_data(law: Law) -> dict[str, Any]:
         "source": law.source,
         "study": home.name if home else None,
         "declared_in": discovery.declared_in("laws", law.name),
+        "average": average_words(law),
+        "groups": {name: list(tasks) for name, tasks in law.task_groups.items()},
         "seeds": max(h.min_seeds for h in law.hypotheses),
         "base": law.base.name,
         "arms": [
@@ -121,6 +123,15 @@ def decided(h: Hypothesis, unit: str) -> str:
         "no_gain": f"shown below the margin of {edge}, reversed above it",
         "equivalent": f"shown within the margin of {edge} either way, reversed outside it",
     }[h.alternative]
+
+
+def average_words(law: Law) -> str:
+    """What the law's average is of."""
+    if law.averaged:
+        return f"{_joined(law.averaged)}, with equal weight"
+    if discovery.study_of(law.name) is not None or any(a.trained for a in law.arms):
+        return "the disciplines of the scale, with equal weight"
+    return "every task that the arms compared have scores of, with equal weight"
 
 
 def _sized(size: float, unit: str) -> str:
@@ -265,6 +276,9 @@ def law_text(found: dict[str, Any]) -> str:
     for key in ("claim", "source", "study", "declared_in"):
         if found[key]:
             lines += _entry(key.replace("_", " "), found[key])
+    lines += _entry("average", f"of {found['average']}")
+    for name, tasks in found["groups"].items():
+        lines += _entry(f"group {name}", _joined(tasks))
     lines += _entry("seeds", f"{found['seeds']} or more that the arms compared have in common")
     for part in found["parts"]:
         unit = part["unit"]

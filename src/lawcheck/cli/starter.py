@@ -5,23 +5,25 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shlex
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lawcheck.declare.design import NAME, require_name
+from lawcheck.declare.design import require_name
 from lawcheck.errors import InputError, look_up
 from lawcheck.files.atomic import write_text
 
 BASE = "base"
+# Tasks that get a part of their own, if there are no more; characters of a list on one line.
+MOST_PARTS, ONE_LINE = 8, 80
 
 LAW = '''"""What is claimed, written down before the scores are looked at."""
 
-from lawcheck.declare.design import Arm, Hypothesis, Law, difference
+from lawcheck import Arm, Hypothesis, Law, difference
 
-# An arm is what the column `arm` of the scores calls it.
+# Arms as the column `arm` of the scores names them.
 OURS, THEIRS = Arm(method={ours}), Arm(method={theirs})
 
 LAW = Law(
@@ -30,6 +32,8 @@ LAW = Law(
     claim={claim},
     source="our question",
     base=Arm(method={base}),
+    # The average is of these, with equal weight.
+    tasks=({tasks}),
     hypotheses=(
         Hypothesis(
             name="gain",
@@ -99,41 +103,53 @@ TASKS = ("math", "biology")
 
 @dataclass(frozen=True)
 class Source:
-    """Scores that a project starts from. path: as its commands name them; reads: import first."""
+    """Scores that a project starts from.
+
+    path: as its commands name them. tasks: of each arm. reads: whether they are imported first.
+    """
 
     path: str
-    arms: tuple[str, ...]
-    tasks: tuple[str, ...]
+    tasks: Mapping[str, tuple[str, ...]]
     reads: bool
+
+    def common(self, *arms: str) -> tuple[str, ...]:
+        """Tasks of the average that all these arms have. Raises InputError where there is none."""
+        from lawcheck.judging.targets import COMPANIONS
+
+        shared = [t for t in self.tasks[arms[0]] if all(t in self.tasks[a] for a in arms)]
+        if not shared:
+            raise InputError(
+                f"init --from {self.path}: arms {' and '.join(arms)} have no task in common; name "
+                f"others"
+            )
+        return tuple(t for t in shared if t not in COMPANIONS) or tuple(shared)
 
 
 def read_source(path: Path, folder: Path) -> Source:
     """Arms and tasks of a table, in any form that lawcheck reads. Raises InputError."""
-    from lawcheck.judging.importing import import_scores
+    from lawcheck.judging.reading import read_scores
     from lawcheck.scores import load_scores
 
-    if not path.is_file():
-        raise InputError(f"init --from {path}: no such file; name a table of scores")
-    reads = False
+    if not path.exists():
+        raise InputError(f"init --from {path}: no such file or folder; name a table of scores")
+    table, _ = read_scores(path)
     try:
-        table = load_scores([path])
+        load_scores([path])
     except InputError:
         reads = True
-        with tempfile.TemporaryDirectory(prefix="lawcheck-") as aside:
-            rows = Path(aside) / "scores.parquet"
-            import_scores([path], rows)
-            table = load_scores([rows])
+    else:
+        reads = False
     place = os.path.relpath(path, folder)
-    return Source(place, tuple(table.arms), tuple(table.item_metric), reads)
+    tasks = {a: tuple(t for t in table.item_metric if table.seeds(a, t)) for a in table.arms}
+    return Source(place, tasks, reads)
 
 
 def chosen(source: Source, ours: str | None, theirs: str | None) -> tuple[str, str]:
     """The two arms of the claim. Raises InputError where the table leaves a choice."""
-    among = dict.fromkeys(source.arms)
     for given, option in ((ours, "--ours"), (theirs, "--theirs")):
         if given is not None:
-            look_up(given, among, f"init {option} {given!r}: no such arm in {source.path}")
-    rest = [a for a in source.arms if a not in (BASE, ours, theirs)]
+            look_up(given, source.tasks, f"init {option} {given!r}: no such arm in {source.path}")
+    rest = [a for a in source.tasks if a not in (BASE, ours, theirs)]
     if ours is None and theirs is None and {"ours", "theirs"} <= set(rest):
         return "ours", "theirs"
     if ours is None and theirs is not None and len(rest) == 1:
@@ -142,7 +158,7 @@ def chosen(source: Source, ours: str | None, theirs: str | None) -> tuple[str, s
         theirs = rest[0]
     if ours is None or theirs is None:
         raise InputError(
-            f"init --from {source.path}: arms {', '.join(source.arms)}; say which are compared "
+            f"init --from {source.path}: arms {', '.join(source.tasks)}; say which are compared "
             f"with --ours and --theirs"
         )
     return ours, theirs
@@ -155,15 +171,9 @@ def write_project(
 
     Raises InputError where one of them is there already; nothing is written then.
     """
-    for arm in (ours, theirs):
-        if not NAME.match(arm):
-            raise InputError(
-                f"init: arm {arm!r}: a law names arms by lower-case letters, digits and "
-                f"underscores; rename it in the scores"
-            )
     if ours == theirs:
         raise InputError(f"init: arm {ours!r} is compared with itself; name two arms")
-    name = name or f"{ours}_beats_{theirs}"
+    name = name or _identifier(f"{ours}_beats_{theirs}")
     require_name("law", name)
     files, commands = _contents(name, ours, theirs, source)
     there = [path for path in files if (folder / path).exists()]
@@ -179,7 +189,7 @@ def write_project(
 def _contents(
     name: str, ours: str, theirs: str, source: Source | None
 ) -> tuple[dict[str, str], list[str]]:
-    tasks = source.tasks if source else TASKS
+    tasks = source.common(ours, theirs) if source else TASKS
     law, scores = f"laws/{name}.py", "scores.parquet"
     files = {
         law: _law(name, ours, theirs, tasks),
@@ -209,10 +219,17 @@ def _contents(
 
 def _law(name: str, ours: str, theirs: str, tasks: Sequence[str]) -> str:
     """The source of a law file; a secondary part a task where there are several."""
+    quoted = [json.dumps(task, ensure_ascii=False) for task in tasks]
+    listed = ", ".join(quoted) + ("," if len(tasks) == 1 else "")
+    if len(listed) > ONE_LINE:
+        listed = "\n" + "".join(f"        {task},\n" for task in quoted) + "    "
     parts = ""
-    for task in tasks if len(tasks) > 1 else ():
+    for k, task in enumerate(tasks if 1 < len(tasks) <= MOST_PARTS else (), 1):
+        called = _identifier(f"on_{task}")
+        if called in map(_identifier, (f"on_{t}" for t in tasks[: k - 1])):
+            called += f"_{k}"
         claim = f"{ours} beats {theirs} on {task}"
-        parts += PART.format(**_quoted(name=_identifier(f"on_{task}"), claim=claim, task=task))
+        parts += PART.format(**_quoted(name=called, claim=claim, task=task))
     words = name.replace("_", " ")
     return LAW.format(
         **_quoted(
@@ -224,6 +241,7 @@ def _law(name: str, ours: str, theirs: str, tasks: Sequence[str]) -> str:
             theirs=theirs,
             base=BASE,
         ),
+        tasks=listed,
         secondary=parts,
     )
 
@@ -233,7 +251,8 @@ def _quoted(**texts: str) -> Mapping[str, str]:
 
 
 def _identifier(text: str) -> str:
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in text.lower())
+    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"law_{plain}".rstrip("_")
 
 
 def _example(ours: str, theirs: str) -> str:
