@@ -19,8 +19,6 @@ COLUMNS = (
     *("se", "df", "p", "p_opposite", "margin", "sesoi", "alpha", "n_seeds", "n_items"),
     *("n_unscored", "n_diverged", "mde", "seeds_needed", "designs"),
 )
-# Borders and colours follow the page, light or dark.
-CELL = "padding:2px 8px;text-align:left;border-bottom:1px solid rgba(128,128,128,.4)"
 
 
 def rounded(value: Any) -> Any:
@@ -42,7 +40,7 @@ def frame(parts: Sequence[Any]) -> pd.DataFrame:
 
 
 def page(verdict: Any) -> str:
-    """Compact HTML without colours of its own; every text is escaped."""
+    """Compact HTML that leaves every colour to the page, light or dark. Texts are escaped."""
     kind = "preregistered" if verdict.preregistered else "exploratory"
     scale = f" at {verdict.scale} scale" if verdict.scale else ""
     head = f"<b>{_text(verdict.law)}: {verdict.outcome}</b>{_text(scale)} ({kind})"
@@ -54,9 +52,7 @@ def page(verdict: Any) -> str:
     below = "".join(f"<li>{_text(n)}</li>" for n in notes)
     return (
         f"<div><p>{head}<br>{_text(verdict.claim)}</p>"
-        f'<table style="border-collapse:collapse">{"".join(rows)}</table>'
-        + (f"<ul>{below}</ul>" if below else "")
-        + "</div>"
+        f"<table>{''.join(rows)}</table>" + (f"<ul>{below}</ul>" if below else "") + "</div>"
     )
 
 
@@ -77,7 +73,7 @@ def _cells(p: Any) -> tuple[str, ...]:
 
 
 def _row(cells: Sequence[str], tag: str) -> str:
-    inner = "".join(f'<{tag} style="{CELL}">{_text(c)}</{tag}>' for c in cells)
+    inner = "".join(f"<{tag}>{_text(c)}</{tag}>" for c in cells)
     return f"<tr>{inner}</tr>"
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from lawcheck.declare.scale import Scale
     from lawcheck.judging.importing import ImportMap
 
-# What to do about missing scores that no workflow of lawcheck makes.
-OWN_SCORES = "add them to the scores"
 CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
 
 
@@ -57,7 +55,6 @@ def judge_file(
         law,
         table,
         tasks=task_places(discovery.disciplines().values(), scale.world) if scale else None,
-        step="" if scale or discovery.study_of(law.name) else OWN_SCORES,
         scale=scale.name if scale else "",
         cost=planned_cost,
         bases=_bases(scale, law, table) if scale else None,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lawcheck.errors import InputError
 from lawcheck.scores import COLUMNS, ScoreTable, load_scores
 from lawcheck.scores.files import OPTIONAL, parquet
 
@@ -26,26 +27,32 @@ def read_scores(
     mapping. Raises InputError as `load_scores` and `import_scores` do.
     """
     files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
-    if mapping is None and all(map(_is_score_table, files)):
+    columns = [_columns(f) for f in files]
+    if mapping is None and all(c is None or NEEDED <= c <= set(COLUMNS) for c in columns):
         return load_scores(files), ()
     from lawcheck.judging.importing import import_scores
 
     with tempfile.TemporaryDirectory(prefix="lawcheck-import-") as folder:
         out = Path(folder) / "scores.parquet"
-        notes = import_scores(files, out, mapping=mapping).notes
+        try:
+            notes = import_scores(files, out, mapping=mapping).notes
+        except InputError:
+            if mapping is None and all(c is None or "item_id" in c for c in columns):
+                load_scores(files)  # A score table but for a name: its own line says which.
+            raise
         return load_scores(out), notes
 
 
-def _is_score_table(path: Path) -> bool:
-    """By its columns. A file that cannot be read is one too: reading it names the fault."""
+def _columns(path: Path) -> set[str] | None:
+    """Of a table that can be read; empty for other forms; None where reading it names the fault."""
     if not path.is_file():
-        return not path.is_dir()
+        return set() if path.is_dir() else None
     try:
         if path.suffix.lower() == ".csv":
             with path.open(encoding="utf-8", newline="") as file:
-                return set(next(csv.reader(file), ())) >= NEEDED
+                return set(next(csv.reader(file), ())) or None
         if path.suffix.lower() == ".parquet":
-            return set(parquet().read_schema(path).names) >= NEEDED
+            return set(parquet().read_schema(path).names)
     except (OSError, ValueError, csv.Error):  # Arrow's own errors are ValueErrors.
-        return True
-    return False
+        return None
+    return set()

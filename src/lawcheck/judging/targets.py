@@ -11,6 +11,8 @@ from lawcheck.scores import ScoreTable, TaskPlace, task_places
 
 # Tasks of these names stand beside an average, whoever scored them.
 COMPANIONS = ("general", "out_of_domain")
+# What to do about missing scores that no workflow of lawcheck makes.
+OWN_SCORES = "add them to the scores"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from lawcheck import __version__
+from lawcheck.declare import discovery
 from lawcheck.declare.design import (
     LOGIC,
     SCHEMA,
@@ -50,7 +51,7 @@ from lawcheck.judging.stats import (
     seeds_needed,
     tost,
 )
-from lawcheck.judging.targets import targets_of
+from lawcheck.judging.targets import OWN_SCORES, targets_of
 from lawcheck.judging.unused import Reading, unused
 from lawcheck.scores import ScoreTable, TaskPlace
 
@@ -111,6 +112,8 @@ def judge(
     """
     if not isinstance(looks, Looks):
         looks = Looks.planned(looks)
+    if not step and tasks is None and discovery.study_of(law.name) is None:
+        step = OWN_SCORES
     targets = targets_of(law, scores, _compared(law, assay), tasks)
     if tasks is not None and not law.averaged:
         _check_tasks(scores, tasks)
