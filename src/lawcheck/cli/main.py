@@ -228,7 +228,8 @@ class _Wrapped(argparse.HelpFormatter):
 def _line(verb: ModuleType) -> str:
     """A verb's first line, as one of a list."""
     line = (verb.__doc__ or "").partition("\n")[0].removesuffix(".")
-    return line[:1].lower() + line[1:] if not line[:2].isupper() else line
+    name = len(line.split()[0]) > 1 and line[:2].isupper()
+    return line if name else line[:1].lower() + line[1:]
 
 
 def _names() -> dict[str, str]:
