@@ -259,10 +259,15 @@ def test_a_broken_discipline_stops_what_its_absence_would_rename(tmp_path):
     """Run ids and averages cover every discipline: a plan without one is another study's."""
     (tmp_path / "bad.py").write_text("import not_there\n")
     env = {**environment(tmp_path, (), tmp_path), "LAWCHECK_DISCIPLINES": str(tmp_path)}
-    words = [sys.executable, "-m", "lawcheck", "plan", "variability", "--scale", "smoke"]
-    done = subprocess.run(words, env=env, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert f"{tmp_path}/bad.py line 1" in done.stderr
+    scores = str(ROOT / "results/reference/proxy/laws/variability.scores.parquet")
+    for words in (
+        ("plan", "variability", "--scale", "smoke"),
+        ("judge", "variability", "--scores", scores, "--quick"),
+    ):
+        command = [sys.executable, "-m", "lawcheck", *words]
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert f"{tmp_path}/bad.py line 1" in done.stderr
 
 
 def test_other_targets_do_not_need_a_broken_law(folder):
@@ -288,6 +293,16 @@ def test_other_targets_do_not_need_a_broken_law(folder):
         (line,) = {t for t in told.splitlines() if t.startswith("lawcheck: ") and name in t}
         assert why in line
     assert f"{folder}/broken.py line 1" in told
+
+
+def test_a_test_of_every_law_does_not_pass_without_the_broken_one(folder):
+    (folder / "bad.py").write_text("1 / 0\n")
+    text = "import pytest\n\n\n@pytest.mark.laws\ndef test_law(law_name):\n    pass\n"
+    (folder.parent / "test_all.py").write_text(text)
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_all.py"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode
+    assert "laws/bad.py line 1" in done.stdout
 
 
 @pytest.mark.parametrize("source", ["", "wide", "items"])
