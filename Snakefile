@@ -1,5 +1,6 @@
 # A target for every law and study: snakemake --profile local law_share_then_specialize
 import shlex
+import sys
 from contextlib import ExitStack
 
 from snakemake.exceptions import WorkflowError
@@ -12,9 +13,11 @@ from lawcheck.pipeline.workflow import Workflow, signed
 
 WORKFLOW = Workflow(config)
 try:
-    WORKFLOW.batches
+    WORKFLOW.batches, WORKFLOW.found
 except InputError as error:
     raise WorkflowError(str(error)) from None
+for line in WORKFLOW.left_out:
+    print(f"lawcheck: left out: {line}", file=sys.stderr)
 
 ROOT = str(WORKFLOW.layout.root)
 SCALE, RESULTS = WORKFLOW.words

@@ -1,16 +1,25 @@
 """The command line: what it prints, and one line with exit status 2 for bad input."""
 
+import dataclasses
+import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import lawcheck
 from lawcheck.__main__ import main
+from lawcheck.cli.describing import measured
+from lawcheck.cli.main import GROUPS, _names, _parsed, _verbs, help_text
 from lawcheck.corpus.build import check_corpus
 from lawcheck.corpus.folder import read_rows
 from lawcheck.declare import discovery
+from lawcheck.declare.design import Arm, Estimand
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.pipeline import stages
@@ -138,9 +147,149 @@ def test_python_does_not_warn_beside_our_line(tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode == 2
+    assert done.returncode == 0
     (line,) = done.stderr.splitlines()
-    assert "odd.py: cannot be imported (TypeError: 'float' object is not callable)" in line
+    assert "odd.py line 1: cannot be imported (TypeError: 'float' object is not callable)" in line
+
+
+VERBS = _verbs(_names())
+
+
+def test_the_help_groups_every_verb_and_fits_a_terminal():
+    text = help_text()
+    for name in VERBS:
+        assert sum(line.startswith(f"  {name} ") for line in text.splitlines()) == 1, name
+    assert [t for t in GROUPS.values() if f"\n{t}:\n" not in text] == []
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_has_examples_that_parse(name, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert VERBS[name].EXAMPLES
+    for line in VERBS[name].EXAMPLES:
+        words = shlex.split(line.partition(" <")[0])
+        assert words[0] == "lawcheck"
+        assert _parsed(words[1:]).name == name
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(line in shown for line in VERBS[name].EXAMPLES)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["jugde", "x"], "verb 'jugde': unknown; nearest: judge"),
+        (["--laws", "laws", "lst"], "verb 'lst': unknown; nearest: list"),
+        (["judge", "x", "--scorse", "y"], "judge: option '--scorse': unknown; nearest: --scores"),
+    ],
+)
+def test_a_mistyped_verb_or_option_gets_the_nearest(capsys, argv, named):
+    assert named in fails(capsys, *argv)
+
+
+def test_nothing_asked_for_is_the_help_and_status_2(capsys):
+    assert main([]) == 2
+    assert "judge your own results" in capsys.readouterr().err
+
+
+def test_version_names_python_and_the_commit(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    shown = capsys.readouterr().out
+    assert re.match(rf"lawcheck {lawcheck.__version__} \(Python \d\.\d+\.\d+", shown)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """What `init` writes, here."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["init"]) == 0
+    assert main(["import", "runs.csv", "--map", "map.yaml", "--out", "scores.parquet"]) == 0
+    yield tmp_path
+    discovery.forget()
+
+
+def fed(monkeypatch, content: bytes):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+LAW = "ours_beats_theirs"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["judge", f"laws/{LAW}.py"],
+        ["judge", LAW, "--laws", "laws"],
+        ["--laws", f"laws/{LAW}.py", "judge", f"law_{LAW}"],
+    ],
+)
+def test_a_law_is_named_by_its_file_or_by_where_it_lies(project, capsys, words):
+    capsys.readouterr()
+    assert main([*words, "--scores", "scores.parquet", "--quick"]) == 0
+    assert capsys.readouterr().out.startswith(f"{LAW}: HOLDS")
+    # It was this command's alone.
+    assert LAW not in discovery.laws()
+
+
+def test_standard_input_is_a_law_or_scores_but_not_both(project, capsys, monkeypatch):
+    capsys.readouterr()
+    law, scores = project / "laws" / f"{LAW}.py", project / "scores.parquet"
+    fed(monkeypatch, law.read_bytes())
+    assert main(["judge", "-", "--scores", str(scores), "--quick"]) == 0
+    of_law = capsys.readouterr().out
+    fed(monkeypatch, scores.read_bytes())
+    assert main(["judge", str(law), "--scores", "-", "--quick"]) == 0
+    assert capsys.readouterr().out == of_law
+    assert "named 2 times" in fails(capsys, "judge", "-", "--scores", "-")
+    fed(monkeypatch, b"arm,seed\na,0\n")
+    assert "standard input" in fails(capsys, "judge", str(law), "--scores", "-")
+    fed(monkeypatch, b"x = 1\ny = (\n")
+    assert "standard input line 2" in fails(capsys, "judge", "-", "--scores", str(scores))
+
+
+def test_laws_that_are_not_there_get_the_nearest(project, capsys):
+    capsys.readouterr()
+    wrong = f"laws/{LAW[:-1]}.py"
+    assert f"nearest: laws/{LAW}.py" in fails(capsys, "show", wrong)
+    assert "no such file or folder" in fails(capsys, "--laws", "lows", "list")
+    assert f"laws/{LAW}.py" in fails(capsys, "show", LAW)
+
+
+@pytest.mark.parametrize("name", sorted(discovery.laws()))
+def test_every_law_can_be_shown(capsys, name):
+    assert main(["show", name, "--json"]) == 0
+    found, law = json.loads(capsys.readouterr().out), discovery.law(name)
+    assert [p["name"] for p in found["parts"]] == [h.name for h in law.hypotheses]
+    assert [a["name"] for a in found["arms"]] == [a.name for a in law.arms]
+    assert found["seeds"] == max(h.min_seeds for h in law.hypotheses)
+    path, _, line = found["declared_in"].rpartition(" line ")
+    assert Path(path).read_text().splitlines()[int(line) - 1].startswith("LAW")
+    assert main(["show", name]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for h in law.hypotheses:
+        assert " ".join(h.claim.split()) in shown
+        assert all(a.name in shown for a in h.arms)
+
+
+def test_a_stranger_s_estimand_is_shown_by_its_own_words():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Count(Estimand):
+        """How many questions an arm gets right."""
+
+        arm: Arm
+
+        @property
+        def arms(self):
+            return (self.arm,)
+
+    words, unit = measured(Count(arm=Arm(method="ours")))
+    assert words == "How many questions an arm gets right. Arms: ours"
+    assert unit == ""
 
 
 def test_an_engine_that_clears_up_meanwhile_takes_neither_record(monkeypatch, tmp_path):

@@ -109,9 +109,11 @@ def test_a_missing_function_is_reported_when_a_module_is_found(
         if said is None:
             assert discovery.method_module("odd").METHOD.title == "Odd"
             return
-        with pytest.raises(InputError, match=r"^method 'odd': .*\(docs/adding.md\)$") as caught:
-            discovery.methods()
+        line = r"odd.py line \d+: method 'odd': .*\(docs/adding.md\)$"
+        with pytest.raises(InputError, match=line) as caught:
+            discovery.method("odd")
         assert said in str(caught.value)
+        assert "lora" in discovery.methods()
     finally:
         monkeypatch.undo()
         discovery.forget()

@@ -14,6 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+from test_pytest_plugin import write_scores
+
+from lawcheck.__main__ import main
+from lawcheck.cli.main import EXAMPLES
+from lawcheck.declare import discovery
 
 ROOT = Path(__file__).resolve().parents[1]
 LAW = "norms_match_lora"
@@ -125,6 +131,219 @@ def test_a_law_gets_a_target_a_plan_line_and_shares_runs(place):
     both = [run for run in trained if run.startswith("base-")]
     assert len(both) == len(set(both)) == 2
     assert f"render_{LAW}" in told
+
+
+GOOD = """
+from lawcheck.declare.design import Arm, Hypothesis, Law, Recipe, arm, difference
+
+OURS, THEIRS = Arm(method="ours"), Arm(method="theirs")
+PART = Hypothesis(name="gain", role="primary", claim="ours wins", sesoi=1.0,
+                  estimand=difference([OURS], [THEIRS]), alternative="greater")
+
+LAW = Law(name="good", title="Good", claim="ours wins", source="us", hypotheses=(PART,))
+"""
+BROKEN = {
+    "syntax": ("x = (\n", 1),
+    "import": ("import os\nimport not_there\n", 2),
+    "raises": (GOOD.replace("LAW =", "1 / 0\nLAW ="), 8),
+    "field": (GOOD.replace('"primary"', '"main"'), 5),
+    "exit": ("import sys\n\nsys.exit('bye')\n", 3),
+    "arguments": ("import sys\nprint('hello')\nsys.argv[1]\n", 3),
+    "asks": ("input('which?')\n", 1),
+    "skips": ("import pytest\npytest.importorskip('not_there')\n", 2),
+    "type": ("x = 1\nLAW = x\n", 2),
+    "misnamed": (GOOD.replace("LAW =", "law ="), 8),
+    "empty": ("x = 1\n", None),
+    "bytes": (b"\xff\xfe", 1),
+    "link": (None, None),
+}
+# Another file declares the name too.
+TWICE = GOOD.replace('"good"', '"bad"')
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of laws with one that works; what is put beside it is found."""
+    (tmp_path / "laws").mkdir()
+    (tmp_path / "laws" / "good.py").write_text(GOOD)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAWCHECK_LAWS", "laws")
+    discovery.forget()
+    yield tmp_path / "laws"
+    monkeypatch.undo()
+    discovery.forget()
+
+
+def asked(capsys, *words):
+    """Status, stdout and lines of stderr."""
+    discovery.forget()
+    status = main(words)
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err.splitlines()
+
+
+@pytest.mark.parametrize("how", [*BROKEN, "twice"])
+def test_a_broken_law_breaks_only_itself(folder, capsys, how):
+    text, line = BROKEN.get(how, (TWICE, None))
+    path = folder / "bad.py"
+    if how == "link":
+        path.symlink_to("nowhere")
+    else:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if how == "twice":
+        (folder / "more.py").write_text(TWICE)
+    where = "laws/bad.py" + (f" line {line}" if line else "")
+    status, out, told = asked(capsys, "list", "--names")
+    assert (status, "good" in out.split(), "bad" in out.split()) == (0, True, False)
+    (fault,) = [t for t in told if t.startswith("lawcheck: ")]
+    assert where in fault
+    assert asked(capsys, "show", "good")[0] == 0
+    # By its name and by its file.
+    for word in ("bad", "laws/bad.py"):
+        status, _, told = asked(capsys, "show", word)
+        assert status == 2
+        (fault,) = [t for t in told if t.startswith("lawcheck: ")]
+        assert where in fault
+
+
+def test_a_name_of_ours_stays_ours(folder, capsys):
+    """So that `all` is what it was; the other file is named and can be asked for by no name."""
+    (folder / "mine.py").write_text(GOOD.replace('"good"', '"variability"'))
+    status, out, (told,) = asked(capsys, "show", "variability", "--json")
+    assert status == 0
+    assert json.loads(out)["study"] == "discipline_laws"
+    assert "laws/mine.py" in told
+    assert asked(capsys, "show", "laws/mine.py")[0] == 2
+
+
+def test_files_of_one_name_in_two_folders_are_two(folder, capsys, monkeypatch):
+    more = folder.parent / "more"
+    more.mkdir()
+    (more / "good.py").write_text(GOOD.replace('"good"', '"better"'))
+    monkeypatch.setenv("LAWCHECK_LAWS", f"laws{os.pathsep}more")
+    status, out, told = asked(capsys, "list", "--names", "--laws", "more/good.py")
+    assert (status, told) == (0, [])
+    assert {"good", "better"} <= set(out.split())
+
+
+@pytest.mark.parametrize("kind", [*discovery.KINDS, "tables", "figures"])
+@pytest.mark.parametrize("way", ["file", "folder", "entry point"])
+def test_each_kind_breaks_alone(tmp_path, kind, way):
+    home = tmp_path / f"my_{kind}"
+    home.mkdir()
+    (home / "bad.py").write_text("x = 1\n1 / 0\n")
+    env = environment(tmp_path, () if way == "entry point" else (kind,), tmp_path)
+    where = f"{home}/bad.py line 2"
+    if way == "folder":
+        env[f"LAWCHECK_{kind.upper()}"] = where = str(tmp_path / "nowhere")
+    if way == "entry point":
+        env = environment(tmp_path, (), install(tmp_path, (kind,)))
+        where = f"strangers_{kind}.bad line 2"
+    code = (
+        "from lawcheck.declare import discovery as d; from lawcheck.show.registry import *;"
+        f"print(len(renderers({kind!r}) if {kind!r} in ATTRIBUTES else d.{_FOUND[kind]}()));"
+        "print(*[f.line for f in d.faults()], sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    count, *lines = done.stdout.splitlines()
+    assert int(count) > 0
+    assert len(lines) == 1
+    assert where in lines[0]
+
+
+_FOUND = {k: k for k in (*discovery.KINDS, "tables", "figures")} | {"mixing": "mixing_rules"}
+
+
+def test_a_broken_discipline_stops_what_its_absence_would_rename(tmp_path):
+    """Run ids and averages cover every discipline: a plan without one is another study's."""
+    (tmp_path / "bad.py").write_text("import not_there\n")
+    env = {**environment(tmp_path, (), tmp_path), "LAWCHECK_DISCIPLINES": str(tmp_path)}
+    scores = str(ROOT / "results/reference/proxy/laws/variability.scores.parquet")
+    for words in (
+        ("plan", "variability", "--scale", "smoke"),
+        ("judge", "variability", "--scores", scores, "--quick"),
+    ):
+        command = [sys.executable, "-m", "lawcheck", *words]
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert f"{tmp_path}/bad.py line 1" in done.stderr
+
+
+def test_other_targets_do_not_need_a_broken_law(folder):
+    """In Snakemake: one that cannot be imported, planned or shown, beside one that can."""
+    trained = GOOD.replace("OURS, THEIRS", "TWO, ONE").replace("[OURS], [THEIRS]", "[A], [B]")
+    arms = 'A, B = arm("lora_moe", Recipe(), {}), arm("lora", Recipe())\nPART ='
+    trained = trained.replace("PART =", arms)
+    made = {
+        "fine": trained.replace("{}", 'variant="plain"'),
+        "unplanned": trained.replace("{}", 'variant="plane"'),
+        "unshown": trained.replace("{}", 'variant="plain"').replace(
+            'source="us"', 'source="us", tables=("not_there",)'
+        ),
+        "broken": "1 / 0\n",
+    }
+    for name, text in made.items():
+        (folder / f"{name}.py").write_text(text.replace('"good"', f'"{name}"'))
+    env = {**environment(folder.parent, (), folder.parent), "LAWCHECK_LAWS": str(folder)}
+    (folder.parent / "tiny.yaml").write_text(TINY.format(parent="smoke"))
+    told = snakemake(folder.parent, env, "law_fine", "--dry-run")
+    assert "render_fine" in told
+    for name, why in (("unplanned", "nearest: plain"), ("unshown", "not_there")):
+        (line,) = {t for t in told.splitlines() if t.startswith("lawcheck: ") and name in t}
+        assert why in line
+    assert f"{folder}/broken.py line 1" in told
+
+
+def test_a_test_of_every_law_does_not_pass_without_the_broken_one(folder):
+    (folder / "bad.py").write_text("1 / 0\n")
+    text = "import pytest\n\n\n@pytest.mark.laws\ndef test_law(law_name):\n    pass\n"
+    (folder.parent / "test_all.py").write_text(text)
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_all.py"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode
+    assert "laws/bad.py line 1" in done.stdout
+
+
+@pytest.mark.parametrize("source", ["", "wide", "items"])
+def test_what_init_prints_runs_as_it_stands(tmp_path, source):
+    """Every command, the test and the steps of the CI file."""
+    words = ["init", "my project"]
+    if source:
+        write_scores(tmp_path, 0.2, seeds=5, arms=("lora", "ours"))
+        words += ["--from", "scores.csv", "--ours", "ours"]
+    if source == "wide":
+        found = pd.read_csv(tmp_path / "scores.csv")
+        wide = found.pivot_table(index=["arm", "seed"], columns="task", values="value")
+        wide.to_csv(tmp_path / "scores.csv")
+    env = environment(tmp_path, (), tmp_path)
+    shown = call(tmp_path, env, "lawcheck", *words)
+    commands = [line.strip() for line in shown.partition("next:\n")[2].splitlines()]
+    ci = yaml.safe_load((tmp_path / "my project/.github/workflows/laws.yml").read_text())
+    steps = [s["run"] for s in ci["jobs"]["laws"]["steps"] if "run" in s]
+    assert set(steps[1:]) <= set(commands)
+    verbs = [line.split()[:2] for line in commands]
+    assert ["lawcheck", "import"] in verbs or source == "items"
+    script = "\n".join(["set -ex", *commands])
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "HOLDS" in done.stdout
+    assert re.search(r"\b1 passed", done.stdout)
+    # A second time nothing is touched.
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.py")}
+    again = [sys.executable, "-m", "lawcheck", *words]
+    done = subprocess.run(again, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is there already" in done.stderr
+    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*.py")}
+
+
+def test_the_examples_of_the_help_run_in_their_order(tmp_path):
+    env = environment(tmp_path, (), tmp_path)
+    for line in EXAMPLES:
+        assert call(tmp_path, env, *line.split())
 
 
 @pytest.mark.slow

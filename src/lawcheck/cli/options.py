@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lawcheck.errors import InputError
+from lawcheck.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from lawcheck.declare.design import Law
@@ -19,12 +21,118 @@ if TYPE_CHECKING:
 SEED_IN_ID = re.compile(r"-s(\d+)-[0-9a-f]{12}\Z")
 
 
+STDIN = "-"
+# Options that hold laws, by a name, a file or STDIN.
+LAWS = ("law", "laws")
+
+
 def add_law(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("law", metavar="LAW", help="with or without the prefix law_")
+    parser.add_argument("law", metavar="LAW", help="a name, a file of it, or - for standard input")
 
 
 def add_laws(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("laws", nargs="*", metavar="LAW", help="every judged law if none is named")
+
+
+def add_places(parser: argparse.ArgumentParser, into: str) -> None:
+    """Every verb takes it, and so does what stands before the verb."""
+    parser.add_argument(
+        "--laws",
+        dest=into,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a law file or a folder of them (repeatable; adds to LAWCHECK_LAWS)",
+    )
+
+
+@contextlib.contextmanager
+def resolved(arguments: argparse.Namespace) -> Iterator[None]:
+    """Inside, laws have their names, and scores from standard input lie in a file.
+
+    A verb names its options that hold score tables in SCORES. What is left out of the
+    declarations from outside is reported at the end, one line each on stderr.
+    """
+    said = spooled = ""
+    with contextlib.ExitStack() as stack:
+        try:
+            spooled = _read_scores(arguments, stack)
+            places = [*arguments.laws_before, *arguments.laws_after]
+            if places:
+                _discovery(stack).also(*places)
+            for name in LAWS:
+                value = getattr(arguments, name, None)
+                if isinstance(value, str):
+                    setattr(arguments, name, _law(value, stack))
+                elif value:
+                    setattr(arguments, name, [_law(word, stack) for word in value])
+            yield
+        except InputError as error:
+            said = str(error)
+            if spooled:
+                raise InputError(said.replace(spooled, "standard input")) from error
+            raise
+        finally:
+            _report_left_out(said)
+
+
+def _law(word: str, stack: contextlib.ExitStack) -> str:
+    """The name of a law; a file or standard input joins the laws that are found."""
+    if word == STDIN:
+        return _discovery(stack).law_in(STDIN, sys.stdin.read()).name
+    if word.endswith(".py") or os.sep in word:
+        return _discovery(stack).law_in(word).name
+    return word
+
+
+def _discovery(stack: contextlib.ExitStack) -> Any:
+    """The module, whose further laws are those of this command."""
+    from lawcheck.declare import discovery
+
+    stack.callback(discovery.only_folders)
+    return discovery
+
+
+def _report_left_out(said: str) -> None:
+    # Where it was not imported, nothing was looked for.
+    discovery = sys.modules.get("lawcheck.declare.discovery")
+    for fault in discovery.faults() if discovery else ():
+        if fault.line not in said:
+            print(f"lawcheck: left out: {one_line(fault.line)}", file=sys.stderr)
+
+
+def _read_scores(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> str:
+    """The file that standard input is copied to, where an option for scores names it; else empty.
+
+    Raises InputError where it is named more than once.
+    """
+    scores = getattr(arguments.verb, "SCORES", ())
+    named = {o: _listed(getattr(arguments, o, None)) for o in (*LAWS, *scores)}
+    times = sum(values.count(STDIN) for values in named.values())
+    if times > 1:
+        raise InputError(
+            f"{arguments.name}: standard input is named {times} times and can be read once; name "
+            f"files for the others"
+        )
+    if not any(STDIN in named[o] for o in scores):
+        return ""
+    import tempfile
+
+    content = sys.stdin.buffer.read()
+    if not content:
+        raise InputError(f"{arguments.name}: no scores on standard input; pipe a table into it")
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lawcheck-"))
+    path = os.path.join(folder, f"stdin.{'parquet' if content[:4] == b'PAR1' else 'csv'}")
+    Path(path).write_bytes(content)
+    for option in scores:
+        given = getattr(arguments, option, None)
+        found = [path if v == STDIN else v for v in named[option]]
+        setattr(arguments, option, found[0] if isinstance(given, str) else given and found)
+    return path
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
 
 
 def add_study(parser: argparse.ArgumentParser) -> None:

@@ -45,8 +45,11 @@ def judge_file(
     what the law's study leaves out. quick: as of `judge`. mapping: of one's own scores, as of
     `import_scores`; without one, files that are no score table are imported by their names.
     """
+    study = discovery.study_of(law.name)
+    if scale is not None or study is not None:
+        # Its averages are of every discipline.
+        discovery.require_whole("disciplines")
     if leave_out is None:
-        study = discovery.study_of(law.name)
         leave_out = study.leave_out if study else ()
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
     table, read = (load_scores(scores), ()) if scale else read_scores(scores, mapping)

@@ -49,6 +49,9 @@ def versions() -> dict[str, str]:
 def commit() -> dict[str, Any]:
     """The source tree's commit and whether it held uncommitted changes; empty outside git."""
     source = Path(__file__).resolve().parents[3]
+    # An installed copy may lie inside somebody else's repository.
+    if not (source / ".git").exists():
+        return {}
     try:
         head = _git(source, "rev-parse", "HEAD")
         dirty = bool(_git(source, "status", "--porcelain", "--untracked-files=no"))

@@ -14,10 +14,10 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import BuiltBase, PretrainedBase, Scale, load_scale
-from lawcheck.declare.worlds import realisable, scale_laws
-from lawcheck.errors import InputError
+from lawcheck.declare.worlds import scale_laws
+from lawcheck.errors import InputError, one_line
 from lawcheck.planning.cluster import asked
-from lawcheck.planning.plan import Batch, Planner, every_batch
+from lawcheck.planning.plan import Batch, Planner, every_batch, plannable
 from lawcheck.planning.shipped import shipped_hash
 
 # Of the forms of a table or figure, the one that an engine's own report shows.
@@ -59,12 +59,30 @@ class Workflow:
     @cached_property
     def laws(self) -> dict[str, Law]:
         """What `all` and the report are about."""
-        return scale_laws(self.scale)
+        return self._shown(plannable(self.planner, scale_laws(self.scale)))
 
     @cached_property
     def found(self) -> dict[str, Law]:
         """Every law that has a target: those, and of other studies what the scale can run."""
-        return self.laws | realisable(self.scale, discovery.laws())
+        return self.laws | self._shown(plannable(self.planner, discovery.laws()))
+
+    def _shown(self, laws: Mapping[str, Law]) -> dict[str, Law]:
+        """Without laws from outside whose tables or figures are not there."""
+        found = {}
+        for name, law in laws.items():
+            try:
+                if discovery.outside(name):
+                    self.rendered(name)
+            except InputError as error:
+                discovery.leave_out("laws", f"law {name!r}: {error}", name)
+            else:
+                found[name] = law
+        return found
+
+    @property
+    def left_out(self) -> list[str]:
+        """One line for every declaration from outside that has no part in the workflow."""
+        return [one_line(fault.line) for fault in discovery.faults()]
 
     @cached_property
     def studies(self) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from lawcheck.errors import InputError, look_up
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
 from lawcheck.planning.cost import adapter_settings, planned_cost, planned_tokens
-from lawcheck.planning.plan import Planner, batches, every_batch
+from lawcheck.planning.plan import Planner, batches, every_batch, plannable
 
 
 def plan_law(
@@ -43,13 +43,14 @@ def plan_law(
         arms = {only: look_up(only, arms, f"law {law.name!r}: no arm {only!r}")}
     wanted = {r.id: r for a in arms.values() for r in planner.runs(a)}
     runs = planner.with_parents(wanted.values())
+    others = {name: other for name, other in own.items() if name != law.name}
     shared = Counter(
         run_id
-        for other in laws.values()
+        for other in (law, *plannable(planner, others).values())
         for run_id in planner.with_parents(planner.law_runs(other).values())
     )
     beside = law.name in discovery.laws() and law.name not in own
-    found_jobs = every_batch(planner) if beside else batches(planner, laws)
+    found_jobs = every_batch(planner) if beside else batches(planner, plannable(planner, laws))
     jobs = [b for b in found_jobs.values() if {r.id for r in b.runs} & set(runs)]
     minutes = _minutes(planner, runs)
     found: dict[str, Any] = {

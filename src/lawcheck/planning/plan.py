@@ -72,6 +72,8 @@ class Planner:
         return {}
 
     def _identity(self, arm: Arm, seed: int, part: str | None) -> dict[str, Any]:
+        # Their number and versions enter every id.
+        discovery.require_whole("disciplines")
         method = discovery.method(arm.method)
         parents = [r.digest for r in self.parents(arm, seed, part)]
         world = [d for d in discovery.disciplines().values() if self.scale.world in d.worlds]
@@ -194,10 +196,34 @@ def every_batch(planner: Planner) -> dict[str, Batch]:
 
     The latter do not move the former: they use their runs, and share out what is left.
     """
-    own = scale_laws(planner.scale)
-    found = batches(planner, own)
-    others = {n: law for n, law in discovery.laws().items() if n not in own}
-    return found | batches(planner, realisable(planner.scale, others), found.values())
+    listed = scale_laws(planner.scale)
+    found = batches(planner, plannable(planner, listed))
+    others = {n: law for n, law in discovery.laws().items() if n not in listed}
+    return found | batches(planner, plannable(planner, others), found.values())
+
+
+def plannable(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Law]:
+    """The realisable laws, without those from outside whose runs cannot be planned.
+
+    Why not is kept by `discovery.leave_out`. Raises InputError for what no law can be planned with.
+    """
+    found = realisable(planner.scale, laws)
+    strangers = [name for name in found if discovery.outside(name)]
+    if strangers:
+        discovery.require_whole("disciplines")
+        science(planner.scale)
+        planner.data_digest  # noqa: B018 (raises where the scale's data are not there)
+    for name in strangers:
+        try:
+            for run in planner.with_parents(planner.law_runs(found[name]).values()).values():
+                planner.row_count(run)
+        # Declared by somebody else: of any type, and checked nowhere before.
+        except Exception as error:
+            why = str(error) if isinstance(error, InputError) else repr(error)
+            line = f"law {name!r} at scale {planner.scale.name!r}: {why}"
+            discovery.leave_out("laws", line, name)
+            del found[name]
+    return found
 
 
 def batches(
@@ -257,7 +283,7 @@ def _even(runs: Sequence[Run], planner: Planner) -> list[list[Run]]:
 def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> list[Run]:
     """The runs with these ids. Raises InputError for an id that no law declares."""
     known: dict[str, Run] = {}
-    for law in realisable(planner.scale, laws).values():
+    for law in plannable(planner, laws).values():
         known |= planner.with_parents(planner.law_runs(law).values())
         if all(run_id in known for run_id in ids):
             break

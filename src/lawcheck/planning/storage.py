@@ -10,7 +10,7 @@ from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.scale import PretrainedBase, Scale
 from lawcheck.declare.worlds import scale_laws
 from lawcheck.planning.cost import adapter_settings, shapes
-from lawcheck.planning.plan import Planner
+from lawcheck.planning.plan import Planner, plannable
 
 WEIGHT = 4  # what is trained is saved in float32
 # Compact Parquet with its record and log, measured on the reference runs.
@@ -49,7 +49,7 @@ def stored_bytes(scale: Scale, runs: Mapping[Arm, int]) -> int:
 def planned_storage(planner: Planner, laws: Iterable[Law] | None = None) -> int:
     """Bytes of every run that these laws need, each once (None: every law of the scale)."""
     if laws is None:
-        laws = scale_laws(planner.scale).values()
+        laws = plannable(planner, scale_laws(planner.scale)).values()
     runs: dict[str, Run] = {}
     for law in laws:
         runs |= planner.with_parents(planner.law_runs(law).values())

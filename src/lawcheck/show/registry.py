@@ -9,14 +9,16 @@ named by LAWCHECK_TABLES and LAWCHECK_FIGURES; they are Python code and run with
 from __future__ import annotations
 
 import functools
-import importlib
+import sys
 from types import ModuleType
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.errors import InputError, look_up
+from lawcheck.show.grid import Table
+from lawcheck.show.style import Picture
 
 ATTRIBUTES = {"tables": "TABLE", "figures": "FIGURE"}
+TYPES = {"tables": Table, "figures": Picture}
 
 
 def declaration(kind: str, module: ModuleType) -> Any:
@@ -27,21 +29,10 @@ def declaration(kind: str, module: ModuleType) -> Any:
 @functools.cache
 def renderers(kind: str) -> dict[str, ModuleType]:
     """Name -> module, for kind `tables` or `figures`."""
-    found: dict[str, ModuleType] = {}
-    own = map(importlib.import_module, discovery.own_modules(kind))
-    for module in (*own, *discovery.strangers(kind)):
-        if not hasattr(module, ATTRIBUTES[kind]):
-            continue
-        name = declaration(kind, module).name
-        if name in found:
-            raise InputError(
-                f"{kind[:-1]} {name!r}: declared twice, in {found[name].__name__} and "
-                f"{module.__name__}; rename one"
-            )
-        found[name] = module
-    return found
+    found = discovery.declared(kind, ATTRIBUTES[kind], TYPES[kind])
+    return {declared.name: sys.modules[module] for module, declared in found.items()}
 
 
 def renderer(kind: str, name: str) -> ModuleType:
     """Raises InputError for an unknown name."""
-    return look_up(name, renderers(kind), f"{kind[:-1]} {name!r}: unknown")
+    return discovery.named(kind, name, renderers(kind))

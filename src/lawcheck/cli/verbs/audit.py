@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 ORDER = 150
+GROUP = "inspect"
+EXAMPLES = ("lawcheck audit --out audit",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

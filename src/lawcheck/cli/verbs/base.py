@@ -8,6 +8,11 @@ from lawcheck.cli.options import add_study, add_wait, print_json, study
 from lawcheck.errors import InputError
 
 ORDER = 60
+GROUP = "study"
+EXAMPLES = (
+    "lawcheck base --scale proxy --seed 0",
+    "lawcheck base --compare",
+)
 NEEDS = ("torch",)
 
 

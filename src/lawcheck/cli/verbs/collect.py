@@ -7,6 +7,8 @@ import argparse
 from lawcheck.cli.options import add_law, add_study, study
 
 ORDER = 90
+GROUP = "study"
+EXAMPLES = ("lawcheck collect share_then_specialize --scale smoke",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

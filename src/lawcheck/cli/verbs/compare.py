@@ -1,4 +1,4 @@
-"""Whether one arm of your scores beats another: a verdict without a law file."""
+"""Whether one arm of your scores beats another, without a law file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROUP = "judge"
 SCORES = ("scores",)
 EXAMPLES = (
     "lawcheck compare scores.csv ours theirs --margin 2",
-    "lawcheck compare scores.csv ours theirs --equivalent 1 --base base --figure forest.png",
+    "lawcheck compare scores.csv ours theirs --equivalent 1 --base base",
 )
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lawcheck.declare.layout import Layout
 
 ORDER = 40
+GROUP = "study"
+EXAMPLES = ("lawcheck corpus --scale smoke",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,11 @@ from pathlib import Path
 from lawcheck.cli.options import add_study, study
 
 ORDER = 30
+GROUP = "integrity"
+EXAMPLES = (
+    "lawcheck doctor --scale paper",
+    "lawcheck doctor --scale paper --partition gpu --account mine",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from lawcheck.cli.options import add_runs, add_study, study
 
 ORDER = 80
+GROUP = "study"
+EXAMPLES = ("lawcheck evaluate RUN... --scale smoke",)
 NEEDS = ("torch", "lm_eval")
 
 

@@ -6,6 +6,11 @@ import argparse
 from pathlib import Path
 
 ORDER = 110
+GROUP = "judge"
+EXAMPLES = (
+    "lawcheck import evals --out scores.parquet",
+    "lawcheck import runs.csv --map map.yaml --out scores.parquet",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,12 @@ from pathlib import Path
 from lawcheck.cli.options import add_law
 
 ORDER = 100
+GROUP = "judge"
+SCORES = ("scores",)
+EXAMPLES = (
+    "lawcheck judge ours_wins --laws laws --scores scores.csv",
+    "lawcheck judge laws/ours_wins.py --scores - < scores.csv",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,7 @@
-"""What is there: studies, laws, methods and so on."""
+"""What is there: studies, laws, methods and so on.
+
+What comes from outside and cannot be used is left out and named on stderr with its line.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,11 @@ import argparse
 from lawcheck.cli.options import print_json
 
 ORDER = 10
+GROUP = "inspect"
+EXAMPLES = (
+    "lawcheck list",
+    "lawcheck list --names --laws laws",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -15,12 +23,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from lawcheck.cli.listing import listing, listing_text
     from lawcheck.declare import discovery
 
     if arguments.names:
         print("\n".join(discovery.laws()))
         return
+    from lawcheck.cli.listing import listing, listing_text
+
     found = listing()
     if arguments.json:
         print_json(found)

@@ -7,6 +7,8 @@ import argparse
 from lawcheck.cli.options import add_study, study
 
 ORDER = 50
+GROUP = "study"
+EXAMPLES = ("lawcheck mixtures --scale proxy",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,12 @@ from lawcheck.cli.options import add_law, add_study, print_json, study
 from lawcheck.errors import InputError
 
 ORDER = 20
+GROUP = "study"
+SCORES = ("pilot",)
+EXAMPLES = (
+    "lawcheck plan share_then_specialize --seeds 5",
+    "lawcheck plan ours_wins --pilot scores.csv",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,11 @@ from pathlib import Path
 from lawcheck.cli.options import add_law, add_study, study
 
 ORDER = 160
+GROUP = "publish"
+EXAMPLES = (
+    "lawcheck preregister ours_wins --own",
+    "lawcheck preregister share_then_specialize --looks 2",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

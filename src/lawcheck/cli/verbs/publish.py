@@ -8,6 +8,8 @@ from pathlib import Path
 from lawcheck.cli.options import add_laws, add_study, judged, study
 
 ORDER = 140
+GROUP = "publish"
+EXAMPLES = ("lawcheck publish --scale proxy --out results/reference",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from lawcheck.cli.options import add_laws, add_study, judged, study
 
 ORDER = 120
+GROUP = "study"
+EXAMPLES = ("lawcheck render share_then_specialize --scale proxy",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,11 @@ from pathlib import Path
 from lawcheck.cli.options import add_results, study
 
 ORDER = 130
+GROUP = "judge"
+EXAMPLES = (
+    "lawcheck report --scale proxy",
+    "lawcheck report --from results/reference/proxy",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,12 @@ from pathlib import Path
 from lawcheck.errors import InputError
 
 ORDER = 190
+GROUP = "inspect"
+SCORES = ("scores",)
+EXAMPLES = (
+    "lawcheck tasks --list",
+    "lawcheck tasks --scores scores.parquet",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

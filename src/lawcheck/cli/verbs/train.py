@@ -11,6 +11,8 @@ from lawcheck.cli.options import add_runs, add_study, add_wait, study
 from lawcheck.errors import InputError
 
 ORDER = 70
+GROUP = "study"
+EXAMPLES = ("lawcheck train RUN... --scale smoke --scores scores.json",)
 NEEDS = ("torch",)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from lawcheck.cli.options import add_study, study
 
 ORDER = 180
+GROUP = "study"
+EXAMPLES = ("lawcheck tune --scale proxy --method lora",)
 NEEDS = ("torch", "lm_eval")
 
 

@@ -9,6 +9,11 @@ from lawcheck.cli.options import add_study, print_json, study
 from lawcheck.errors import InputError, one_line
 
 ORDER = 170
+GROUP = "integrity"
+EXAMPLES = (
+    "lawcheck verify --scale proxy",
+    "lawcheck verify --scale proxy --repair",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from lawcheck.declare import discovery
     from lawcheck.pipeline.verify import text
     from lawcheck.pipeline.verify.published import Published, is_published
     from lawcheck.pipeline.verify.repair import next_steps, repair
@@ -47,6 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     again = f"--scale {arguments.scale} --results {layout.results}"
     if published:
         raise InputError(f"verify {layout.root}: {len(faults)} faults in a published copy")
+    # What a law that was left out had made looks as if nobody asked for it.
+    for fault in discovery.faults() if arguments.repair else ():
+        raise InputError(fault.line)
     if not arguments.repair:
         raise InputError(
             f"verify {layout.root}: {len(faults)} faults; run: lawcheck verify --repair {again}"

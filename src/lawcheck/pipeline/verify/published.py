@@ -16,7 +16,7 @@ from typing import Any
 from lawcheck.corpus.build import corpus_identity
 from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.worlds import pinned_sources, realisable
+from lawcheck.declare.worlds import pinned_sources
 from lawcheck.files import origin
 from lawcheck.files.atomic import json_text
 from lawcheck.files.origin import OriginError
@@ -27,7 +27,7 @@ from lawcheck.judging.verdict_forms import read_verdict, verdict_json
 from lawcheck.pipeline.verify.nodes import Graph, Node, require_there
 from lawcheck.pipeline.verify.walk import require_design
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner
+from lawcheck.planning.plan import Planner, plannable
 from lawcheck.planning.shipped import bases_by_seed
 from lawcheck.scores import load_scores
 from lawcheck.scores.files import read_rows
@@ -61,7 +61,7 @@ class Published(Graph):
     def __init__(self, planner: Planner, layout: Layout) -> None:
         super().__init__()
         self.planner, self.scale, self.layout = planner, planner.scale, layout
-        self.laws = realisable(self.scale, discovery.laws())
+        self.laws = plannable(planner, discovery.laws())
         for name in self.laws:
             files = (layout.verdict(name), layout.law_scores(name), layout.provenance(name))
             if any(p.exists() for p in files):

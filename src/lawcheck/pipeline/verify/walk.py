@@ -14,7 +14,6 @@ from lawcheck.corpus.build import check_corpus
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run
 from lawcheck.declare.layout import Layout, base_name
-from lawcheck.declare.worlds import realisable
 from lawcheck.files import origin
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
@@ -22,7 +21,7 @@ from lawcheck.judging.verdict import design_digest
 from lawcheck.judging.verdict_forms import read_verdict
 from lawcheck.pipeline.verify.nodes import Graph, Node, require_there
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, Source
+from lawcheck.planning.plan import Planner, Source, plannable
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
 from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.checkpoints import STATE, is_whole, require_checkpoint
@@ -37,7 +36,7 @@ class Walk(Graph):
     def __init__(self, planner: Planner, layout: Layout) -> None:
         super().__init__()
         self.scale, self.layout = planner.scale, layout
-        self.laws = realisable(self.scale, discovery.laws())
+        self.laws = plannable(planner, discovery.laws())
         self.runs: dict[str, Run] = {}
         self._planners: dict[tuple[int, ...], Planner] = {}
         self._plan(planner.seeds)
