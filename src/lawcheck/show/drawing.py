@@ -17,7 +17,7 @@ from matplotlib.typing import LineStyleType
 
 from lawcheck.declare.design import Arm
 from lawcheck.show.context import RenderContext
-from lawcheck.show.selection import method_label
+from lawcheck.show.labels import method_label
 from lawcheck.show.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, hatched
 from lawcheck.show.summary import ITEMS_ONLY, Measure
 

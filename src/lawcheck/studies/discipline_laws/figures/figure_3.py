@@ -24,7 +24,7 @@ from lawcheck.show.drawing import (
     seeds_text,
     series,
 )
-from lawcheck.show.selection import method_label
+from lawcheck.show.labels import method_label
 from lawcheck.show.style import BLACK, GREY, TWO_COLUMNS, Picture, empty
 from lawcheck.show.summary import Measure
 from lawcheck.studies.discipline_laws.published import SCALE, published_value
