@@ -73,7 +73,7 @@ def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> lis
 
 
 def family_titles(scale: Scale) -> dict[str, str]:
-    """Base of an arm -> `Llama-style, 0.36 M` where it is built from scratch, else the model's name.
+    """Base of an arm -> `Llama-style, 0.36 M` where it is built here, else the model's own name.
 
     Where that does not tell two bases apart, their own names are appended.
     """

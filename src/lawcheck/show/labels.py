@@ -113,4 +113,4 @@ def style_of(kind: str, parameters: int | None) -> str:
     if parameters is None:
         return name
     size, unit = (1e6, "M") if parameters < 1e9 else (1e9, "B")
-    return f"{name}, {parameters / size:.2g} {unit}"
+    return f"{name}, {parameters / size:.2f} {unit}"
