@@ -41,6 +41,11 @@ def fixed(value: float, unit: str, sign: str = "") -> str:
     return text if any(c in "123456789" for c in text) else text.lstrip("+-")
 
 
+def minus(text: str) -> str:
+    """A true minus sign for hyphens."""
+    return text.replace("-", "\u2212")
+
+
 def p_text(p: float) -> str:
     """Three decimals; `<0.001` and `>0.999` beyond them."""
     if p < LEAST_P:
