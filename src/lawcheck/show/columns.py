@@ -23,10 +23,12 @@ INTERVALS = (
 
 
 def accuracy_columns(context: RenderContext) -> tuple[Column, ...]:
-    """One column a discipline in table order, then their equally weighted mean."""
+    """One column a discipline in table order, then, of several, their equally weighted mean."""
     columns = [
         Column(key=d.name, header=d.short or d.title, unit="accuracy") for d in context.science
     ]
+    if len(columns) == 1:
+        return tuple(columns)
     return (*columns, Column(key="average", header="Avg", unit="accuracy"))
 
 
@@ -83,7 +85,7 @@ def filled(
     return Grid(
         columns=tuple(columns),
         rows=_marked(context, columns, rows),
-        scale=context.shown_scale,
+        scale=context.shown_scale if context.scale_name else "",
         published_scale=published_scale,
         notes=(*said, *notes(context, columns, rows)),
     )

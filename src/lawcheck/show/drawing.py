@@ -289,7 +289,7 @@ def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
     lost = [a for a in named if not summary.scored(a.name)]
     missing = [named[a] for a in lost if a.name not in diverged]
     if missing:
-        found.append(f"Hatched: no scores of {_listed(missing)}; {summary.evidence.how}.")
+        found.append(f"Hatched: no scores of {_listed(missing)}; {context.how}.")
     gone = [f"{named[a]} ({diverged[a.name]})" for a in lost if a.name in diverged]
     if gone:
         found.append(f"Hatched: every run diverged of {_listed(gone)}.")

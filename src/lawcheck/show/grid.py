@@ -190,5 +190,6 @@ def _plain(text: str) -> str:
 
 
 def caption(table: Table, grid: Grid) -> str:
-    """The whole caption: what is shown, at which scale, and the notes."""
-    return " ".join([f"{table.caption} Scale: {grid.scale}.", *grid.notes])
+    """The whole caption: what is shown, at which scale if any, and the notes."""
+    scale = [f"Scale: {grid.scale}."] if grid.scale else []
+    return " ".join([table.caption, *scale, *grid.notes])

@@ -14,7 +14,6 @@ SPELLINGS = {
     "moe": "MoE",
     "ft": "FT",
     "delta m": "\u0394m",
-    "math": "mathematics",
     "rank route": "rank-wise routing",
     "shared a": "shared A",
 }
@@ -35,8 +34,10 @@ def part_label(name: str) -> str:
 
 
 def method_label(arm: Arm) -> str:
-    """A method as tables call it."""
+    """A method as tables call it; an arm that lawcheck does not train keeps its own name."""
     known = discovery.methods().get(arm.method)
+    if known is None and arm.recipe is None and not arm.parents:
+        return arm.method
     untrained = known is not None and known.group == "none" and not arm.parents
     name = (known and (known.short or (known.title if untrained else ""))) or words(arm.method)
     return f"Discipline {name}" if arm.each_alone else name

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from lawcheck.judging.outcomes import minus
 from lawcheck.show.grid import (
     MISSING,
     Cell,
@@ -17,7 +18,6 @@ from lawcheck.show.grid import (
     counts,
     decimals_of,
 )
-from lawcheck.show.page.words import minus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,10 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
+    """arm: its name, where the label does not show it."""
+
     label: str
+    arm: str
     counts: str
     cells: tuple[Shown, ...]
     scored: bool
@@ -70,6 +73,7 @@ def _line(row: Row, columns: Sequence[Column]) -> Line:
     cells = zip(row.cells, columns, strict=True)
     return Line(
         label=row.label,
+        arm=row.arm,
         counts=counts(row),
         cells=tuple(_shown(cell, column, row) for cell, column in cells),
         scored=row.scored,
