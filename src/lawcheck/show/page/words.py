@@ -48,6 +48,14 @@ def quantity(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) ->
     return found if p.low is None else f"{found}, {level(part)} interval {interval(p, part.unit)}"
 
 
+def short_quantity(p: PartVerdict) -> str:
+    """Estimate, interval and unit, for a table."""
+    if p.estimate is None:
+        return "no estimate"
+    bounds = "" if p.low is None else f" {interval(p, p.unit)}"
+    return f"{signed(p.estimate, p.unit)}{bounds} {p.unit}{', pooled' if p.conjuncts else ''}"
+
+
 def said(p: PartVerdict) -> str:
     """Outcome of a part, and how much a shown one shows."""
     return f"{p.outcome} {p.size}".rstrip()
@@ -154,7 +162,8 @@ def sentence(p: PartVerdict) -> str:
         )
     elif not reasons:
         reasons.append("this test states no detectable effect")
-    return "; ".join([f"open: {quantity(p)}", *reasons])
+    known = [quantity(p)] if p.estimate is not None or not reasons else []
+    return f"open: {'; '.join([*known, *reasons])}"
 
 
 def seen(check: CheckVerdict) -> str:
