@@ -11,10 +11,10 @@ scores := scores
 training := mixing objectives base_build base_muon base_tokenizer origin training_data training_run
 evaluation := evaluation_model evaluation_run
 judging := missing multiverse operating posterior verdict_logic importing pilot stats tasks verdict verdict_schema
-show := figures tables
+show := figures labels tables
 studies := families published published_audit studies
 pipeline := doctor verify
-cli := cli compare notebook pytest_plugin report contributing
+cli := cli compare notebook pytest_plugin report own_report contributing
 whole := render reference sizing bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
 whole += numerical_faults security slurm smoke stats_calibration strangers
 

@@ -34,6 +34,7 @@ from lawcheck.planning.cost import planned_cost
 from lawcheck.scores import DISTINCT
 from lawcheck.show import RenderContext, drawing
 from lawcheck.show import printed as in_print
+from lawcheck.show.contrasts import change
 from lawcheck.show.judged import family_titles
 from lawcheck.show.registry import renderer
 from lawcheck.show.style import RC, figure_bytes
@@ -61,7 +62,11 @@ FIGURES = {
     "figure_5": ("share_then_specialize", lora_moe("shared_expert")),
     "figure_6": ("base_model", discipline_lora(base="second_family")),
 }
-FAMILIES = {"default": "llama", "second_family": "qwen2", "third_family": "mistral"}
+FAMILIES = {
+    "default": "Llama-style, 0.36 M",
+    "second_family": "Qwen2-style, 0.36 M",
+    "third_family": "Mistral-style, 0.36 M",
+}
 FRACTIONS = (0.1, 0.2, 0.5, 0.7, 1.0)
 
 
@@ -121,6 +126,12 @@ def agrees(axes: Axes, label: str, measures: list[Measure | None]) -> None:
     np.testing.assert_allclose(halves(axes)[label], [m.half for m in measures], rtol=1e-9)
 
 
+def levels_agree(axes: Axes, label: str, measures: list[Measure | None]) -> None:
+    """A series is these means, without intervals: arms that are compared have none."""
+    np.testing.assert_allclose(shown(axes)[label][:, 1], [m.value for m in measures], rtol=1e-12)
+    assert label not in halves(axes)
+
+
 def hatches(figure: Figure) -> int:
     return sum(bool(p.get_hatch()) for axes in figure.axes for p in axes.patches)
 
@@ -162,20 +173,28 @@ def test_figure_2_shows_every_curve_and_the_printed_one_beside_it():
     printed[numbers] = printed[numbers].astype(float)
     keys = {"math": "math", "chemistry": "chem", "biology": "bio", "medicine": "med"}
     with drawn("figure_2", given) as figure:
-        panels = np.array(figure.axes).reshape(6, 2)
-        for (ours, theirs), target in zip(panels, (*SCIENCE, "average"), strict=True):
+        panels = np.array(figure.axes).reshape(6, 3)
+        for (ours, theirs, less), target in zip(panels, (*SCIENCE, "average"), strict=True):
             assert set(shown(ours)) == set(curves) == set(shown(theirs, "published"))
             for label, arms in curves.items():
-                agrees(ours, label, [given.summary.accuracy(a, target) for a in arms])
+                levels_agree(ours, label, [given.summary.accuracy(a, target) for a in arms])
                 column = printed[printed["method"] == label].sort_values("data_pct")
                 key = keys.get(target, {"geography": "geo", "average": "avg"}.get(target))
                 values = shown(theirs, "published")[label][:, 1]
                 np.testing.assert_allclose(values, column[key])
-        # Equal heights: roughness compares by eye down a column.
-        for column in panels.T:
-            heights = [np.ptp(axes.get_ylim()) for axes in column]
-            assert heights == pytest.approx([heights[0]] * 6)
-            assert column[0].get_ylim() != column[1].get_ylim()
+                # A share of the data is what it says, and none lies beyond all of it.
+                places = [100 * a.recipe.fraction for a in arms]
+                np.testing.assert_allclose(shown(ours)[label][:, 0], places)
+            # The interval of a difference is that of the pair, on the seeds of both.
+            for label in ("LoRA", "LoRA-Comp"):
+                both = zip(curves[label], curves["Discipline LoRA"], strict=True)
+                agrees(less, label, [change(given, a, b, target) for a, b in both])
+            assert ours.get_ylim() == theirs.get_ylim()
+        # Equal heights: roughness compares by eye.
+        heights = [np.ptp(axes.get_ylim()) for axes in panels[:, :2].flat]
+        assert heights == pytest.approx([heights[0]] * 12)
+        assert max(axes.get_xlim()[1] for axes in panels[:, :2].flat) == 100
+        assert len({axes.get_ylim() for axes in panels[:, 2]}) == 1
         assert "5 seeds" not in said(figure)
         assert "3 seeds" in said(figure)
 
@@ -197,10 +216,9 @@ def test_figure_3_shows_diversity_changes_and_their_rank_correlation():
         mixture, link, ours, theirs = figure.axes
         expected = [diversity[a.name] for a in methods["LoRA"]]
         np.testing.assert_allclose(shown(mixture)["diversity"][:, 1], expected)
-        width = np.ptp(expected)
         for label, arms in methods.items():
-            agrees(link, label, [given.summary.accuracy(a, "average") for a in arms])
-            np.testing.assert_allclose(shown(link)[label][:, 0], expected, atol=0.03 * width)
+            levels_agree(link, label, [given.summary.accuracy(a, "average") for a in arms])
+            np.testing.assert_allclose(shown(link)[label][:, 0], expected)
             changes = [100 * (level[a.name] - level[arms[0].name]) for a in arms[1:]]
             np.testing.assert_allclose(shown(ours)[label][:, 1], changes, atol=1e-9)
             assert min(halves(ours)[label]) > 0
@@ -214,6 +232,7 @@ def test_figure_3_shows_diversity_changes_and_their_rank_correlation():
         np.testing.assert_allclose(
             shown(theirs, "published")["LoRA"][:, 1], [2.0, -1.4, -1.0, -9.7], atol=1e-9
         )
+        assert ours.get_ylim() == theirs.get_ylim()
 
 
 @pytest.mark.parametrize(
@@ -239,10 +258,11 @@ def test_figure_4_shows_levels_and_gains_against_the_trainable_share(
     given = complete("optimize_then_scale")
     level = average(given.law.name)
     with drawn(name, given) as figure:
-        ours, _, gain = figure.axes
+        ours, theirs, gain = figure.axes
+        assert ours.get_ylim() == theirs.get_ylim()
         for fraction, label in ((0.7, "data 70 %"), (1.0, "data 100 %")):
             arms = [make(fraction, k) for k in sizes]
-            agrees(ours, label, [given.summary.accuracy(a, "average") for a in arms])
+            levels_agree(ours, label, [given.summary.accuracy(a, "average") for a in arms])
             if name == "figure_4b":
                 arms.append(lora_moe("shared_a", Recipe(fraction=fraction)))
             gains = [100 * (level[a.name] - level[arms[0].name]) for a in arms[1:]]
@@ -265,18 +285,50 @@ def test_figures_1b_and_6_show_every_family_before_and_after():
     level = average("base_model")
     with drawn("figure_1b", given) as figure:
         levels, gains = figure.axes
-        agrees(levels, families.BEFORE, [given.summary.accuracy(a, "average") for a in before])
-        agrees(levels, families.AFTER, [given.summary.accuracy(a, "average") for a in after])
+        for side, arms in ((families.BEFORE, before), (families.AFTER, after)):
+            levels_agree(levels, side, [given.summary.accuracy(a, "average") for a in arms])
+        agrees(gains, "gain", [change(given, a, b) for a, b in zip(after, before, strict=True)])
         expected = [
             100 * (level[a.name] - level[b.name]) for a, b in zip(after, before, strict=True)
         ]
         np.testing.assert_allclose(shown(gains)["gain"][:, 1], expected, atol=1e-9)
-        assert [t.get_text() for t in levels.get_xticklabels()] == list(FAMILIES.values())
+        labels = [t.get_text().replace("\n", " ") for t in levels.get_xticklabels()]
+        assert labels == list(FAMILIES.values())
     with drawn("figure_6", given) as figure:
-        assert [axes.get_title(loc="left") for axes in figure.axes] == list(FAMILIES.values())
-        for axes, arms in zip(figure.axes, zip(before, after, strict=True), strict=True):
-            for side, arm in zip((families.BEFORE, families.AFTER), arms, strict=True):
-                agrees(axes, side, [given.summary.accuracy(arm, d) for d in SCIENCE])
+        above, below = np.array(figure.axes).reshape(2, 3)
+        for axes, title in zip(above, FAMILIES.values(), strict=True):
+            assert axes.get_title(loc="left").endswith(title)
+        for axes, gain, a, b in zip(above, below, before, after, strict=True):
+            for side, arm in ((families.BEFORE, a), (families.AFTER, b)):
+                levels_agree(axes, side, [given.summary.accuracy(arm, d) for d in SCIENCE])
+            agrees(gain, "gain", [change(given, b, a, d) for d in SCIENCE])
+
+
+def test_designs_are_compared_with_the_first_by_pairs():
+    given = complete("share_then_specialize")
+    variants = ("plain", "shared_expert", "shared_a", "rank_route")
+    with drawn("figure_4c", given) as figure:
+        ours, theirs, gained, printed = figure.axes
+        for fraction, label in ((0.7, "data 70 %"), (1.0, "data 100 %")):
+            plain, *others = [lora_moe(v, Recipe(fraction=fraction)) for v in variants]
+            measures = [given.summary.accuracy(a, "average") for a in (plain, *others)]
+            levels_agree(ours, label, measures)
+            agrees(gained, label, [change(given, a, plain) for a in others])
+        # Table 8, all data: 0.671 plain; 0.676, 0.708 and 0.585 for the others.
+        values = shown(printed, "published")["data 100 %"][:, 1]
+        np.testing.assert_allclose(values, [0.5, 3.7, -8.6], atol=1e-9)
+        assert ours.get_ylim() == theirs.get_ylim()
+        assert gained.get_ylim() == printed.get_ylim()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_panels_are_lettered_in_one_way(name):
+    with drawn(name, complete(FIGURES[name][0])) as figure:
+        titles = [axes.get_title(loc="left") for axes in figure.axes]
+        letters = [t[9] for t in titles if t.startswith("$\\mathbf{")]
+        assert letters == list("abcdefghijkl"[: len(letters)])
+        assert len(letters) > 1
+        assert not any(t.startswith("(") for t in titles)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -286,6 +338,7 @@ def test_a_missing_arm_is_hatched_and_named(name):
     with drawn(name, complete(law)) as figure:
         assert hatches(figure) == 0
         assert "Hatched" not in said(figure)
+        zeros = sum((v[:, 1] == 0).sum() for axes in figure.axes for v in shown(axes).values())
     given = [r for r in found(law) if r["arm"] != lost.name]
     with drawn(name, world(law, given)) as figure:
         assert hatches(figure) > 0
@@ -294,7 +347,7 @@ def test_a_missing_arm_is_hatched_and_named(name):
         drawn_values = [v for axes in figure.axes for v in shown(axes).values()]
         # A gap in a line, never a zero.
         assert name == "figure_5" or any(np.isnan(v[:, 1]).any() for v in drawn_values)
-        assert not any((v[:, 1] == 0).any() for v in drawn_values)
+        assert sum((v[:, 1] == 0).sum() for v in drawn_values) <= zeros
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -467,5 +520,5 @@ def test_families_are_titled_by_architecture_or_model():
     same = load_scale(
         "proxy", {"bases": {"second_family": {"architecture": {"model_type": "llama"}}}}
     )
-    assert family_titles(same)["second_family"] == "llama (second family)"
-    assert family_titles(same)["third_family"] == "mistral"
+    assert family_titles(same)["second_family"] == "Llama-style, 0.36 M (second family)"
+    assert family_titles(same)["third_family"] == "Mistral-style, 0.36 M"

@@ -15,6 +15,7 @@ import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -23,10 +24,12 @@ from report_world import planner, study
 
 from lawcheck.cli.main import main, parser
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Hypothesis, Law, difference
+from lawcheck.declare.design import Hypothesis, Law, Outcome, PartOutcome, difference
 from lawcheck.errors import InputError
+from lawcheck.judging.outcomes import minus
 from lawcheck.judging.verdict_forms import power_lines, read_verdict
 from lawcheck.pipeline.workflow import Workflow
+from lawcheck.show.labels import arm_labels, part_label, readable
 from lawcheck.show.page import words, write_report
 from lawcheck.show.page.moves import moves
 from lawcheck.show.page.parts import printed_estimate
@@ -172,19 +175,24 @@ def test_a_strangers_law_has_a_card_and_its_markup_stays_text(document):
 def test_every_part_shows_what_the_verdict_says(document, results):
     for law in (SHARE, STRANGER):
         verdict = read_verdict(results.verdict(law.name))
+        labels = arm_labels(law)
         assert words.headline(verdict, True) in document.shown
         for h, p in zip(law.hypotheses, verdict.parts, strict=True):
             assert h.claim in document.shown
-            assert words.signed(p.estimate) in document.shown
+            assert words.signed(p.estimate, p.unit) in document.shown
             if p.low is not None:
-                assert " ".join(words.interval(p).split()) in document.shown
+                assert " ".join(words.interval(p, p.unit).split()) in document.shown
+            if p.p is not None and p.role == "primary":
+                assert words.p_value(p.p) in document.shown
             for check in p.checks:
-                assert words.signed(check.low) in document.shown
+                assert words.signed(check.low, check.unit) in document.shown
+                assert readable(check.claim, labels) in document.shown
             for case in p.conjuncts:
-                assert words.title(case.name) in document.shown
+                assert part_label(case.name) in document.shown
             for note in p.notes:
+                said = f"{note[0].upper()}{note[1:]}"
                 listed = note.startswith("not tested, not passed:")
-                assert listed or note in document.shown or words.minus(note) in document.shown
+                assert listed or said in document.shown or minus(said) in document.shown
         for line in power_lines(verdict):
             assert line in document.shown
     assert "preregistered" in document.shown
@@ -285,11 +293,11 @@ def test_the_published_folder_alone_gives_a_page_without_torch(tmp_path):
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        ("HOLDS", "Holds at proxy scale"),
-        ("NOT TESTED", "Not tested at proxy scale"),
-        ("NOT SHOWN", "Not shown at proxy scale"),
-        ("CONTRADICTED", "Contradicted at proxy scale"),
-        ("INCONCLUSIVE", "Inconclusive at proxy scale"),
+        ("HOLDS", "HOLDS at proxy scale"),
+        ("NOT TESTED", "NOT TESTED at proxy scale"),
+        ("NOT SHOWN", "NOT SHOWN at proxy scale"),
+        ("CONTRADICTED", "CONTRADICTED at proxy scale"),
+        ("INCONCLUSIVE", "INCONCLUSIVE at proxy scale"),
     ],
 )
 def test_each_outcome_has_its_words_and_its_reasons(results, outcome, said):
@@ -419,6 +427,10 @@ return [...document.querySelector(selector).tBodies].map(
 """
 
 
+def unfold(browser):
+    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+
 def heads(browser):
     return browser.find_elements("css selector", f"{TABLE} thead th")
 
@@ -427,6 +439,7 @@ def test_sorting_by_click_and_by_keyboard(browser, page):
     from selenium.webdriver.common.keys import Keys
 
     visit(browser, page)
+    unfold(browser)
     column = next(
         k
         for k, h in enumerate(heads(browser))
@@ -455,7 +468,8 @@ def test_sorting_by_click_and_by_keyboard(browser, page):
     (labels,) = browser.execute_script(KEYS, TABLE, 0)
     assert labels != declared
     assert sorted(labels) == sorted(declared)
-    assert (labels[0], labels[-1]) == ("base", "lora_moe.shared_expert.d70")
+    assert labels[0] == "Base model"
+    assert labels[-1].startswith("LoRA-MoE, shared expert, 5 experts, data 70")
     assert sum(h.get_attribute("aria-sort") != "none" for h in heads(browser)) == 1
 
 
@@ -465,11 +479,12 @@ def test_parts_sort_inside_their_role(browser, page):
     browser.find_elements("css selector", f"{selector} thead button")[2].click()
     names = """
     return [...document.querySelector(arguments[0]).tBodies].map(
-      body => [...body.rows].map(row => row.querySelector('.name')?.textContent ?? ''));
+      body => [...body.rows].filter(row => !('under' in row.dataset))
+        .map(row => row.querySelector('.name')?.textContent ?? ''));
     """
     primary, secondary = browser.execute_script(names, selector)
     assert primary[0] == secondary[0] == ""
-    roles = {words.title(h.name): h.role for h in SHARE.hypotheses}
+    roles = {part_label(h.name): h.role for h in SHARE.hypotheses}
     assert {roles[n] for n in primary[1:]} == {"primary"}
     assert {roles[n] for n in secondary[1:]} == {"secondary"}
 
@@ -494,13 +509,41 @@ def test_it_is_reachable_by_keyboard(browser, page):
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_the_page_never_overflows(browser, page, width):
     visit(browser, page, width)
-    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    unfold(browser)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     outside = browser.execute_script(
         "return [...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll') && "
         "e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"
     )
     assert outside == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_summary_and_parts_fit_without_scrolling(browser, page, width):
+    visit(browser, page, width)
+    hidden = browser.execute_script(
+        "return [...document.querySelectorAll('.stack')].map(t => t.closest('.scroll'))"
+        ".map(e => e.scrollWidth - e.clientWidth)"
+    )
+    assert len(hidden) >= 3
+    assert max(hidden) <= 0
+
+
+def test_tables_are_folded_and_the_legend_stands_before_the_results(browser, page):
+    visit(browser, page)
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('main table')].filter(t => t.checkVisibility())"
+        ".map(t => t.className)"
+    )
+    assert [name for name in shown if "stack" not in name and name] == ["sortable"]
+    above = """
+    const [legend, summary] = ['.legend', '#summary'].map(s => document.querySelector(s));
+    return legend.open && legend.getBoundingClientRect().bottom
+      <= summary.getBoundingClientRect().top;
+    """
+    assert browser.execute_script(above)
+    words_shown = {e.text for e in browser.find_elements("css selector", ".legend dt")}
+    assert words_shown == {*get_args(Outcome), *get_args(PartOutcome)}
 
 
 CONTRAST = """
@@ -532,10 +575,12 @@ def test_every_text_has_contrast(browser, page, scheme):
     weak, ground = browser.execute_script(CONTRAST)
     assert weak == []
     assert (ground < 0.1) == (scheme == "dark")
-    figure = browser.execute_script(
-        "return getComputedStyle(document.querySelector('.paper')).backgroundColor"
+    paper, turned = browser.execute_script(
+        "return [getComputedStyle(document.querySelector('.paper')).backgroundColor,"
+        "getComputedStyle(document.querySelector('.paper img')).filter]"
     )
-    assert re.findall(r"\d+", figure) == ["255", "255", "255"]
+    assert re.findall(r"\d+", paper) == (["20"] * 3 if scheme == "dark" else ["255"] * 3)
+    assert ("invert" in turned) == (scheme == "dark")
 
 
 def test_tables_agree_with_the_written_ones(browser, page, results, tmp_path):
@@ -553,5 +598,6 @@ def test_tables_agree_with_the_written_ones(browser, page, results, tmp_path):
     )
     (keys,) = browser.execute_script(KEYS, TABLE, column)
     (labels,) = browser.execute_script(KEYS, TABLE, 0)
+    labels = [" ".join(label.split()) for label in labels]
     shown = dict(zip(labels, map(float, keys), strict=True))
     assert shown == pytest.approx(average.to_dict(), abs=1e-9)

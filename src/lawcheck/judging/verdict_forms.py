@@ -13,6 +13,7 @@ from lawcheck.declare.design import SCHEMA, ConjunctVerdict, PartVerdict, Verdic
 from lawcheck.declare.results import WITHOUT
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_json
+from lawcheck.judging.outcomes import fixed, p_text
 
 EXIT = {"HOLDS": 0, "NOT TESTED": 3, "NOT SHOWN": 3, "INCONCLUSIVE": 3, "CONTRADICTED": 4}
 CLAIM = {"greater": "> 0", "less": "< 0", "below": "< 0"}
@@ -94,8 +95,8 @@ def part_lines(p: PartVerdict) -> list[str]:
     if p.se is not None:
         sampled = ["1 seed" if p.n_seeds == 1 else f"{p.n_seeds} seeds"]
         sampled += [f"{p.n_items:,} items"] if p.n_items else []
-        sampled += [f"p {p.p:.3g}"] if p.p is not None else []
-        sampled += [f"detects {number(p.mde)} at 80 % power"] if p.mde is not None else []
+        sampled += [f"p {p_text(p.p)}"] if p.p is not None else []
+        sampled += [f"detects {fixed(p.mde, p.unit)} at 80 % power"] if p.mde is not None else []
         lines.append("    " + ", ".join(sampled))
     lines += [f"    {line}" for line in beside_lines(p)]
     settle = settles(p)
@@ -113,7 +114,7 @@ def beside_lines(p: PartVerdict) -> list[str]:
     if p.agreeing:
         lines.append(f"{p.agreeing[0]} of {p.agreeing[1]} other choices of data agree")
     if p.worst:
-        low, high = (number(w, "+") for w in p.worst)
+        low, high = (fixed(w, p.unit, "+") for w in p.worst)
         lines.append(f"unscored items could move it to {low} or {high}")
     return lines
 
@@ -134,10 +135,12 @@ def estimate(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) ->
     assert isinstance(part, PartVerdict)
     if p.estimate is None:
         return "no estimate"
-    value = f"{number(p.estimate, '+')} {part.unit}"
-    if p.low is None or p.high is None:
-        return value
-    return f"{value}, {level(part)} interval {number(p.low, '+')} to {number(p.high, '+')}"
+    low, value, high = (
+        None if v is None else fixed(v, part.unit, "+") for v in (p.low, p.estimate, p.high)
+    )
+    # The cases decide, and may lie on either side of their mean.
+    said = f"pooled {value} {part.unit}" if p is part and part.conjuncts else f"{value} {part.unit}"
+    return said if None in (low, high) else f"{said}, {level(part)} interval {low} to {high}"
 
 
 def level(p: PartVerdict) -> str:
@@ -148,9 +151,9 @@ def level(p: PartVerdict) -> str:
 def claimed(p: PartVerdict) -> str:
     """The region that the declared alternative speaks of."""
     if p.alternative == "no_gain":
-        return f"< {p.margin:g} {p.unit}"
+        return f"< {sized(p.margin or 0.0, p.unit)}"
     if p.alternative == "equivalent":
-        return f"within {p.margin:g} {p.unit}"
+        return f"within {sized(p.margin or 0.0, p.unit)}"
     return CLAIM[p.alternative]
 
 
@@ -178,9 +181,6 @@ def sized(size: float, unit: str) -> str:
     return f"{size:.3g} {unit.removesuffix('s') if size == 1 and unit == 'points' else unit}"
 
 
-def number(value: float, sign: str = "") -> str:
-    """Three significant digits; whole numbers from 100 on."""
-    return f"{value:{sign}.3g}" if abs(value) < 100 else f"{value:{sign},.0f}"
 
 
 def _built(kind: Any, data: Any, origin: str) -> Any:

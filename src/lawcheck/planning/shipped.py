@@ -136,6 +136,23 @@ def compare(
     return {"same_bits": same_bits, "differences": differences, "agrees": same_bits or close}
 
 
+def vocabulary(scale: Scale, base: str) -> int | None:
+    """Tokens of a built base; None where neither its recipe nor a shipped base states them.
+
+    Bases of one scale with one kind of tokenizer share their vocabulary.
+    """
+    recipe = scale.bases[base]
+    if not isinstance(recipe, BuiltBase) or recipe.vocabulary is not None:
+        return None if not isinstance(recipe, BuiltBase) else recipe.vocabulary
+    for name, other in scale.bases.items():
+        manifest = _manifest(scale, name)
+        if manifest and isinstance(other, BuiltBase) and other.tokenizer == recipe.tokenizer:
+            seed = min(manifest["seeds"], key=int)
+            path = _folder(scale, name) / f"seed{seed}" / "config.json"
+            return int(read_object(path, "reinstall the package", str(path))["vocab_size"])
+    return None
+
+
 def _deviation(scores: Sequence[Mapping[str, float]], task: str) -> float:
     """Standard deviation of a task's score over seeds; 0 for a single seed."""
     return statistics.stdev(s[task] for s in scores) if len(scores) > 1 else 0.0

@@ -6,7 +6,10 @@ input gives equal bytes on one machine. Never imports torch.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from lawcheck.declare.design import Law
 from lawcheck.errors import InputError
@@ -19,6 +22,7 @@ from lawcheck.show.style import Picture, figure_bytes
 
 __all__ = ["RenderContext", "declarations", "grids", "outputs", "pictures", "render", "table_files"]
 
+T = TypeVar("T")
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("pdf", "png")
 
@@ -58,23 +62,42 @@ def table_files(law: Law, context: RenderContext, folder: Path) -> dict[Path, by
     return contents
 
 
-def grids(law: Law, context: RenderContext) -> dict[str, tuple[Table, Grid]]:
-    """The filled tables of a law, by the stem of their files."""
+def grids(
+    law: Law, context: RenderContext, refused: list[str] | None = None
+) -> dict[str, tuple[Table, Grid]]:
+    """The filled tables of a law, by the stem of their files.
+
+    refused: takes the reason of each that cannot be filled; without it the first one is raised.
+    """
     modules = [renderer("tables", n) for n in _wanted("tables", law.tables)]
-    return {_stem(m.TABLE, law): (m.TABLE, m.build(context)) for m in modules}
+    made = ((m.TABLE, _made(functools.partial(m.build, context), refused)) for m in modules)
+    return {_stem(table, law): (table, grid) for table, grid in made if grid is not None}
 
 
-def pictures(law: Law, context: RenderContext) -> dict[str, tuple[Picture, dict[str, bytes]]]:
+def pictures(
+    law: Law, context: RenderContext, refused: list[str] | None = None
+) -> dict[str, tuple[Picture, dict[str, bytes]]]:
     """The drawn figures of a law, by the stem of their files: suffix -> bytes.
 
-    Figures that need a verdict are left out where there is none.
+    Figures that need a verdict are left out where there is none. refused: as of `grids`.
     """
     modules = [renderer("figures", n) for n in _wanted("figures", law.figures)]
-    return {
-        _stem(m.FIGURE, law): (m.FIGURE, figure_bytes(m.build, context))
+    made = (
+        (m.FIGURE, _made(functools.partial(figure_bytes, m.build, context), refused))
         for m in modules
         if context.verdict is not None or not m.FIGURE.needs_verdict
-    }
+    )
+    return {_stem(figure, law): (figure, files) for figure, files in made if files is not None}
+
+
+def _made(make: Callable[[], T], refused: list[str] | None) -> T | None:
+    try:
+        return make()
+    except InputError as error:
+        if refused is None:
+            raise
+        refused.append(str(error))
+        return None
 
 
 def declarations(law: Law) -> dict[str, Table | Picture]:

@@ -26,6 +26,7 @@ class RenderContext:
     named goes by its base. bases: seed -> base model, where seeds share bases. measured: arm name
     -> CPU seconds of training a seed, mean over seeds; may be empty. corpus: content of the
     scale's mixtures.json (lawcheck.corpus.statistics), None where there is none, as beside
+    somebody's own scores. step: as `how`, where it is not to run the law. scale_name: empty for
     somebody's own scores.
     """
 
@@ -40,6 +41,12 @@ class RenderContext:
     bases: Mapping[int, str] | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
     corpus: Mapping[str, Any] | None = None
+    step: str = ""
+
+    @property
+    def how(self) -> str:
+        """What to do about scores that are missing."""
+        return self.step or self.summary.evidence.how
 
     @property
     def shown_scale(self) -> str:

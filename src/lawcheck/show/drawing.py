@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,15 @@ from matplotlib.typing import LineStyleType
 
 from lawcheck.declare.design import Arm
 from lawcheck.show.context import RenderContext
-from lawcheck.show.selection import method_label
+from lawcheck.show.labels import method_label
 from lawcheck.show.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, hatched
 from lawcheck.show.summary import ITEMS_ONLY, Measure
 
+# Of every caption with levels.
+LEVELS = (
+    "Levels are means without intervals: those of two arms overlap whatever their difference is, "
+    "since they share seeds and items; differences have 95 % intervals, paired over both."
+)
 # Characters of a note that fit beside each other over two columns.
 NOTE_WIDTH = 135
 MOST_NAMED = 6
@@ -125,7 +131,7 @@ def gaps(axes: Axes, xs: Sequence[float], measures: Sequence[Measure | None], ha
             hatched(axes, x - half, x + half)
 
 
-def published_points(
+def points(
     axes: Axes,
     xs: Sequence[float],
     values: Sequence[float | None],
@@ -133,21 +139,75 @@ def published_points(
     label: str,
     joined: bool = False,
     size: float | None = None,
+    published: bool = False,
 ) -> Line2D:
-    """Printed numbers: open markers without intervals, one run each. None: not in print."""
+    """Numbers without intervals, drawn in full at the edge of a panel; None: a gap.
+
+    published: in print, one run each, hence open markers.
+    """
     (line,) = axes.plot(
         xs,
         [math.nan if v is None else v for v in values],
         linestyle=look.line if joined else "none",
-        linewidth=0.7,
+        linewidth=0.7 if published else None,
         marker=look.marker,
         markersize=size,
         color=look.color,
-        markerfacecolor="white",
+        markerfacecolor="white" if published else look.color,
         markeredgecolor=look.color,
-        gid=f"published {label}",
+        clip_on=False,
+        zorder=3,
+        gid=f"{'published' if published else 'series'} {label}",
     )
     return line
+
+
+def levels(
+    axes: Axes,
+    xs: Sequence[float],
+    measures: Sequence[Measure | None],
+    look: Look,
+    label: str,
+    half: float,
+    joined: bool = False,
+    size: float | None = None,
+) -> None:
+    """Means of arms that are compared with each other, gaps hatched, `half` to either side.
+
+    They have no bars: the intervals of two arms overlap whatever their difference is, because they
+    share seeds and items. The panel of differences has the interval that compares them.
+    """
+    values = [None if m is None else m.value for m in measures]
+    points(axes, xs, values, look, label, joined, size)
+    gaps(axes, xs, measures, half)
+
+
+def joined_pair(
+    axes: Axes, xs: tuple[float, float], pair: tuple[Measure | None, Measure | None], color: str
+) -> None:
+    """An arrow from one arm's mean to another's; nothing where one is missing."""
+    before, after = pair
+    if before is not None and after is not None:
+        axes.annotate(
+            "",
+            (xs[1], after.value),
+            (xs[0], before.value),
+            arrowprops={"arrowstyle": "->", "color": color, "linewidth": 0.8, "shrinkA": 2},
+        )
+
+
+def panel_title(axes: Axes, k: int, text: str, **more: Any) -> None:
+    """Title of panel k of a figure, behind its letter: a, b, ..."""
+    plain = text.replace("$", r"\$")
+    axes.set_title(f"$\\mathbf{{{string.ascii_lowercase[k]}}}$  {plain}", loc="left", **more)
+
+
+def one_range(panels: Iterable[Axes]) -> None:
+    """The same y range for panels that are compared."""
+    panels = list(panels)
+    low, high = zip(*(axes.get_ylim() for axes in panels), strict=True)
+    for axes in panels:
+        axes.set_ylim(min(low), max(high))
 
 
 def legend_handle(look: Look, label: str, joined: bool = True, filled: bool = True) -> Line2D:
@@ -175,7 +235,7 @@ def forest_axis(
     axes.axvline(0, color=BLACK, linewidth=0.7)
     axes.set_ylim((len(names) if height is None else height) - 0.4, -0.6)
     at = range(len(names)) if places is None else places
-    axes.set_yticks(at, [name.replace("_", " ") for name in names])
+    axes.set_yticks(at, names)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
@@ -229,7 +289,7 @@ def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
     lost = [a for a in named if not summary.scored(a.name)]
     missing = [named[a] for a in lost if a.name not in diverged]
     if missing:
-        found.append(f"Hatched: no scores of {_listed(missing)}; {summary.evidence.how}.")
+        found.append(f"Hatched: no scores of {_listed(missing)}; {context.how}.")
     gone = [f"{named[a]} ({diverged[a.name]})" for a in lost if a.name in diverged]
     if gone:
         found.append(f"Hatched: every run diverged of {_listed(gone)}.")

@@ -36,7 +36,7 @@ class Table(Fixed):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """unit: of the numbers, for the long form. best: whether the highest mean is marked."""
+    """unit: of the numbers, for the long form. best: whether a row that is best may be marked."""
 
     key: str
     header: str
@@ -49,12 +49,14 @@ class Column:
 class Cell:
     """What one row shows in one column. published: as printed, with its own digits.
 
-    remark: a word or two that stand behind the number.
+    remark: a word or two that stand behind the number. best: shown to be above every other row of
+    the block.
     """
 
     measure: Measure | None = None
     published: str | None = None
     remark: str = ""
+    best: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +64,8 @@ class Row:
     """block: rows with the same block are compared with each other and set apart by a rule.
 
     arm: its name; empty for a row over several arms. scored: whether there are any scores of it.
-    unit, decimals: of rows that measure something else than their columns say. best: whether the
-    highest mean of the block is marked.
+    unit, decimals: of rows that measure something else than their columns say. best: whether it is
+    compared with the other rows of its block.
     """
 
     label: str
@@ -121,23 +123,6 @@ class Grid:
         """Whether any row has seeds and items to name."""
         return any(counts(row) != MISSING for row in self.rows)
 
-    def best(self) -> set[tuple[int, int]]:
-        """(row, column) of the highest mean of each block and marked column, as printed."""
-        found = set()
-        for c, column in enumerate(self.columns):
-            if not column.best:
-                continue
-            shown: dict[str, list[tuple[float, int]]] = {}
-            for r, row in enumerate(self.rows):
-                m = row.cells[c].measure
-                if m is not None and row.best:
-                    shown.setdefault(row.block, []).append((round(m.value, column.decimals), r))
-            for values in shown.values():
-                if len(values) > 1:
-                    top = max(values)[0]
-                    found |= {(r, c) for v, r in values if v == top}
-        return found
-
 
 def number(measure: Measure | None, decimals: int) -> str:
     if measure is None:
@@ -169,16 +154,15 @@ def markdown(table: Table, grid: Grid) -> str:
     counted = grid.counted
     head = ["", *[COUNTS] * counted, *(_plain(c.header) for c in grid.columns)]
     lines = [f"### {table.title}", "", _bar(head), _bar(["---", *["---:"] * (len(head) - 1)])]
-    best = grid.best()
     block = ""
-    for r, row in enumerate(grid.rows):
+    for row in grid.rows:
         if row.block and row.block != block:
             block = row.block
             lines.append(_bar([f"*{_plain(block)}*", *[""] * (len(head) - 1)]))
         shown = []
-        for c, (cell, column) in enumerate(zip(row.cells, grid.columns, strict=True)):
+        for cell, column in zip(row.cells, grid.columns, strict=True):
             text = number(cell.measure, decimals_of(row, column))
-            text = f"**{text}**" if (r, c) in best else text
+            text = f"**{text}**" if cell.best else text
             shown.append(f"{text} ({_plain(cell.remark)})" if cell.remark else text)
         lines.append(_bar([_plain(row.label), *[counts(row)] * counted, *shown]))
         if any(c.published for c in row.cells):
@@ -206,5 +190,6 @@ def _plain(text: str) -> str:
 
 
 def caption(table: Table, grid: Grid) -> str:
-    """The whole caption: what is shown, at which scale, and the notes."""
-    return " ".join([f"{table.caption} Scale: {grid.scale}.", *grid.notes])
+    """The whole caption: what is shown, at which scale if any, and the notes."""
+    scale = [f"Scale: {grid.scale}."] if grid.scale else []
+    return " ".join([table.caption, *scale, *grid.notes])

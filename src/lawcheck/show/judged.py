@@ -9,18 +9,21 @@ from typing import Any
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import Scale
+from lawcheck.declare.scale import BuiltBase, Scale
+from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import Statistics, fitting, read_provenance
 from lawcheck.judging.judged import judged_origins, seeds_of
 from lawcheck.judging.verdict_forms import read_verdict
+from lawcheck.methods.base import ModelShapes
 from lawcheck.planning import sources
 from lawcheck.planning.cost import planned_cost
 from lawcheck.planning.plan import Planner
-from lawcheck.planning.shipped import bases_by_seed
+from lawcheck.planning.shipped import bases_by_seed, vocabulary
 from lawcheck.scores import load_scores
 from lawcheck.show import RenderContext, render
+from lawcheck.show.labels import style_of
 
 
 def render_context(planner: Planner, layout: Layout, law: Law) -> RenderContext:
@@ -70,18 +73,28 @@ def render_law(planner: Planner, layout: Layout, law: Law, figures: Path) -> lis
 
 
 def family_titles(scale: Scale) -> dict[str, str]:
-    """Base of an arm -> architecture where it is built from scratch, else the model's own name.
+    """Base of an arm -> `Llama-style, 0.36 M` where it is built here, else the model's own name.
 
     Where that does not tell two bases apart, their own names are appended.
     """
     titles = {
-        name: str(base.architecture["model_type"])
-        if base.kind == "built"
+        name: style_of(str(base.architecture["model_type"]), _parameters(scale, name))
+        if isinstance(base, BuiltBase)
         else base.model.rstrip("/").rsplit("/", 1)[-1]
         for name, base in scale.bases.items()
     }
     shared = [t for t in titles.values() if list(titles.values()).count(t) > 1]
     return {n: f"{t} ({n.replace('_', ' ')})" if t in shared else t for n, t in titles.items()}
+
+
+def _parameters(scale: Scale, base: str) -> int | None:
+    """Of a built base; None where its vocabulary is not stated or its type is not counted."""
+    known = vocabulary(scale, base)
+    try:
+        config = scale.bases[base].architecture | {"vocab_size": known}
+        return None if known is None else ModelShapes.from_config(config).total_parameters
+    except InputError:
+        return None
 
 
 def measured_seconds(layout: Layout, law: Law) -> dict[str, float]:

@@ -124,7 +124,7 @@ def _blocks(rows: Sequence[Row]) -> list[range]:
 
 
 def _tabular(grid: Grid, part: range) -> list[str]:
-    best, counted = grid.best(), grid.counted
+    counted = grid.counted
     width = len(grid.columns) + 1 + counted
     head = ["", *[COUNTS] * counted, *(c.header for c in grid.columns)]
     lines = [
@@ -142,8 +142,8 @@ def _tabular(grid: Grid, part: range) -> list[str]:
                 title = f"\\textit{{{escape(block)}}}"
                 lines.append(f"\\multicolumn{{{width}}}{{@{{}}l}}{{{title}}} \\\\")
         shown = []
-        for c, (cell, column) in enumerate(zip(row.cells, grid.columns, strict=True)):
-            text = _tex_number(cell.measure, decimals_of(row, column), (r, c) in best)
+        for cell, column in zip(row.cells, grid.columns, strict=True):
+            text = _tex_number(cell.measure, decimals_of(row, column), cell.best)
             shown.append(f"{text} ({escape(cell.remark)})" if cell.remark else text)
         lines.append(_line([escape(row.label), *[escape(counts(row))] * counted, *shown]))
         if any(c.published for c in row.cells):

@@ -39,7 +39,7 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
 
 def _missing(context: RenderContext, rows: Sequence[Row]) -> list[str]:
     """Arms without scores, and arms that lack a discipline which others have."""
-    named, how = _named(rows), context.summary.evidence.how
+    named, how = _named(rows), context.how
     lost = {r.arm for r in rows if not r.scored and r.arm} - context.diverged.keys()
     found = []
     if lost:
@@ -68,11 +68,11 @@ def _gaps(context: RenderContext, columns: Sequence[Column]) -> list[str]:
         whole = len(context.science)
         found.append(
             f"No scores of {', '.join(lost)} in any arm: the average is of {whole - len(lost)} "
-            f"of {whole} disciplines, the published one of all; {evidence.how}."
+            f"of {whole} disciplines, the published one of all; {context.how}."
         )
     for column in columns:
         if column.key in ("general", "out_of_domain") and column.key not in here:
-            found.append(f"{column.header}: no scores in any arm; {evidence.how}.")
+            found.append(f"{column.header}: no scores in any arm; {context.how}.")
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
@@ -52,13 +51,6 @@ def _value(arm: Arm, key: str) -> object:
     if arm.recipe is not None and hasattr(arm.recipe, key):
         return getattr(arm.recipe, key)
     return getattr(arm, key, None)
-
-
-def method_label(arm: Arm) -> str:
-    """A method as tables call it."""
-    known = discovery.methods().get(arm.method)
-    name = (known and known.short) or arm.method.replace("_", " ")
-    return f"Discipline {name}" if arm.each_alone else name
 
 
 def fraction(arm: Arm) -> float:

@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lawcheck.declare.design import PartOutcome
 from lawcheck.show.grid import Fixed
 
 # Okabe and Ito (2008): told apart by every common kind of colour vision; with the markers below
@@ -25,6 +26,14 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
     "#CC79A7",
 )
 GREY = "#6E6E6E"
+# Of a part's outcome, in the order of legends.
+OUTCOME_COLORS: dict[PartOutcome, str] = {
+    "shown": BLUE,
+    "reversed": RED,
+    "negligible": ORANGE,
+    "open": GREY,
+    "not tested": PURPLE,
+}
 # Inches. Both columns of an A4 page with two columns.
 TWO_COLUMNS = 6.3
 DPI = 300

@@ -1,4 +1,4 @@
-"""One HTML page about the judged laws of a scale."""
+"""One HTML page: about the judged laws of a scale, or about your own scores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from lawcheck.cli.options import add_results, study
+from lawcheck.errors import InputError
 
 ORDER = 130
 GROUP = "judge"
@@ -18,6 +19,19 @@ EXAMPLES = (
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scores",
+        action="append",
+        metavar="FILE",
+        help="your own scores, Parquet or CSV (repeatable): no study, no workflow",
+    )
+    parser.add_argument(
+        "--law",
+        action="append",
+        default=[],
+        metavar="LAW",
+        help="with --scores: a law to judge (repeatable; every law whose arms have scores)",
+    )
     parser.add_argument("--scale", help="name or YAML file (that of --from, else proxy)")
     add_results(parser)
     parser.add_argument(
@@ -26,13 +40,23 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="a scale's folder with laws/ in it, such as results/reference/proxy",
     )
-    parser.add_argument("--out", help="folder of index.html (report/ beside the verdicts)")
+    parser.add_argument(
+        "--out", help="folder of index.html (report/ beside the verdicts; report with --scores)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.scores:
+        _own(arguments)
+        return
     from lawcheck.declare.layout import Layout
     from lawcheck.show.page import write_report
 
+    if arguments.law:
+        raise InputError(
+            f"report: --law {arguments.law[0]} without --scores; name a score table with --scores, "
+            f"or leave --law out"
+        )
     source = Path(arguments.source) if arguments.source else None
     named = os.path.basename(os.path.realpath(source)) if source else "proxy"
     arguments.scale = arguments.scale or named
@@ -43,3 +67,18 @@ def run(arguments: argparse.Namespace) -> None:
     for line in written.refused:
         print(f"lawcheck: left out of the report: {line}", file=sys.stderr)
     print(written.path)
+
+
+def _own(arguments: argparse.Namespace) -> None:
+    from lawcheck.declare import discovery
+    from lawcheck.show.page import write_own_report
+
+    if arguments.source or arguments.scale:
+        word = "--from" if arguments.source else "--scale"
+        raise InputError(
+            f"report: {word} beside --scores; --scores is for your own results, {word} for those "
+            f"of a scale: leave one out"
+        )
+    laws = [discovery.law(name) for name in dict.fromkeys(arguments.law)]
+    scores = [Path(path) for path in arguments.scores]
+    print(write_own_report(laws, scores, Path(arguments.out or "report")))

@@ -18,6 +18,7 @@ from lawcheck.show.audit.contrasts import ITEM_CORRELATION, Contrast
 from lawcheck.show.audit.declared import Finding
 from lawcheck.show.audit.words import errors, says
 from lawcheck.show.drawing import beside_row, forest_axis
+from lawcheck.show.labels import part_label
 from lawcheck.show.style import BLACK, BLUE, GREY, RED, SKY, TWO_COLUMNS, figure_bytes
 
 OUTCOMES = {"supported": BLUE, "reversed": RED, "within noise": GREY}
@@ -122,7 +123,7 @@ def forest(contrasts: Sequence[Contrast]) -> Figure:
     for axes, paper, group in zip(grid.flat, papers, groups, strict=True):
         for y, contrast in enumerate(group):
             _row(axes, y, contrast)
-        forest_axis(axes, [c.claim.name for c in group])
+        forest_axis(axes, [part_label(c.claim.name) for c in group])
         axes.set_title(labels[paper], loc="left")
     grid.flat[-1].set_xlabel("Claimed contrast (points), single runs")
     handles = [

@@ -13,9 +13,11 @@ from matplotlib.patches import Patch
 
 from lawcheck.declare.design import ConjunctVerdict, PartVerdict
 from lawcheck.errors import InputError
+from lawcheck.judging.outcomes import fixed, minus
 from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import beside_row, forest_axis
-from lawcheck.show.style import BLACK, BLUE, GREY, ORANGE, PURPLE, RED, TWO_COLUMNS, Picture
+from lawcheck.show.labels import part_label
+from lawcheck.show.style import BLACK, OUTCOME_COLORS, TWO_COLUMNS, Picture
 
 FIGURE = Picture(
     name="hypotheses",
@@ -23,20 +25,14 @@ FIGURE = Picture(
     caption=(
         "Estimate and two-sided (1 - 2 alpha) interval of every hypothesis, the interval that "
         "the one-sided tests read. Filled: primary, the verdict needs all of them; open: "
-        "secondary. Small, under a part: the cases it needs, which its own row pools. Shaded: "
-        "effects smaller than the smallest effect of interest. Dashed: the margin of a no-gain "
-        "or equivalence claim. Arrows: the claimed direction."
+        "secondary. Small, under a part: the cases that decide it; its own row, grey, only pools "
+        "them. Shaded: effects smaller than the smallest effect of interest. Dashed: "
+        "the margin of a no-gain or equivalence claim. Arrows: the claimed direction."
     ),
     per_law=True,
     needs_verdict=True,
 )
-COLORS = {
-    "shown": BLUE,
-    "reversed": RED,
-    "negligible": ORANGE,
-    "not tested": PURPLE,
-    "open": GREY,
-}
+POOLED = "#9A9A9A"
 ROW = 0.25
 # Height of a case's row over that of a part.
 CASE = 0.7
@@ -58,7 +54,7 @@ def build(context: RenderContext) -> Figure:
     )
     grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)
     for axes, (unit, _), parts in zip(grid.flat, kinds, groups, strict=True):
-        _panel(axes, unit, parts)
+        _panel(axes, context, unit, parts)
     place = f" at scale {context.shown_scale}" if context.scale_name else ""
     figure.suptitle(
         f"{context.law.title}: {verdict.outcome}{place} ({verdict.n_seeds} seeds)",
@@ -66,7 +62,9 @@ def build(context: RenderContext) -> Figure:
         x=0.01,
         ha="left",
     )
-    handles: list[Artist] = [Patch(color=color, label=name) for name, color in COLORS.items()]
+    handles: list[Artist] = [
+        Patch(color=color, label=name) for name, color in OUTCOME_COLORS.items()
+    ]
     handles += [_marker("o", BLACK, "primary"), _marker("s", "white", "secondary")]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
@@ -97,14 +95,14 @@ def _rows(parts: list[PartVerdict]) -> Iterator[tuple[float, PartVerdict, Conjun
             top += CASE
 
 
-def _panel(axes: Axes, unit: str, parts: list[PartVerdict]) -> None:
+def _panel(axes: Axes, context: RenderContext, unit: str, parts: list[PartVerdict]) -> None:
     rows = list(_rows(parts))
     for y, part, case in rows:
         if case is None:
             _part(axes, y, part)
         else:
             _case(axes, y, part, case)
-    names = [(part if case is None else case).name for _, part, case in rows]
+    names = [_name(context, (part if case is None else case).name) for _, part, case in rows]
     forest_axis(axes, names, [y for y, *_ in rows], _height(parts))
     for tick, (_, part, case) in zip(axes.get_yticklabels(), rows, strict=True):
         primary = part.role == "primary" and case is None
@@ -114,8 +112,13 @@ def _panel(axes: Axes, unit: str, parts: list[PartVerdict]) -> None:
     axes.set_xlabel(unit, labelpad=1)
 
 
+def _name(context: RenderContext, name: str) -> str:
+    """A case that is named like a base model is that base model."""
+    return context.families.get(name) or part_label(name)
+
+
 def _case(axes: Axes, y: float, part: PartVerdict, case: ConjunctVerdict) -> None:
-    color = COLORS[case.outcome]
+    color = OUTCOME_COLORS[case.outcome]
     if case.low is not None and case.high is not None:
         axes.plot([case.low, case.high], [y, y], color=color, linewidth=0.9)
     if case.estimate is not None:
@@ -124,7 +127,8 @@ def _case(axes: Axes, y: float, part: PartVerdict, case: ConjunctVerdict) -> Non
 
 
 def _part(axes: Axes, y: float, part: PartVerdict) -> None:
-    color = COLORS[part.outcome]
+    # The mean of cases on either side of a claim must not look like what was decided.
+    color = POOLED if part.conjuncts else OUTCOME_COLORS[part.outcome]
     axes.fill_betweenx([y - 0.4, y + 0.4], -part.sesoi, part.sesoi, color="#E6E6E6", linewidth=0)
     if part.margin is not None:
         sides = (part.margin,) if part.alternative == "no_gain" else (-part.margin, part.margin)
@@ -157,12 +161,9 @@ def _words(part: PartVerdict, row: PartVerdict | ConjunctVerdict) -> str:
     """Direction, estimate and interval, outcome, of a part or of one of its cases."""
     if row.estimate is None:
         return f"{ARROWS[part.alternative]}  not estimated, {row.outcome}"
-    digits = 3 if part.sesoi < 0.5 else 2
-    text = _signed(row.estimate, digits)
+    text = minus(fixed(row.estimate, part.unit, "+"))
     if row.low is not None and row.high is not None:
-        text += f" [{_signed(row.low, digits)}, {_signed(row.high, digits)}]"
-    return f"{ARROWS[part.alternative]}  {text}  {row.outcome}"
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "\u2212")
+        low, high = (minus(fixed(v, part.unit, "+")) for v in (row.low, row.high))
+        text += f" [{low}, {high}]"
+    pooled = "pooled " if row is part and part.conjuncts else ""
+    return f"{ARROWS[part.alternative]}  {pooled}{text}  {row.outcome}"

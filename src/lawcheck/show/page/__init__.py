@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page about the judged laws of a scale.
+"""The report: one self-contained HTML page about the judged laws of a scale, or of one's scores.
 
 It reads verdicts, score tables (through lawcheck.show) and provenance, never logs, and never
 imports torch. Equal input gives an equal page: it carries no clock.
@@ -17,9 +17,11 @@ from lawcheck.files.atomic import write_text
 from lawcheck.judging.judged import judged_origins
 from lawcheck.planning.plan import Planner
 from lawcheck.show.page.gather import gather, nothing, refusal
+from lawcheck.show.page.own import write_own_report
 from lawcheck.show.page.page import card, page
+from lawcheck.show.page.reproduce import steps
 
-__all__ = ["Written", "write_report"]
+__all__ = ["Written", "write_own_report", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def write_report(planner: Planner, layout: Layout, out: Path) -> Written:
     cards = []
     for entry in entries:
         try:
-            cards.append(card(entry, layout, planner))
+            again = steps(entry, layout, planner.scale)
+            cards.append(card(entry, again, planner.scale.claims))
         except InputError as error:
             absent.append(refusal(planner, entry.law, error))
     refused = tuple(a.reason for a in absent if a.refused)

@@ -8,6 +8,8 @@ from typing import Any
 
 from lawcheck.declare import discovery
 from lawcheck.declare.scale import BuiltBase, Scale
+from lawcheck.show.judged import family_titles
+from lawcheck.show.labels import method_label
 from lawcheck.show.page.gather import Entry
 
 CORPUS_FILE = ".jsonl"
@@ -82,20 +84,18 @@ def same_corpus(entries: Sequence[Entry]) -> bool:
 def base_models(scale: Scale, entries: Iterable[Entry]) -> tuple[str, ...]:
     """Each base model in words, if a shown law uses it."""
     used = {a.base for e in entries for a in e.law.arms}
-    return tuple(_base(n, scale) for n in scale.bases if n in used)
+    titles = family_titles(scale)
+    return tuple(_base(n, titles[n], scale) for n in scale.bases if n in used)
 
 
-def _base(name: str, scale: Scale) -> str:
+def _base(name: str, title: str, scale: Scale) -> str:
     recipe = scale.bases[name]
     shape = recipe.architecture
-    found = (
-        f"{shape.get('model_type', 'model')}, {shape.get('num_hidden_layers', '?')} layers, "
-        f"width {shape.get('hidden_size', '?')}"
-    )
+    layers, width = (shape.get(k, "?") for k in ("num_hidden_layers", "hidden_size"))
     if isinstance(recipe, BuiltBase):
-        return f"{name}: {found}, trained from scratch, one for every seed"
+        return f"{title} ({layers} layers, width {width}), trained from scratch for every seed"
     revision = f" at {recipe.revision}" if recipe.revision else ""
-    return f"{name}: {recipe.model}{revision} ({found})"
+    return f"{recipe.model}{revision} ({layers} layers, width {width})"
 
 
 def settings(scale: Scale, entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
@@ -103,7 +103,10 @@ def settings(scale: Scale, entries: Sequence[Entry]) -> tuple[tuple[str, str], .
     if not all(e.fits for e in entries):
         return ()
     used = {a.method for e in entries for a in e.law.arms if a.recipe is not None}
-    rates = [f"{m} {s.learning_rate:g}" for m, s in scale.methods.items() if m in used]
+    titles = {a.method: method_label(a) for e in entries for a in e.law.arms if not a.each_alone}
+    rates = [
+        f"{titles.get(m, m)} {s.learning_rate:g}" for m, s in scale.methods.items() if m in used
+    ]
     training, adapter = scale.training, scale.adapter
     return (
         ("Learning rates", ", ".join(rates)),

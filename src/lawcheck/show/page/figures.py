@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from PIL import Image as Raster
 
 from lawcheck.declare.design import PartVerdict
+from lawcheck.show.labels import part_label
 from lawcheck.show.page.gather import Entry
-from lawcheck.show.page.words import quantity, said, title
+from lawcheck.show.page.words import quantity, said
 from lawcheck.show.style import Picture
 
 # Plots have few colours: a palette makes them a third of the size and looks the same.
@@ -63,8 +64,8 @@ def alt_text(entry: Entry, picture: Picture) -> str:
 
 
 def _part(p: PartVerdict) -> str:
-    text = f"{title(p.name)} {said(p)}, {quantity(p)}"
-    cases = [f"{title(c.name)} {c.outcome}, {quantity(c, p)}" for c in p.conjuncts]
+    text = f"{part_label(p.name)} {said(p)}, {quantity(p)}"
+    cases = [f"{part_label(c.name)} {c.outcome}, {quantity(c, p)}" for c in p.conjuncts]
     return f"{text} (its cases: {'; '.join(cases)})" if cases else text
 
 

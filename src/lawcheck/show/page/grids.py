@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from lawcheck.judging.outcomes import minus
 from lawcheck.show.grid import (
     MISSING,
     Cell,
@@ -17,7 +18,6 @@ from lawcheck.show.grid import (
     counts,
     decimals_of,
 )
-from lawcheck.show.page.words import minus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,10 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
+    """arm: its name, where the label does not show it."""
+
     label: str
+    arm: str
     counts: str
     cells: tuple[Shown, ...]
     scored: bool
@@ -53,8 +56,7 @@ class Sheet:
 
 
 def sheet(stem: str, table: Table, grid: Grid) -> Sheet:
-    best = grid.best()
-    lines = [(r.block, _line(k, r, grid.columns, best)) for k, r in enumerate(grid.rows)]
+    lines = [(r.block, _line(r, grid.columns)) for r in grid.rows]
     blocks = [(b, tuple(x for _, x in g)) for b, g in groupby(lines, key=lambda pair: pair[0])]
     printed = any(c.published for r in grid.rows for c in r.cells)
     return Sheet(
@@ -67,17 +69,18 @@ def sheet(stem: str, table: Table, grid: Grid) -> Sheet:
     )
 
 
-def _line(index: int, row: Row, columns: Sequence[Column], best: set[tuple[int, int]]) -> Line:
+def _line(row: Row, columns: Sequence[Column]) -> Line:
     cells = zip(row.cells, columns, strict=True)
     return Line(
         label=row.label,
+        arm=row.arm,
         counts=counts(row),
-        cells=tuple(_shown(c, col, row, (index, k) in best) for k, (c, col) in enumerate(cells)),
+        cells=tuple(_shown(cell, column, row) for cell, column in cells),
         scored=row.scored,
     )
 
 
-def _shown(cell: Cell, column: Column, row: Row, best: bool) -> Shown:
+def _shown(cell: Cell, column: Column, row: Row) -> Shown:
     decimals = decimals_of(row, column)
     m = cell.measure
     printed = minus(cell.published or "")
@@ -90,5 +93,5 @@ def _shown(cell: Cell, column: Column, row: Row, best: bool) -> Shown:
         published=printed,
         remark=cell.remark,
         key=m.value,
-        best=best,
+        best=cell.best,
     )

@@ -6,43 +6,46 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import CheckVerdict
-from lawcheck.declare.layout import Layout
 from lawcheck.declare.studies import Study
+from lawcheck.judging.outcomes import OUTCOMES, PART_OUTCOMES
 from lawcheck.judging.verdict_forms import level, power_lines
 from lawcheck.planning.plan import Planner
 from lawcheck.show import grids, pictures
+from lawcheck.show.labels import arm_labels, part_label, readable
 from lawcheck.show.page import facts, words
 from lawcheck.show.page.figures import Image, image
 from lawcheck.show.page.gather import Absent, Entry
 from lawcheck.show.page.grids import Sheet, sheet
 from lawcheck.show.page.moves import moves
 from lawcheck.show.page.parts import Part, Settling, parts_of, settling
-from lawcheck.show.page.reproduce import Step, steps
+from lawcheck.show.page.reproduce import Step
 from lawcheck.show.style import DPI
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Everything about one law, ready for the template. checks: with the label of their part,
-    those not passed first.
+    """Everything about one law, ready for the template. checks: with the label of their part and
+    what they need, those not passed first. refused: why a table or a figure is not shown.
     """
 
     entry: Entry
     headline: str
     why: words.Why
     parts: tuple[Part, ...]
-    checks: tuple[tuple[str, CheckVerdict], ...]
+    checks: tuple[tuple[str, CheckVerdict, str], ...]
     power: tuple[str, ...]
     settling: tuple[Settling, ...]
     sheets: tuple[Sheet, ...]
     forest: tuple[Image, ...]
     images: tuple[Image, ...]
+    refused: tuple[str, ...]
     steps: tuple[Step, ...]
     runs: tuple[facts.RunRow, ...]
     cost: facts.Cost
@@ -82,20 +85,28 @@ def heading(found: Sequence[Section]) -> str:
     return f"Laws of {topics.pop() if len(topics) == 1 else ''}".removesuffix(" of ")
 
 
-def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
-    """Raises InputError where a table or figure cannot be made at all."""
-    shown = [sheet(stem, t, g) for stem, (t, g) in grids(entry.law, entry.context).items()]
+def card(
+    entry: Entry, steps: Sequence[Step], claims: bool = True, refused: list[str] | None = None
+) -> Card:
+    """steps: that make the card again. refused: as of `lawcheck.show.grids`.
+
+    Raises InputError where a table or figure cannot be made at all, unless `refused` takes it.
+    """
+    made = grids(entry.law, entry.context, refused)
+    shown = [sheet(stem, t, g) for stem, (t, g) in made.items()]
     drawn = [
         (picture.name == "hypotheses", image(entry, stem, picture, files["png"], DPI))
-        for stem, (picture, files) in pictures(entry.law, entry.context).items()
+        for stem, (picture, files) in pictures(entry.law, entry.context, refused).items()
     ]
     parts = parts_of(entry)
-    checks = [(p.label, c) for p in parts for c in p.verdict.checks]
+    checks = [(p.label, c, needed) for p in parts for c, needed in p.checks]
     levels = {level(p.verdict) for p in parts if p.verdict.low is not None}
+    labels = arm_labels(entry.law, entry.context.families)
+    why = words.why(entry.verdict)
     return Card(
         entry=entry,
-        headline=words.headline(entry.verdict, planner.scale.claims),
-        why=words.why(entry.verdict),
+        headline=words.headline(entry.verdict, claims),
+        why=words.Why(why.lead, tuple((n, readable(t, labels)) for n, t in why.parts)),
         parts=parts,
         checks=tuple(sorted(checks, key=lambda x: x[1].passed)),
         power=tuple(power_lines(entry.verdict)),
@@ -103,7 +114,8 @@ def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
         sheets=tuple(shown),
         forest=tuple(i for is_forest, i in drawn if is_forest),
         images=tuple(i for is_forest, i in drawn if not is_forest),
-        steps=steps(entry, layout, planner.scale),
+        refused=tuple(refused or ()),
+        steps=tuple(steps),
         runs=facts.run_rows(entry),
         cost=facts.cost([entry]),
         level=levels.pop() if len(levels) == 1 else "",
@@ -111,7 +123,32 @@ def card(entry: Entry, layout: Layout, planner: Planner) -> Card:
 
 
 def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> str:
-    """The whole document. Every text from outside the templates is escaped."""
+    """The report of a scale."""
+    entries = [c.entry for c in cards]
+    by_study = sections(cards, absent)
+    scale = planner.scale
+    return filled(
+        "scale.html",
+        cards=[c for s in by_study for c in s.cards],
+        claims=scale.claims,
+        title=f"{heading(by_study)} at {scale.name} scale",
+        scale=scale,
+        sections=by_study,
+        absent=[a for s in by_study for a in s.absent],
+        seeds=sorted({s for e in entries for s in e.seeds}),
+        corpus=facts.corpus_rows(entries),
+        corpus_files=facts.corpus_files(entries),
+        same_corpus=facts.same_corpus(entries),
+        bases=facts.base_models(scale, entries),
+        settings=facts.settings(scale, entries),
+        cost=facts.cost(entries),
+        hardware=facts.hardware(entries),
+        moves=moves(),
+    )
+
+
+def filled(template: str, **given: Any) -> str:
+    """A whole document. Every text from outside the templates is escaped."""
     environment = Environment(
         loader=PackageLoader("lawcheck.show.page"),
         autoescape=True,
@@ -119,31 +156,21 @@ def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> s
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=unbroken,
     )
-    environment.globals.update(w=words, f=facts)
+    environment.globals.update(
+        w=words, f=facts, OUTCOMES=OUTCOMES, PART_OUTCOMES=PART_OUTCOMES, part_label=part_label
+    )
     environment.filters["soft"] = soft
     style, script = (_asset(environment, name) for name in ("style.css", "page.js"))
-    entries = [c.entry for c in cards]
-    by_study = sections(cards, absent)
-    return environment.get_template("page.html").render(
-        style=style,
-        script=script,
-        policy=policy(style, script),
-        scale=planner.scale,
-        heading=heading(by_study),
-        sections=by_study,
-        cards=[c for s in by_study for c in s.cards],
-        absent=[a for s in by_study for a in s.absent],
-        seeds=sorted({s for e in entries for s in e.seeds}),
-        corpus=facts.corpus_rows(entries),
-        corpus_files=facts.corpus_files(entries),
-        same_corpus=facts.same_corpus(entries),
-        bases=facts.base_models(planner.scale, entries),
-        settings=facts.settings(planner.scale, entries),
-        cost=facts.cost(entries),
-        hardware=facts.hardware(entries),
-        moves=moves(),
+    return environment.get_template(template).render(
+        style=style, script=script, policy=policy(style, script), **given
     )
+
+
+def unbroken(value: Any) -> Any:
+    """A number and its percent sign stay on one line."""
+    return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def soft(text: str) -> Markup:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lawcheck.declare.design import (
     Arm,
+    CheckVerdict,
+    ConjunctVerdict,
     Contrast,
     Estimand,
     Hypothesis,
@@ -13,9 +16,11 @@ from lawcheck.declare.design import (
     RelativeGain,
     RouterInformation,
 )
-from lawcheck.judging.verdict_forms import settles
+from lawcheck.judging.outcomes import minus
+from lawcheck.judging.verdict_forms import beside_lines, settles
+from lawcheck.show.labels import arm_labels, part_label, readable
 from lawcheck.show.page.gather import Entry
-from lawcheck.show.page.words import REASONS, minus, signed, title, underpowered
+from lawcheck.show.page.words import REASONS, underpowered
 from lawcheck.show.printed import Rows, rows_of
 
 
@@ -53,43 +58,64 @@ def _value(estimand: Estimand, table: str, rows: Rows) -> float | None:
     return None
 
 
+@dataclass(frozen=True)
+class Case:
+    label: str
+    verdict: ConjunctVerdict
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """p: what the outcome of a claim reads (primary: raw, secondary: after Holm)."""
+    """p: what the outcome of a claim reads (primary: raw, secondary: after Holm).
+
+    beside: what stands beside the outcome and never decides it, then notes. arms: (weight, label,
+    name).
+    """
 
     verdict: PartVerdict
     claim: str
     label: str
     p: float | None
-    notes: tuple[str, ...]
+    beside: tuple[str, ...]
+    cases: tuple[Case, ...]
+    checks: tuple[tuple[CheckVerdict, str], ...]
     printed: Printed | None
-    arms: tuple[tuple[str, str], ...]
+    arms: tuple[tuple[str, str, str], ...]
 
 
 def parts_of(entry: Entry) -> tuple[Part, ...]:
     """In declared order, primary first."""
     rows = rows_of(entry.law)
+    bases = entry.context.families
+    labels = arm_labels(entry.law, bases)
     both = zip(entry.law.hypotheses, entry.verdict.parts, strict=True)
-    found = [_part(h, p, rows) for h, p in both]
+    found = [_part(h, p, rows, labels, bases) for h, p in both]
     return tuple(sorted(found, key=lambda x: x.verdict.role != "primary"))
 
 
-def _part(h: Hypothesis, p: PartVerdict, rows: Rows | None) -> Part:
+def _part(
+    h: Hypothesis,
+    p: PartVerdict,
+    rows: Rows | None,
+    labels: Mapping[str, str],
+    bases: Mapping[str, str],
+) -> Part:
     # Checks stand in a table of their own.
     notes = [n for n in p.notes if not n.startswith("not tested, not passed:")]
     failed = sum(not c.passed for c in p.checks)
     notes += [f"{failed} of {len(p.checks)} checks not passed"] if failed else []
-    if p.worst:
-        low, high = map(signed, p.worst)
-        notes.append(f"unscored items could move it to {low} or {high}")
+    lines = [minus(line) for line in beside_lines(p)]
+    lines += [minus(n) if _is_number_note(n) else readable(n, labels) for n in notes]
     return Part(
         verdict=p,
         claim=h.claim,
-        label=title(p.name),
+        label=part_label(p.name),
         p=p.p if p.role == "primary" else p.holm,
-        notes=tuple(minus(n) if _is_number_note(n) else n for n in notes),
+        beside=tuple(f"{line[:1].upper()}{line[1:]}" for line in lines),
+        cases=tuple(Case(bases.get(c.name) or part_label(c.name), c) for c in p.conjuncts),
+        checks=tuple((c, readable(c.claim, labels)) for c in p.checks),
         printed=printed_estimate(h.estimand, rows),
-        arms=weighted_arms(h),
+        arms=tuple((weight, labels.get(a, a), a) for weight, a in weighted_arms(h)),
     )
 
 
@@ -99,7 +125,7 @@ def _is_number_note(note: str) -> bool:
 
 
 def weighted_arms(h: Hypothesis) -> tuple[tuple[str, str], ...]:
-    """(weight, arm) of a contrast; (`in`, arm) of other estimands."""
+    """(weight, arm) of a contrast; ("", arm) of other estimands."""
     estimand = h.estimand
     if isinstance(estimand, Contrast | RouterInformation):
         return tuple((minus(f"{w:+.3g}"), a.name) for a, w in estimand.weights)

@@ -1,4 +1,4 @@
-"""The page's wording of outcomes. Nothing is ever called reproduced."""
+"""The page's sentences about outcomes; the words themselves are those of judging.outcomes."""
 
 from __future__ import annotations
 
@@ -6,27 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lawcheck.declare.design import CheckVerdict, ConjunctVerdict, PartVerdict, Verdict
-from lawcheck.judging.verdict_forms import level, number, sized
+from lawcheck.judging.outcomes import PART_OUTCOMES, fixed, minus, p_text
+from lawcheck.judging.verdict_forms import level, sized
+from lawcheck.show.labels import part_label
 
-MEANING = {
-    "HOLDS": "every primary part is shown",
-    "CONTRADICTED": (
-        "some primary part is reversed or negligible, after Holm over the primary parts too"
-    ),
-    "NOT TESTED": "nothing contradicts the law, but some primary part did not test what it names",
-    "NOT SHOWN": "some primary part is not shown, although the data could have shown its effect",
-    "INCONCLUSIVE": "some primary part stays open, and the data could not have shown its effect",
-}
-PART_MEANING = {
-    "shown": "the claim's bound excludes what it denies",
-    "reversed": "the opposite of the claim is shown",
-    "negligible": "an effect of the size of interest is excluded",
-    "not tested": (
-        "the arms did not learn what they are compared on, what the claim varies did not vary, or "
-        "the base models are not of the kind it speaks of"
-    ),
-    "open": "none of these: the data decide nothing about it",
-}
 # How notes begin that say why a part stays open; those of logic 1 are among them.
 REASONS = ("left open", "no estimate", "no number of seeds", "descriptive", "no variation")
 KINDS = {
@@ -36,23 +19,22 @@ KINDS = {
 }
 
 
-def minus(text: str) -> str:
-    """A true minus sign before digits."""
-    return text.replace("-", "\u2212")
+def signed(value: float | None, unit: str) -> str:
+    return "\u2014" if value is None else minus(fixed(value, unit, "+"))
 
 
-def signed(value: float | None) -> str:
-    return "\u2014" if value is None else minus(number(value, "+"))
+def plain_number(value: float | None, unit: str) -> str:
+    return "\u2014" if value is None else minus(fixed(value, unit))
 
 
-def plain_number(value: float | None) -> str:
-    return "\u2014" if value is None else minus(number(value))
+def p_value(value: float | None) -> str:
+    return "\u2014" if value is None else p_text(value)
 
 
-def interval(p: PartVerdict | ConjunctVerdict) -> str:
+def interval(p: PartVerdict | ConjunctVerdict, unit: str) -> str:
     if p.low is None or p.high is None:
         return "\u2014"
-    return f"[{signed(p.low)},\u00a0{signed(p.high)}]"
+    return f"[{signed(p.low, unit)},\u00a0{signed(p.high, unit)}]"
 
 
 def quantity(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) -> str:
@@ -61,22 +43,22 @@ def quantity(p: PartVerdict | ConjunctVerdict, of: PartVerdict | None = None) ->
     assert isinstance(part, PartVerdict)
     if p.estimate is None:
         return "no estimate"
-    found = f"{signed(p.estimate)} {part.unit}"
-    return found if p.low is None else f"{found}, {level(part)} interval {interval(p)}"
+    pooled = "pooled " if p is part and part.conjuncts else ""
+    found = f"{pooled}{signed(p.estimate, part.unit)} {part.unit}"
+    return found if p.low is None else f"{found}, {level(part)} interval {interval(p, part.unit)}"
+
+
+def short_quantity(p: PartVerdict) -> str:
+    """Estimate, interval and unit, for a table."""
+    if p.estimate is None:
+        return "no estimate"
+    bounds = "" if p.low is None else f" {interval(p, p.unit)}"
+    return f"{signed(p.estimate, p.unit)}{bounds} {p.unit}{', pooled' if p.conjuncts else ''}"
 
 
 def said(p: PartVerdict) -> str:
     """Outcome of a part, and how much a shown one shows."""
     return f"{p.outcome} {p.size}".rstrip()
-
-
-def likely(p: PartVerdict) -> str:
-    """Posterior shares of what is claimed, negligible, reversed."""
-    if not p.posterior:
-        return "\u2014"
-    against, small, toward = (f"{100 * share:.0f}" for share in p.posterior)
-    middle = (small,) if p.alternative in ("greater", "less") else ()
-    return " / ".join((toward, *middle, against)) + " %"
 
 
 def sampled(p: PartVerdict | ConjunctVerdict) -> str:
@@ -96,11 +78,11 @@ def direction(p: PartVerdict) -> str:
 
 
 def headline(verdict: Verdict, claims: bool) -> str:
-    """`Contradicted at proxy scale`; a scale without claims says so."""
+    """`CONTRADICTED at proxy scale`; a scale without claims says so."""
     place = f"at {verdict.scale} scale" if verdict.scale else "on these scores"
     if not claims:
-        return f"No claim {place} (the parts alone would say: {verdict.outcome.lower()})"
-    return f"{verdict.outcome.capitalize()} {place}"
+        return f"No claim {place} (the parts alone would say: {verdict.outcome})"
+    return f"{verdict.outcome} {place}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +96,8 @@ class Why:
 def why(verdict: Verdict) -> Why:
     primary = [p for p in verdict.parts if p.role == "primary"]
     if verdict.outcome == "HOLDS":
-        return Why(f"All {len(primary)} primary parts are shown.")
+        several = f"All {len(primary)} primary parts are shown."
+        return Why(several if len(primary) > 1 else "The only primary part is shown.")
     against = [p for p in primary if p.outcome in ("reversed", "negligible")]
     if verdict.outcome == "CONTRADICTED":
         # A note names those that are so at their own level only.
@@ -151,10 +134,6 @@ def underpowered(p: PartVerdict) -> bool:
     return p.outcome == "open" and (untested or p.mde is None or p.mde > p.goal)
 
 
-def title(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _sentences(parts: Sequence[PartVerdict]) -> tuple[tuple[str, str], ...]:
     return tuple((p.name, sentence(p)) for p in parts)
 
@@ -164,7 +143,7 @@ def sentence(p: PartVerdict) -> str:
     size = sized(p.goal, p.unit)
     decisive = [c for c in p.conjuncts if c.outcome == p.outcome]
     if decisive and p.outcome != "shown":
-        cases = [f"{title(c.name)}: {quantity(c, p)}" for c in decisive]
+        cases = [f"{part_label(c.name)}: {quantity(c, p)}" for c in decisive]
         return f"{p.outcome}: claimed {direction(p)}, found {'; '.join(cases)}"
     if p.outcome == "reversed":
         return f"reversed: claimed {direction(p)}, found {quantity(p)}"
@@ -178,21 +157,32 @@ def sentence(p: PartVerdict) -> str:
         return "; ".join([f"not tested: {quantity(p)}", *reasons])
     reasons = [n for n in p.notes if n.startswith(REASONS)]
     if p.mde is not None:
-        reasons.append(f"detects {plain_number(p.mde)} {p.unit} at 80 % power, {size} would matter")
+        reasons.append(
+            f"detects {plain_number(p.mde, p.unit)} {p.unit} at 80 % power, {size} would matter"
+        )
     elif not reasons:
         reasons.append("this test states no detectable effect")
-    return "; ".join([f"open: {quantity(p)}", *reasons])
+    known = [quantity(p)] if p.estimate is not None or not reasons else []
+    return f"open: {'; '.join([*known, *reasons])}"
 
 
 def seen(check: CheckVerdict) -> str:
     """What a check found, and what it needed."""
     if check.note:
         return check.note
-    found = "no bound" if check.low is None else f"bound {signed(check.low)}"
+    found = "no bound" if check.low is None else f"bound {signed(check.low, check.unit)}"
     return f"{found}, needed above {check.above:g}"
 
 
 def tally(parts: Sequence[PartVerdict]) -> list[tuple[str, int]]:
     """(outcome, number of parts) for the outcomes that occur, in a fixed order."""
-    counts = [(o, sum(p.outcome == o for p in parts)) for o in PART_MEANING]
+    counts = [(o, sum(p.outcome == o for p in parts)) for o in PART_OUTCOMES]
     return [(o, n) for o, n in counts if n]
+
+
+def unused(verdict: Verdict) -> tuple[str, ...] | None:
+    """Rows that no part of the law read, a line for each kind; None where none were counted."""
+    found = getattr(verdict, "unused", None)
+    if found is None:
+        return None
+    return tuple(f"{u.rows:,} rows of {u.kind}: {', '.join(u.names)}" for u in found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lawcheck.show.columns import INTERVALS, accuracy_columns, filled, row
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
+from lawcheck.show.labels import arm_labels
 
 TABLE = Table(
     name="arms",
@@ -23,5 +24,6 @@ def build(context: RenderContext) -> Grid:
         if context.of_role(role)
     ]
     columns = (*accuracy_columns(context), *companions)
-    rows = tuple(row(context, columns, arm, arm.name) for arm in context.law.arms)
+    labels = arm_labels(context.law, context.families)
+    rows = tuple(row(context, columns, arm, labels[arm.name]) for arm in context.law.arms)
     return filled(context, columns, rows)

@@ -19,7 +19,8 @@ from lawcheck.judging.evidence import MissingScoresError
 from lawcheck.judging.stats import paired_t, roughness
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Cell
-from lawcheck.show.selection import fraction, method_label
+from lawcheck.show.labels import method_label
+from lawcheck.show.selection import fraction
 from lawcheck.show.summary import SEEDS_ONLY, Measure, measure
 from lawcheck.studies.discipline_laws.published import published_text, published_value
 

@@ -20,10 +20,12 @@ from lawcheck.show.drawing import (
     finish,
     fraction_look,
     legend_handle,
+    levels,
     light_grid,
+    one_range,
+    panel_title,
     percent,
-    published_points,
-    scores,
+    points,
     seeds_text,
     series,
 )
@@ -45,7 +47,6 @@ class Ladder:
     for comparison. table, beside_table: where their published values stand.
     """
 
-    letter: str
     steps: dict[float, list[tuple[int, Arm]]]
     size_label: str
     size_text: Callable[[int], str]
@@ -105,10 +106,10 @@ def draw(context: RenderContext, ladder: Ladder, wanted_by: str) -> Figure:
     _levels(ours, context, ladder)
     _printed_levels(theirs, ladder)
     unknown = _gains(gain, context, ladder)
-    ours.set_title(f"({ladder.letter}) measured, scale\n{context.shown_scale}, {seeds}", loc="left")
-    theirs.set_title(f"({ladder.letter}) published,\n7B, one run", loc="left")
-    smallest = ladder.size_text(ladder.sizes[0])
-    gain.set_title(f"({ladder.letter}) gain over {smallest}", loc="left")
+    one_range([ours, theirs])
+    panel_title(ours, 0, f"Measured, scale\n{context.shown_scale}, {seeds}")
+    panel_title(theirs, 1, "Published,\n7B, one run")
+    panel_title(gain, 2, f"Gain over {ladder.size_text(ladder.sizes[0])}")
     ours.set_ylabel("Average accuracy")
     looks = {f: fraction_look(k) for k, f in enumerate(ladder.steps)}
     handles = [legend_handle(look, f"data {percent(f)}") for f, look in looks.items()]
@@ -146,7 +147,7 @@ def _levels(axes: Axes, context: RenderContext, ladder: Ladder) -> None:
         xs = [_place(ladder, s, k) for s, _ in steps]
         measures = [context.summary.accuracy(a, "average") for _, a in steps]
         label = f"data {percent(fraction)}"
-        scores(axes, xs, measures, fraction_look(k), label, STEP / 2, joined=True)
+        levels(axes, xs, measures, fraction_look(k), label, STEP / 2, joined=True)
     _size_axis(axes, ladder)
 
 
@@ -155,7 +156,7 @@ def _printed_levels(axes: Axes, ladder: Ladder) -> None:
         xs = [_place(ladder, s, k) for s, _ in steps]
         values = [published_value(ladder.table, a, "average") for _, a in steps]
         label = f"data {percent(fraction)}"
-        published_points(axes, xs, values, fraction_look(k), label, joined=True)
+        points(axes, xs, values, fraction_look(k), label, joined=True, published=True)
     _size_axis(axes, ladder)
 
 
@@ -188,7 +189,7 @@ def _gains(axes: Axes, context: RenderContext, ladder: Ladder) -> list[str]:
                 hatched(axes, xs[-1] / half, xs[-1] * half)
         label = f"data {percent(fraction)}"
         series(axes, xs, measures, fraction_look(k), label, joined=False)
-        published_points(axes, others, printed, fraction_look(k), label)
+        points(axes, others, printed, fraction_look(k), label, published=True)
     _gain_axis(axes, context, ladder, places)
     if not unplaced:
         return []
@@ -218,7 +219,7 @@ def _gain_axis(
         return
     axes.set_xscale("log")
     edge = 10**0.14
-    axes.set_xlim(min(places.values()) / edge, max(places.values()) * edge)
+    axes.set_xlim(min(places.values()) / edge, min(100.0, max(places.values()) * edge))
     axes.xaxis.set_major_locator(FixedLocator(sorted(places.values())))
     axes.xaxis.set_minor_locator(NullLocator())
     labels = {share: label for label, share in places.items()}

@@ -45,6 +45,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+// On a narrow page the legend would fill the first screen.
+if (matchMedia("(max-width: 40rem)").matches) document.querySelector(".legend").open = false;
+
 // Paper has nothing to unfold.
 let opened = [];
 addEventListener("beforeprint", () => {

@@ -8,17 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import light_grid
+from lawcheck.show.drawing import light_grid, panel_title
 from lawcheck.show.style import BLACK, BLUE, TWO_COLUMNS, Picture
 from lawcheck.studies.discipline_laws.tables.table_1 import NOT_COUNTED, published_lines
 
 FIGURE = Picture(
     name="figure_1a",
-    title="Figure 1 A. Five disciplines",
+    title="Figure 1A. Five disciplines",
     caption=(
-        "Training samples per discipline, before upsampling (left, logarithmic), and their share "
-        "of the corpus in percent (right, logarithmic). Filled: counted here; open: the published "
-        "corpus. Every scale keeps the published shares. Counts, so without intervals."
+        "a: training samples per discipline, before upsampling (logarithmic). b: their share of "
+        "the corpus in percent. Filled: counted here; open: the published corpus. Every scale "
+        "keeps the published shares. Counts, so without intervals."
     ),
     law="variability",
 )
@@ -34,14 +34,21 @@ def build(context: RenderContext) -> Figure:
         ours = {n: float(counted[n][key]) for n in names if n in counted}
         published = {n: float(theirs[n][key]) for n in names if n in theirs}
         _points(axes, names, ours, published, "{:,.0f}" if key == "samples" else "{:.1f} %")
+    everything = [n for line in samples.lines for n in line.get_xdata()]
+    samples.set_xscale("log")
+    if everything:
+        # Room for the labels to the right of the last mark.
+        samples.set_xlim(min(everything) / 2, max(everything) * 10)
+    share.set_xlim(0, 100)
     samples.set_yticks(range(len(names)), [d.title for d in context.science])
     samples.set_ylim(len(names) - 0.5, -0.5)
     samples.set_xlabel("Training samples")
     share.set_xlabel("Share of the corpus (%)")
     handles, labels = samples.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=max(1, len(labels)))
-    title = f"(A) corpus, scale {context.scale_name}" if counted else NOT_COUNTED
-    figure.suptitle(title, fontsize=8, x=0.01, ha="left")
+    scale = f"scale {context.scale_name}" if counted else NOT_COUNTED
+    panel_title(samples, 0, f"Samples, {scale}")
+    panel_title(share, 1, "Share of the corpus")
     return figure
 
 
@@ -68,10 +75,5 @@ def _points(
                 fontsize=6,
                 color=look["color"],
             )
-    axes.set_xscale("log")
-    everything = [*ours.values(), *published.values()]
-    if everything:
-        # Room for the labels to the right of the last mark.
-        axes.set_xlim(min(everything) / 2, max(everything) * 10)
     axes.tick_params(axis="y", length=0)
     light_grid(axes, "x")

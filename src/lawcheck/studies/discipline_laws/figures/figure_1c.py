@@ -1,4 +1,4 @@
-"""Figure 1 C: which parameters each method trains, and which stay frozen."""
+"""Figure 1C: which parameters each method trains, and which stay frozen."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from lawcheck.declare.design import Arm
 from lawcheck.declare.discovery import method
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
+from lawcheck.show.drawing import panel_title
 from lawcheck.show.style import BLACK, BLUE, TWO_COLUMNS, Picture
 
 FIGURE = Picture(
     name="figure_1c",
-    title="Figure 1 C. What trains",
+    title="Figure 1C. What trains",
     caption=(
-        "Parameters of one adapted module by method: W, the pretrained weight; A and B, a "
-        "low-rank pair; the gate mixes the pairs' outputs. Blue: trained; hatched: frozen. Below: "
-        "trained share of all parameters, planned at paper scale. Counted, so without intervals."
+        "Parameters of one adapted module by method: W, the pretrained weight; A and B, a low-rank "
+        "pair, drawn once for each expert; the gate mixes the pairs' outputs. Blue: trained; "
+        "hatched: frozen. Below: trained share of all parameters, planned at paper scale. Counted, "
+        "so without intervals."
     ),
     law="variability",
 )
@@ -50,14 +52,14 @@ def build(context: RenderContext) -> Figure:
     arms = _arms(context)
     figure = Figure(figsize=(TWO_COLUMNS, 1.85), layout="constrained")
     panels = figure.subplots(1, len(arms), squeeze=False)
-    for axes, arm in zip(panels.flat, arms, strict=True):
+    for k, (axes, arm) in enumerate(zip(panels.flat, arms, strict=True)):
         _panel(axes, arm, context.costs(arm, "trainable_share"))
+        panel_title(axes, k, method(arm.method).title, fontsize=7.5)
     handles = [
         Patch(facecolor=BLUE, edgecolor=BLACK, label="trained"),
         Patch(facecolor=FROZEN, edgecolor=BLACK, hatch="////", label="frozen"),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=2)
-    figure.suptitle("(C) parameters that train", fontsize=8, x=0.01, ha="left")
     return figure
 
 
@@ -82,7 +84,6 @@ def _panel(axes: Axes, arm: Arm, share: float | None) -> None:
     axes.set_ylim(0, 8.2)
     axes.set_aspect("equal")
     axes.axis("off")
-    axes.set_title(method(arm.method).title, fontsize=7.5)
     if parts is not None:
         _draw(axes, parts, int(arm.choices.get("experts", 5)))
     text = "trained share unknown" if share is None else f"trains {share:.3g} % of parameters"
@@ -96,9 +97,10 @@ def _draw(axes: Axes, parts: Parts, experts: int) -> None:
     if parts.pairs is None:
         return
     # Pairs behind one another stand for the experts.
-    copies = 1 if parts.gate is None else 3
+    copies = 1 if parts.gate is None else experts
+    step = 0.7 / max(2, copies - 1)
     for k in reversed(range(copies)):
-        x, y = 7.0 + 0.35 * k, 2.2 + 0.35 * k
+        x, y = 7.0 + step * k, 2.2 + step * k
         down = [(x - 1.4, y), (x + 1.4, y), (x + 0.5, y + 1.7), (x - 0.5, y + 1.7)]
         up = [(x - 0.5, y + 1.9), (x + 0.5, y + 1.9), (x + 1.4, y + 3.6), (x - 1.4, y + 3.6)]
         axes.add_patch(Polygon(down, **_look(parts.pairs)))
@@ -107,7 +109,7 @@ def _draw(axes: Axes, parts: Parts, experts: int) -> None:
     _label(axes, 7.0, 5.0, "B", parts.pairs)
     if parts.gate is None:
         return
-    axes.text(7.35, 1.9, f"{experts} pairs", ha="center", va="top", fontsize=6)
+    axes.text(7.35, 1.9, f"{experts} pairs of A and B", ha="center", va="top", fontsize=6)
     axes.add_patch(Circle((7.35, 7.45), 0.62, **_look(parts.gate)))
     axes.annotate("gate", (6.6, 7.45), ha="right", va="center", fontsize=6.5)
 

@@ -10,21 +10,24 @@ from matplotlib.figure import Figure
 from lawcheck.declare.design import Arm, Upsampling
 from lawcheck.declare.estimands import DIVERSITY, RankCorrelation
 from lawcheck.errors import InputError
+from lawcheck.judging.outcomes import p_text
 from lawcheck.show.context import RenderContext
 from lawcheck.show.contrasts import change, rank_correlation
 from lawcheck.show.drawing import (
+    LEVELS,
     Look,
     dodge,
     finish,
     legend_handle,
     light_grid,
     method_looks,
-    published_points,
+    one_range,
+    panel_title,
+    points,
     scores,
     seeds_text,
-    series,
 )
-from lawcheck.show.selection import method_label
+from lawcheck.show.labels import method_label
 from lawcheck.show.style import BLACK, GREY, TWO_COLUMNS, Picture, empty
 from lawcheck.show.summary import Measure
 from lawcheck.studies.discipline_laws.published import SCALE, published_value
@@ -37,12 +40,12 @@ FIGURE = Picture(
     caption=(
         "Mixtures in which scarce disciplines are upsampled to 100K or 300K samples (at paper "
         "size), by duplicating samples at random (diverse) or only those with discipline-specific "
-        "tokens (unique). A: distinct n-grams of the training text, in percent of all. A, B: "
-        "average accuracy against that diversity, mixtures numbered as in A; \u03c1: Spearman's "
-        "rank correlation over mixtures, mean of the methods named, with the one-sided p of "
-        "permuted mixtures, unadjusted. B: change of the average against no upsampling, measured "
-        "(paired over seeds and items) and published (another scale, one run each, no interval; "
-        "the axes differ). Bars: 95 % intervals. Hatched: no scores, or no diversity recorded."
+        "tokens (unique). a: distinct n-grams of the training text, in percent of all. b: average "
+        "accuracy against that diversity, mixtures numbered as in a; \u03c1: Spearman's rank "
+        "correlation over mixtures, mean of the methods named, with the one-sided p of permuted "
+        "mixtures, unadjusted. c: change of the average against no upsampling, measured. d: the "
+        "same, published (another scale, one run each, no interval), on the axis of c. Hatched: no "
+        "scores, or no diversity recorded. " + LEVELS
     ),
 )
 LOOK_OF_MIXTURES = Look(BLACK, "o")
@@ -64,13 +67,14 @@ def build(context: RenderContext) -> Figure:
     _link(link, context, mixtures, looks)
     seeds = seeds_text(context.summary.accuracy(a, "average") for a in arms)
     scale = f"scale {context.shown_scale}, {seeds}"
-    diversity.set_title(f"(A) n-gram diversity, scale {context.shown_scale}", loc="left")
-    heading = ["(A, B) accuracy against diversity", *_correlations(context)]
-    link.set_title("\n".join(heading), loc="left", pad=NUMBERS)
+    panel_title(diversity, 0, f"N-gram diversity, scale {context.shown_scale}")
+    heading = ["Accuracy against diversity", *_correlations(context)]
+    panel_title(link, 1, "\n".join(heading), pad=NUMBERS)
     _changes(ours, context, mixtures, looks)
     _printed_changes(theirs, mixtures, looks)
-    ours.set_title(f"(B) measured, {scale}", loc="left")
-    theirs.set_title(f"(B) {SCALE}", loc="left")
+    panel_title(ours, 2, f"Measured, {scale}")
+    panel_title(theirs, 3, f"{SCALE[0].upper()}{SCALE[1:]}")
+    one_range([ours, theirs])
     handles = [legend_handle(look, name, joined=False) for name, look in looks.items()]
     named = {
         a: f"{name} {mixture_label(m)}"
@@ -133,15 +137,15 @@ def _link(axes: Axes, context: RenderContext, mixtures: Mixtures, looks: dict[st
         empty(axes)
         return
     width = max(places.values()) - min(places.values()) or 1.0
-    for j, (name, look) in enumerate(looks.items()):
+    for name, look in looks.items():
         pairs = [
             (places[k], methods[name])
             for k, methods in enumerate(mixtures.values(), 1)
             if k in places and name in methods
         ]
-        xs = [x + dodge(j, len(looks), 0.015 * width) for x, _ in pairs]
         measures = [context.summary.accuracy(a, "average") for _, a in pairs]
-        series(axes, xs, measures, look, name, joined=False)
+        values = [None if m is None else m.value for m in measures]
+        points(axes, [x for x, _ in pairs], values, look, name)
     axes.set_xlim(min(places.values()) - 0.08 * width, max(places.values()) + 0.08 * width)
     # Neighbours get different heights, so that numbers of close mixtures stay apart.
     for (k, x), height in zip(
@@ -170,7 +174,7 @@ def _correlations(context: RenderContext) -> list[str]:
         value = rank_correlation(context, estimand)
         text = "not estimated"
         if value is not None:
-            text = f"{value.value:+.2f}, p {value.p_greater:.2f}".replace("-", "\u2212")
+            text = f"{value.value:+.2f}, p {p_text(value.p_greater)}".replace("-", "\u2212")
         found.append(f"\u03c1 {text} ({names})")
     return found
 
@@ -195,7 +199,7 @@ def _printed_changes(axes: Axes, mixtures: Mixtures, looks: dict[str, Look]) -> 
             for _, arm, plain in shown
         ]
         values = [None if None in pair else 100 * (pair[0] - pair[1]) for pair in pairs]  # type: ignore[operator]
-        published_points(axes, xs, values, look, name)
+        points(axes, xs, values, look, name, published=True)
     _change_axis(axes, mixtures)
 
 

@@ -1,10 +1,11 @@
-"""Figure 4: b, LoRA-MoE with more experts."""
+"""Figure 4B: LoRA-MoE with more experts."""
 
 from __future__ import annotations
 
 from matplotlib.figure import Figure
 
 from lawcheck.show.context import RenderContext
+from lawcheck.show.drawing import LEVELS
 from lawcheck.show.selection import fitting, fraction
 from lawcheck.show.style import Picture
 from lawcheck.studies.discipline_laws.published import departures_of
@@ -13,15 +14,14 @@ from lawcheck.studies.discipline_laws.scaling import Ladder, by_fraction, draw
 FIGURE = Picture(
     name="figure_4b",
     law="optimize_then_scale",
-    title="Figure 4 b. Experts of LoRA-MoE",
+    title="Figure 4B. Experts of LoRA-MoE",
     caption=(
         "Average accuracy of the plain LoRA-MoE by number of experts and share of the training "
-        "data. Left: measured here, mean and 95 % interval (seeds and items crossed). Middle: the "
-        "published values, another scale, one run each and therefore without an interval; the "
-        "axes differ. Right: gain over five experts, paired over seeds and items, against the "
+        "data. a: measured here. b: the published values, another scale, one run each and "
+        "therefore without an interval, on the axis of a. c: gain over five experts against the "
         "trainable share planned at paper scale, and beside it what sharing A gains at five "
         "experts; open marks are published gains of a 7B model. Dashed: the margin below which a "
-        "gain counts as none. Hatched: no scores."
+        "gain counts as none. Hatched: no scores. " + LEVELS
     ),
 )
 
@@ -37,7 +37,6 @@ def build(context: RenderContext) -> Figure:
         a for a in arms if a.choices.get("variant") == "shared_a" and "experts" not in a.choices
     ]
     ladder = Ladder(
-        letter="b",
         steps=by_fraction(
             plain, lambda a: int(a.choices.get("experts", 5)), context.law.name, FIGURE.name
         ),

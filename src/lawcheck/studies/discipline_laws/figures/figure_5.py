@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import gap_notes, write_notes
+from lawcheck.show.drawing import gap_notes, panel_title, write_notes
 from lawcheck.show.style import TWO_COLUMNS, Picture, empty
 from lawcheck.show.summary import Routing
 from lawcheck.studies.discipline_laws.tables.table_8 import design_arms, design_label
@@ -23,10 +23,11 @@ FIGURE = Picture(
     title="Figure 5. Routing by discipline",
     caption=(
         "Mean routing probability at the final feed-forward layer, over prompt tokens and then "
-        "items, for each discipline and expert; rows sum to 1. Each panel is one run, the lowest "
-        "seed, because expert numbers permute between seeds and must not be averaged. MI: mutual "
-        "information of discipline and expert as a share of its maximum, mean over seeds and "
-        "range; it does not depend on the experts' numbers. Hatched: no routing recorded yet."
+        "items, for each discipline and expert; rows sum to 1. Each panel shows one run, that of "
+        "the lowest seed, because expert numbers permute between seeds and must not be averaged. "
+        "Above it, MI over all seeds, mean and range: mutual information of discipline and expert "
+        "as a share of its maximum, which does not depend on the experts' numbers. Hatched: no "
+        "routing recorded yet."
     ),
 )
 
@@ -47,17 +48,23 @@ def build(context: RenderContext) -> Figure:
     columns = min(len(panels), 4)
     lines = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(TWO_COLUMNS, 0.55 + 1.75 * lines), layout="constrained")
-    figure.suptitle(f"measured, scale {context.shown_scale}", fontsize=8, x=0.01, ha="left")
+    seeds = sorted({len(r.seeds) for r in recorded})
+    over = " or ".join(map(str, seeds)) + (" seeds" if seeds != [1] else " seed")
+    said = f"Measured, scale {context.shown_scale}: routing of one seed, MI over {over}"
+    figure.suptitle(said, fontsize=8, x=0.01, ha="left")
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     image = None
     for k, (axes, (title, routing)) in enumerate(zip(grid.flat, panels, strict=False)):
         if routing is None:
-            _empty(axes, title)
+            empty(axes)
+            axes.set_yticks([])
+            panel_title(axes, k, f"{title}\nno routing recorded", fontsize=6.5)
         else:
             first = k % columns == 0 or panels[k - 1][1] is None
-            image = _panel(axes, title, routing, top, first)
+            image = _panel(axes, routing, top, first)
+            panel_title(axes, k, f"{title}\n{information_label(routing)}", fontsize=6.5)
     assert image is not None
     bar = figure.colorbar(image, ax=grid, shrink=0.85, pad=0.01, aspect=25)
     bar.set_label("Routing probability")
@@ -66,14 +73,14 @@ def build(context: RenderContext) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, title: str, routing: Routing, top: float, first: bool) -> AxesImage:
+def _panel(axes: Axes, routing: Routing, top: float, first: bool) -> AxesImage:
     matrix = routing.matrices[0]
     # Light to dark, so that a grey print keeps the order.
     image = axes.imshow(matrix, cmap="Blues", vmin=0.0, vmax=top, aspect="auto")
     names = [d.short or d.title for d in routing.disciplines]
     axes.set_yticks(range(len(names)), names if first else [""] * len(names))
     axes.set_xticks(range(matrix.shape[1]), [str(e + 1) for e in range(matrix.shape[1])])
-    axes.set_xlabel(f"Expert (run of seed {routing.seeds[0]})")
+    axes.set_xlabel(f"Expert (seed {routing.seeds[0]})")
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
@@ -90,16 +97,7 @@ def _panel(axes: Axes, title: str, routing: Routing, top: float, first: bool) ->
         )
     for before, after in pairwise(range(len(names))):
         axes.axhline((before + after) / 2, color="white", linewidth=0.6)
-    number = len(routing.seeds)
-    seeds = f"{number} seeds" if number > 1 else "1 seed"
-    axes.set_title(f"{title} ({seeds})\n{information_label(routing)}", fontsize=6.5)
     return image
-
-
-def _empty(axes: Axes, title: str) -> None:
-    empty(axes)
-    axes.set_yticks([])
-    axes.set_title(f"{title}\nno routing recorded", fontsize=6.5)
 
 
 def information_label(routing: Routing) -> str:

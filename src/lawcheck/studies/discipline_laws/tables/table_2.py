@@ -7,7 +7,8 @@ from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
-from lawcheck.show.selection import fitting, fraction, general_share, method_label
+from lawcheck.show.labels import method_label
+from lawcheck.show.selection import fitting, fraction, general_share
 from lawcheck.studies.discipline_laws.published import beside_print, cells, departures_of
 
 TABLE = Table(

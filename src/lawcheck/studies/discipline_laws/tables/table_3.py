@@ -29,7 +29,7 @@ def build(context: RenderContext) -> Grid:
     out = context.of_role("out_of_domain")
     columns = [
         *accuracy_columns(context),
-        Column(key="delta_m", header="\u0394m (%)", unit="percent", decimals=2),
+        Column(key="delta_m", header="\u0394m (%)", unit="percent", decimals=2, best=False),
         *([Column(key="out_of_domain", header="OOD", unit="accuracy")] if out else []),
         Column(key="trainable_share", header="Param. (%)", unit="percent", best=False),
         Column(key="gpu_hours", header="GPU h", unit="hours", decimals=0, best=False),

@@ -10,7 +10,8 @@ from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS, accuracy_columns
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Cell, Column, Grid, Row, Table
-from lawcheck.show.selection import fitting, fraction, fraction_block, method_label
+from lawcheck.show.labels import method_label
+from lawcheck.show.selection import fitting, fraction, fraction_block
 from lawcheck.studies.discipline_laws.curves import curves, peak_cell, roughness_cell
 from lawcheck.studies.discipline_laws.published import (
     beside_print,

@@ -7,7 +7,8 @@ from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.columns import INTERVALS, PLANNED, accuracy_columns, fixed
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Column, Grid, Table
-from lawcheck.show.selection import fitting, fraction, fraction_block, method_label
+from lawcheck.show.labels import method_label
+from lawcheck.show.selection import fitting, fraction, fraction_block
 from lawcheck.studies.discipline_laws.published import (
     BASE_RANK,
     beside_print,

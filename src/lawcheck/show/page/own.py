@@ -1,0 +1,187 @@
+"""The page for somebody's own scores: a table and the laws it answers, no study and no scale."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lawcheck import __version__
+from lawcheck.declare import discovery
+from lawcheck.declare.design import Discipline, EvalTask, Law, Role, World
+from lawcheck.errors import InputError
+from lawcheck.files.atomic import write_text
+from lawcheck.files.hashing import file_sha256
+from lawcheck.judging.judged import judge_file
+from lawcheck.planning.cost import planned_cost
+from lawcheck.scores import ScoreTable, load_scores, task_places
+from lawcheck.scores.health import law_findings
+from lawcheck.show.context import RenderContext
+from lawcheck.show.labels import arm_labels
+from lawcheck.show.page.gather import Entry
+from lawcheck.show.page.page import Section, card, filled
+from lawcheck.show.page.reproduce import Step
+
+# Of the disciplines below: whatever the scores hold, and nothing else.
+WORLD = "own"
+# Tasks of these names stand beside an average.
+COMPANIONS: dict[str, Role] = {"general": "general", "out_of_domain": "out_of_domain"}
+OWN_SCORES = "add its scores to the table"
+LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What was judged and how. files: (name, SHA-256). arms: (label, name, seeds, tasks, rows)."""
+
+    files: tuple[tuple[str, str], ...]
+    rows: int
+    tasks: tuple[str, ...]
+    arms: tuple[tuple[str, str, str, int, int], ...]
+    command: str
+    versions: tuple[tuple[str, str], ...]
+
+
+def write_own_report(laws: Sequence[Law], scores: Sequence[Path], out: Path) -> Path:
+    """Write <out>/index.html: the verdicts of laws on score files.
+
+    laws: none for every law whose arms the scores hold. Raises InputError where that is no law,
+    and for scores that a law cannot be judged on.
+    """
+    table = load_scores(scores)
+    chosen = tuple(laws) or answered(table)
+    if not chosen:
+        raise InputError(
+            f"report: no law speaks of the arms in {scores[0]} ({', '.join(table.arms[:4])}); name "
+            f"one with --law, or declare one (docs/adding.md)"
+        )
+    entries = [_entry(law, scores, table) for law in chosen]
+    command = shlex.join(
+        [
+            *("lawcheck", "report"),
+            *(word for path in scores for word in ("--scores", path.as_posix())),
+            *(word for law in chosen for word in ("--law", law.name)),
+        ]
+    )
+    cards = [card(e, _steps(e.law, scores, command), refused=[]) for e in entries]
+    judged = _judged(entries, scores, table, command)
+    title = chosen[0].title if len(chosen) == 1 else f"{len(chosen)} laws"
+    content = filled(
+        "own.html",
+        cards=cards,
+        claims=True,
+        title=f"{title} on {', '.join(p.name for p in scores)}",
+        sections=(Section(study=None, cards=tuple(cards), absent=()),),
+        absent=(),
+        judged=judged,
+    )
+    path = out / "index.html"
+    write_text(path, content)
+    return path
+
+
+def answered(table: ScoreTable) -> tuple[Law, ...]:
+    """The laws whose compared arms all have scores."""
+    return tuple(
+        law
+        for law in discovery.laws().values()
+        if {a.name for h in law.hypotheses for a in h.estimand.arms} <= set(table.arms)
+    )
+
+
+def columns(law: Law, table: ScoreTable) -> tuple[Discipline, ...]:
+    """What the law's average is of, one column each, and its companions.
+
+    The disciplines of its study; else what it names; else the tasks that every arm compared has.
+    """
+    declared = discovery.disciplines()
+    tasks = sorted(table.item_metric)
+    if discovery.study_of(law.name) is not None:
+        places = task_places(declared.values())
+        homes = [
+            n for n in declared if any(t in places and places[t].discipline == n for t in tasks)
+        ]
+        return tuple(
+            _column(n, declared[n].title, declared[n].role,
+                    [t for t in tasks if t in places and places[t].discipline == n],
+                    declared[n].short)
+            for n in homes
+        )  # fmt: skip
+    named: Mapping[str, tuple[str, ...]] = getattr(law, "averaged", {})
+    compared = {a.name for h in law.hypotheses for a in h.estimand.arms}
+    of_all = [t for t in tasks if all(table.seeds(a, t) for a in compared)]
+    alone = {t: (t,) for t in of_all or tasks}
+    return tuple(
+        _column(f"column_{k}", entry, COMPANIONS.get(entry, "discipline"), members)
+        for k, (entry, members) in enumerate((named or alone).items())
+    )
+
+
+def _column(name: str, title: str, role: Role, tasks: Sequence[str], short: str = "") -> Discipline:
+    world = World(source="none", tasks=tuple(EvalTask(name=t) for t in tasks if t != name))
+    return Discipline(
+        name=name, title=title, short=short, role=role, rows=0, version=1, worlds={WORLD: world}
+    )
+
+
+def _entry(law: Law, scores: Sequence[Path], table: ScoreTable) -> Entry:
+    verdict = judge_file(law, scores)
+    context = RenderContext(
+        law=law,
+        scores=table,
+        verdict=verdict,
+        disciplines=columns(law, table),
+        world=WORLD,
+        scale_name="",
+        step=OWN_SCORES,
+        costs=planned_cost,
+    )
+    findings = (f.text for f in law_findings(law, table))
+    return Entry(
+        law=law,
+        verdict=verdict,
+        context=context,
+        provenance={},
+        fits=None,
+        warnings=tuple(t for t in findings if t not in verdict.notes),
+    )
+
+
+def _steps(law: Law, scores: Sequence[Path], command: str) -> tuple[Step, ...]:
+    files = [word for path in scores for word in ("--scores", path.as_posix())]
+    return (
+        Step("judge the scores again", shlex.join(["lawcheck", "judge", law.name, *files])),
+        Step("make this page again", command),
+    )
+
+
+def _judged(
+    entries: Sequence[Entry], scores: Sequence[Path], table: ScoreTable, command: str
+) -> Judged:
+    labels: dict[str, str] = {}
+    for e in entries:
+        labels |= arm_labels(e.law)
+    tasks = tuple(sorted(table.item_metric))
+    arms = []
+    for arm in table.arms:
+        seeds = sorted({s for t in tasks for s in table.seeds(arm, t)})
+        held = [t for t in tasks if table.seeds(arm, t)]
+        rows = sum(_rows(table, arm, t) for t in held)
+        words = ", ".join(map(str, seeds))
+        arms.append((labels.get(arm, arm), arm, words, len(held), rows))
+    versions = [(n, importlib.metadata.version(n)) for n in LIBRARIES]
+    return Judged(
+        files=tuple((p.as_posix(), file_sha256(p)) for p in scores),
+        rows=table.n_rows,
+        tasks=tasks,
+        arms=tuple(arms),
+        command=command,
+        versions=(("lawcheck", __version__), ("Python", platform.python_version()), *versions),
+    )
+
+
+def _rows(table: ScoreTable, arm: str, task: str) -> int:
+    return len(table.seeds(arm, task)) * len(table.items(arm, task))
