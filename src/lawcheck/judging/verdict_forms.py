@@ -181,8 +181,6 @@ def sized(size: float, unit: str) -> str:
     return f"{size:.3g} {unit.removesuffix('s') if size == 1 and unit == 'points' else unit}"
 
 
-
-
 def _built(kind: Any, data: Any, origin: str) -> Any:
     """A dataclass from its JSON form, dataclasses inside it too. Later fields may be missing."""
     hints = typing.get_type_hints(kind)
