@@ -73,10 +73,13 @@ def import_scores(
         mapping,
         [(*r.labels, r.model, *r.also) for r in runs]
         + [(label,) for t in tables for label in t.labels],
-        [a.source for r in runs for a in r.tasks] + [t for table in tables for t in table.tasks],
+        [t for r in runs for t in (*(a.source for a in r.tasks), *r.left_out)]
+        + [t for table in tables for t in table.tasks],
         places,
         bool(tables),
     )
+    if gone := sorted({t for r in runs for t in r.left_out}):
+        notes.append(f"tasks left out by the mapping: {', '.join(gone)}")
     found = [*(t.rows for t in tables), *placed]
     lost = [run for t in tables for run in t.lost] + unplaced
     notes = [n for t in tables for n in t.notes] + notes
@@ -169,7 +172,7 @@ def _no_copy(
     if not answers or not all(told for _, told in answers):
         return
     seed, other = copies.setdefault((place.arm, answers), (place.seeds[0], run))
-    if other is not run:
+    if seed != place.seeds[0]:
         raise InputError(
             f"import: {other.origin} and {run.origin} hold the same answers under seeds {seed} "
             f"and {place.seeds[0]} of arm {place.arm!r}: one run, copied; name each seed's own, "
@@ -254,8 +257,13 @@ def _compare(
     if unlike:
         raise InputError(
             f"import: task {mine.source!r}: {other.origin} and {run.origin} differ in "
-            f"{differences(theirs.settings, mine.settings)}; evaluate alike, or, where that "
-            f"belongs to the arms, write 'differ: [{', '.join(unlike)}]' into the mapping"
+            f"{differences(theirs.settings, mine.settings)}; evaluate alike"
+            + (
+                ""
+                if "limit" in unlike
+                else f", or, where that belongs to the arms, write 'differ: [{', '.join(unlike)}]' "
+                f"into the mapping"
+            )
         )
     if mine.prompts == theirs.prompts or odd:
         return []

@@ -151,7 +151,11 @@ def _run(
             notes.append(
                 f"{folder}: task {task!r} was evaluated {len(repeats)} times, the latest counts"
             )
-    tasks = [_answers(task, r, mapping, places, notes) for task, r in sorted(latest.items())]
+    tasks = [
+        _answers(task, r, mapping, places, notes)
+        for task, r in sorted(latest.items())
+        if not mapping.leaves_out(task)
+    ]
     identity = _identity(dated[-1])
     model = identity.pop("model_name")
     # The last folder is the model's name with other signs, unless the user named the file.
@@ -171,6 +175,7 @@ def _run(
         identity=identity,
         tool={k: str(content.get(k)) for k in ("lm_eval_version", "git_hash")},
         tasks=tasks,
+        left_out=[task for task in latest if mapping.leaves_out(task)],
         notes=notes,
     )
 

@@ -34,6 +34,9 @@ from lawcheck.scores import TaskPlace
 ZSTANDARD = 93  # zip's number of a compression that Python's zipfile does not open
 
 
+GRADES = {"c": 1, "i": 0, "p": 0.5, "n": 0, "yes": 1, "true": 1, "no": 0, "false": 0}
+
+
 def is_log(content: Any) -> bool:
     return (
         isinstance(content, dict) and "status" in content and isinstance(content.get("eval"), dict)
@@ -116,8 +119,11 @@ def inspect_runs(
                 identity=identity,
                 tool={"inspect_ai": str(part(header, "packages").get("inspect_ai"))},
                 tasks=[
-                    _answers(name, *of, mapping, places, said) for name, of in sorted(tasks.items())
+                    _answers(name, *of, mapping, places, said)
+                    for name, of in sorted(tasks.items())
+                    if not mapping.leaves_out(name)
                 ],
+                left_out=[name for name in tasks if mapping.leaves_out(name)],
                 notes=said,
             )
         )
@@ -205,13 +211,31 @@ def _offers(log: dict[str, Any]) -> tuple[list[Offer], dict[Offer, str]]:
 
 
 def _reduced(log: dict[str, Any], scorer: str, reducer: str, where: str) -> list[dict[str, Any]]:
-    reductions = log.get("reductions")
+    """Value and sample_id of every scored sample, epochs taken together."""
+    reductions = log.get("reductions") or part(log, "results").get("sample_reductions")
     for entry in reductions if isinstance(reductions, list) else []:
         if entry.get("scorer") == scorer and str(entry.get("reducer") or "") == reducer:
             return [row for row in entry["samples"] if isinstance(row, dict)]
-    raise InputError(
-        f"{where}: no scores of samples, only results; {AGAIN} with inspect_ai's --log-samples"
-    )
+    # Early versions reduced nothing where there was one epoch.
+    samples = log.get("samples")
+    rows = []
+    for sample in samples if isinstance(samples, list) and not reducer else []:
+        given = part(sample, "scores", scorer)
+        if "value" in given:
+            value = given["value"]
+            if isinstance(value, dict):
+                value = {k: _number(v) for k, v in value.items()}
+            rows.append({"sample_id": sample.get("id"), "value": _number(value)})
+    if not rows:
+        raise InputError(
+            f"{where}: no scores of samples, only results; {AGAIN} with inspect_ai's --log-samples"
+        )
+    return rows
+
+
+def _number(value: Any) -> Any:
+    """A score as inspect_ai's `value_to_float` takes it."""
+    return GRADES.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def _describe(found: Answers, log: dict[str, Any], prefix: str) -> None:

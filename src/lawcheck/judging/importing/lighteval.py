@@ -60,8 +60,12 @@ def lighteval_runs(
         details = _details(home.parent if home.name == "results" else home, date)
         notes: list[str] = []
         tasks = []
+        left: list[str] = []
         for key in sorted(k for k in content["results"] if k != "all"):
             base = re.sub(r"\|\d+(\|\d+)?\Z", "", key)
+            if mapping.leaves_out(base):
+                left.append(base)
+                continue
             if base.endswith(":_average") or key not in details:
                 if not base.endswith(":_average"):
                     raise InputError(
@@ -85,6 +89,7 @@ def lighteval_runs(
                 identity=identity,
                 tool={"lighteval": str(general.get("lighteval_sha"))},
                 tasks=tasks,
+                left_out=left,
                 notes=notes,
             )
         )

@@ -48,14 +48,14 @@ class RunMatch(_Part):
 class ImportMap(_Part):
     """The mapping file.
 
-    tasks: task (glob) -> name in the score table. metrics: task (glob) -> item metric, or
-    `metric,variant`. columns: our column -> the table's. percent: values are in percent; without
-    it that is read from the values. differ: settings in which runs may differ, since they belong
-    to the arms.
+    tasks: task (glob) -> name in the score table, null to leave it out. metrics: task (glob) ->
+    item metric, or `metric,variant`. columns: our column -> the table's. percent: values are in
+    percent; without it that is read from the values. differ: settings in which runs may differ,
+    since they belong to the arms.
     """
 
     runs: tuple[RunMatch, ...] = ()
-    tasks: dict[str, str] = Field(default_factory=dict)
+    tasks: dict[str, str | None] = Field(default_factory=dict)
     metrics: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
     percent: bool | None = None
@@ -64,6 +64,10 @@ class ImportMap(_Part):
     def task(self, name: str) -> str | None:
         """The name that the mapping gives a task in the score table, if it names it."""
         return next((to for glob, to in self.tasks.items() if fnmatchcase(name, glob)), None)
+
+    def leaves_out(self, task: str) -> bool:
+        """Whether the mapping gives the task no place."""
+        return next((t is None for g, t in self.tasks.items() if fnmatchcase(task, g)), False)
 
     def metric(self, task: str) -> str:
         """The metric that the mapping asks for, or nothing."""

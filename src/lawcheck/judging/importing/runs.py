@@ -33,8 +33,7 @@ class Answers:
     source: the tool's name of the task; task: its name in the score table. documents: item -> hash
     of the question as the tool read it. prompts: digest of all prompts. outputs: digest of all
     answers, empty where none were logged. settings: how it was evaluated, to be alike in all runs.
-    doubt: how its mean
-    differs from the tool's.
+    doubt: how the mean of its values differs from the tool's.
     """
 
     source: str
@@ -66,6 +65,7 @@ class Run:
     identity: dict[str, str]
     tool: dict[str, str]
     tasks: list[Answers]
+    left_out: list[str]
     notes: list[str]
 
 
@@ -129,7 +129,8 @@ def choose(
         step = (
             f"name one under 'metrics' in the mapping: {others}"
             if others
-            else "evaluate with a metric that scores each item, such as acc"
+            else "evaluate with a metric that scores each item, such as acc, or leave it out with "
+            f"'tasks: {{{task}: null}}' in the mapping"
         )
         raise InputError(
             f"{where}: task {task!r}: metric {fitting[0].name}: {fitting[0].why_not}; {step}"
@@ -180,7 +181,7 @@ def named(
 ) -> str:
     """A task's name in the score table: the mapping's, or the declared group that holds it."""
     name = mapping.task(task)
-    if name is None:
+    if not name:
         return task if task in places else next((g for g in groups if g in places), task)
     return name
 

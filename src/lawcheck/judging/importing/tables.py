@@ -93,6 +93,10 @@ def read_table(
     _refuse_repeats(table, others, kept, origin)
     tasks = _distinct(table, "task")
     if "task" in table.column_names and mapping.tasks:
+        keep = [not mapping.leaves_out(str(t)) for t in table.column("task").to_pylist()]
+        if not all(keep):
+            notes.append(f"{path}: {keep.count(False)} rows of tasks that the mapping leaves out")
+            table = table.filter(pa.array(keep))
         table = _retasked(table, mapping)
     return Table(typed(table, origin), lost, notes, _distinct_texts(labels), tasks)
 
@@ -236,7 +240,11 @@ def _long(
 ) -> pa.Table:
     known = [c for c in table.column_names if c in COLUMNS]
     rest = [c for c in table.column_names if c not in COLUMNS]
-    wanted = [c for c in rest if c in places or mapping.task(c) is not None]
+    wanted = [
+        c
+        for c in rest
+        if (c in places or mapping.task(c) is not None) and not mapping.leaves_out(c)
+    ]
     tasks = [c for c in wanted if c in places or not is_statistic(c)]
     for column in wanted:
         if column not in tasks and column in mapping.tasks:
