@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from lawcheck.judging.importing.runs import (
 )
 from lawcheck.scores import TaskPlace
 
+# Columns of details before 0.11.
+EARLY = ("example", "choices", "gold", "metrics", "predictions")
 DETAILS = re.compile(r"details_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\Z")
 
 
@@ -142,10 +145,8 @@ def _answers(
         found.items.append(item)
         found.clusters.append("")
         found.values.append(score(metrics[chosen.metric], chosen.metric, f"{where}, row {k + 1}"))
-        asked = repr((document.get("query"), document.get("choices"), document.get("gold_index")))
-        found.documents[item] = hashlib.sha256(
-            asked.encode("utf-8", "backslashreplace")
-        ).hexdigest()
+        asked = (document.get("query"), document.get("choices"), document.get("gold_index"))
+        found.documents[item] = _hash(asked)
         outputs.update(repr(response).encode("utf-8", "backslashreplace"))
     found.outputs = outputs.hexdigest()
     same_mean(found, chosen, False, where)
@@ -157,22 +158,35 @@ def _rows(file: Path) -> list[tuple[dict[str, Any], dict[str, Any], Any]]:
     try:
         with pa.parquet.ParquetFile(file) as details:
             names = set(details.schema_arrow.names)
-            if not {"doc", "metric"} <= names:
+            early = {"example", "metrics"} <= names
+            if not early and not {"doc", "metric"} <= names:
                 raise InputError(
                     f"import {file}: columns {', '.join(sorted(names))[:80]}, expected doc and "
                     f"metric; evaluate with lighteval 0.10 or later"
                 )
-            table = details.read(
-                columns=[c for c in ("doc", "metric", "model_response") if c in names]
-            )
+            wanted = EARLY if early else ("doc", "metric", "model_response")
+            table = details.read(columns=[c for c in wanted if c in names])
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"import {file}: not a Parquet file ({short(error)})") from None
     rows = []
+    seen: Counter[str] = Counter()
     for row in table.to_pylist():
-        response = row.get("model_response") or {}
-        answer = (response.get("text"), response.get("logprobs"))
-        rows.append((row["doc"] or {}, row["metric"] or {}, answer))
+        if not early:
+            response = row.get("model_response") or {}
+            answer = (response.get("text"), response.get("logprobs"))
+            rows.append((row["doc"] or {}, row["metric"] or {}, answer))
+            continue
+        # Rows had no id, and stand in the order in which they were run.
+        document = {"query": row["example"], "choices": row.get("choices")}
+        key = _hash((document, row.get("gold")))[:12]
+        seen[key] += 1
+        document |= {"gold_index": row.get("gold"), "id": f"{key}.{seen[key]}"}
+        rows.append((document, row["metrics"] or {}, row.get("predictions")))
     return rows
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def _config(content: dict[str, Any], key: str) -> dict[str, Any]:

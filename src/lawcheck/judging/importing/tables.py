@@ -379,6 +379,9 @@ def _numbers(column: pa.ChunkedArray, origin: str) -> tuple[pa.ChunkedArray, boo
     true and false count 1 and 0, an empty cell stays unscored.
     """
     signed: bool | None = False
+    if pa.types.is_decimal(column.type):
+        # Arrow's own cast of 0.41 is off in the last bit.
+        column = column.cast(pa.string())
     if _is_text(column.type):
         given = _given(column)
         column, signed = _plain(pc.if_else(given, column.cast(pa.string()), None))
