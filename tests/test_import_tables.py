@@ -198,3 +198,22 @@ def test_parquet_in_the_types_of_other_writers(tmp_path):
     views = table.set_column(0, "arm", names.cast(pa.string_view())).drop_columns(["item_id"])
     scores, _ = imported(tmp_path, views, "y.parquet")
     assert values(scores, "ours", "math") == [0.62]
+
+
+def test_tasks_of_different_types(tmp_path):
+    table = pa.table(
+        {
+            "arm": ["ours", "base"],
+            "seed": [0, 0],
+            "math": ["0.62", "0.1"],
+            "biology": [0.1 + 0.2, math.nan],
+            "chemistry": pa.array([True, None]),
+            "when": pa.array([1, 2], pa.timestamp("s")),
+        }
+    )
+    scores, _ = imported(tmp_path, table, "x.parquet")
+    assert values(scores, "ours", "biology") == [0.1 + 0.2]
+    assert values(scores, "ours", "chemistry") == [1]
+    assert scores.seeds("base", "biology") == ()
+    with pytest.raises(InputError, match=r"'value' holds no numbers|cannot be read"):
+        imported(tmp_path, table, "x.parquet", tasks={"when": "math"})

@@ -107,10 +107,18 @@ def harness_runs(
         results = Results(file=file, date=match["date"] if match else "", content=content)
         key = (file.parent, json.dumps(_identity(results), sort_keys=True))
         groups.setdefault(key, []).append(results)
-    return [
-        _run(folder, outside, sorted(dated, key=lambda r: r.date), mapping, places)
-        for (folder, _), dated in groups.items()
-    ]
+    runs = []
+    read = {r.samples(t) for dated in groups.values() for r in dated for t in r.content["configs"]}
+    for (folder, _), dated in groups.items():
+        run = _run(folder, outside, sorted(dated, key=lambda r: r.date), mapping, places)
+        unread = sorted(p.name for p in folder.glob("*.jsonl") if p not in read)
+        if unread:
+            shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
+            run.notes.append(
+                f"{folder}: {len(unread)} files belong to no results file, not read: {shown}"
+            )
+        runs.append(run)
+    return runs
 
 
 def _identity(results: Results) -> dict[str, str]:

@@ -72,7 +72,22 @@ def read_table(
     Wide form has no `task` and no `value`: its task columns are those that a discipline or the
     mapping names, an empty cell is a task not evaluated. Raises InputError (one line) otherwise.
     """
-    origin = f"import {path}"
+    try:
+        return _table(path, mapping, placer, places, f"import {path}")
+    except pa.ArrowException as error:
+        raise InputError(
+            f"import {path}: columns of types that cannot be read ({_line(error)}); export it as "
+            f"CSV"
+        ) from error
+
+
+def _table(
+    path: Path,
+    mapping: ImportMap,
+    placer: Placer,
+    places: Mapping[str, TaskPlace],
+    origin: str,
+) -> Table:
     notes: list[str] = []
     table = _renamed(_read(path, origin), mapping, origin, notes)
     wide = "value" not in table.column_names and "task" not in table.column_names
@@ -272,19 +287,18 @@ def _long(
             piece = piece.append_column("item_id", pa.repeat(MEAN, len(table)))
         given = _given(piece.column("value"))
         empty += len(piece) - (pc.sum(given).as_py() or 0)
-        # Cells of a wide table differ in type where those of one task are all empty.
-        pieces.append(_value_as_text(piece.filter(given)))
+        pieces.append(piece.filter(given))
     if empty:
         notes.append(f"{name}: {empty} empty cells left out, as tasks that were not evaluated")
-    return pa.concat_tables(pieces)
+    return pa.concat_tables(_alike(pieces))
 
 
-def _value_as_text(table: pa.Table) -> pa.Table:
-    """One type for the values of all tasks, text only where one was text."""
-    column = table.column("value")
-    if not _is_text(column.type):
-        return table
-    return table.set_column(table.column_names.index("value"), "value", column.cast(pa.string()))
+def _alike(pieces: list[pa.Table]) -> list[pa.Table]:
+    """One type for the values of all tasks; shortest text turns into the same number again."""
+    if len({p.column("value").type for p in pieces}) == 1:
+        return pieces
+    at = pieces[0].column_names.index("value")
+    return [p.set_column(at, "value", p.column("value").cast(pa.string())) for p in pieces]
 
 
 def _refuse_two_metrics(tasks: Sequence[str], mapping: ImportMap, origin: str) -> None:
