@@ -302,9 +302,10 @@ def test_wide_means_are_judged_over_seeds_only(tmp_path, monkeypatch, capsys):
     rows += [f"theirs,{s},0.1,{40 + 2 * s},30" for s in range(4)]
     rows += ["theirs,9,0.1,70,"]
     path = csv(tmp_path, "\n".join(rows) + "\n")
-    with pytest.raises(InputError, match="value 70, expected 0 to 1; if these are percentages"):
-        imported(tmp_path, path)
-    scores, notes = imported(tmp_path, path, mapping=ImportMap(percent=True))
+    scores, notes = imported(tmp_path, path)
+    assert any("values up to 70 read as percentages" in n for n in notes)
+    assert any("1 empty cells left out" in n for n in notes)
+    assert scores.digest() == imported(tmp_path, path, mapping=ImportMap(percent=True))[0].digest()
     assert scores.tasks == ("biology", "math")
     assert scores.seeds("theirs", "math") == (0, 1, 2, 3, 9)
     assert scores.seeds("theirs", "biology") == (0, 1, 2, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from lawcheck.corpus.real.rows import (
     shorten,
     training_row,
 )
+from lawcheck.corpus.sources.evaluation import given_letter
 from lawcheck.disciplines.math import slices as math_slices
 from lawcheck.errors import InputError
 from lawcheck.evaluation.benchmarks.documents import repeated
@@ -85,11 +87,14 @@ def test_jsonl_splits_on_newline_only_and_takes_bom_and_crlf(tmp_path: Path) -> 
         (b'{"question": "q", "answer": "a"}\n{"que', "rows.jsonl, line 2: not valid JSON"),
         (b'{"question": NaN, "answer": "a"}\n', "line 1: not valid JSON (NaN"),
         (b'{"question": "\\ud800", "answer": "a"}\n', "line 1: not valid JSON"),
-        (b"[1]\n", "rows.jsonl, line 1: found list, expected an object"),
+        (b"[1]\n", "rows.jsonl, item 1: found int, expected an object"),
+        (b"[]\n", "rows.jsonl: found an empty list, expected rows"),
+        (b"[{", "rows.jsonl: not valid JSON"),
+        (b"3\n", "rows.jsonl, line 1: found int, expected an object"),
         (b'{"question": "q"}\n', "line 1: column 'answer' is missing, found 'question'"),
         (b'{"question": 3, "answer": "a"}\n', "column 'question' is int, expected str"),
         (b'{"question": "q", "answer": "a"}\n\xff\n', "rows.jsonl, line 2: not UTF-8"),
-        (b"[" * 100_000, "line 1: not valid JSON"),
+        (b"[" * 100_000, "rows.jsonl: not valid JSON"),
     ],
 )
 def test_malformed_jsonl_names_file_and_line(tmp_path: Path, text: bytes, says: str) -> None:
@@ -356,3 +361,54 @@ def test_shared_text_is_found_whatever_the_case() -> None:
     ]
     assert exact(items, rows) == {"same"}
     assert overlapping(items, rows) == {"run", "whole"}
+
+
+@pytest.mark.parametrize("end", ["#### 18", "#### 18\n", "####18", "####  18 \r\n", "#### 1,8.\n"])
+def test_a_gold_answer_is_one_that_the_harness_can_match(tmp_path, end):
+    row = {"question": "What is 9+9?", "answer": f"9+9=18\n{end}"}
+    (pair,) = gsm8k.read(write(tmp_path, lines(row)), "g")
+    answer = str(gsm8k.evaluation_row(pair)["answer"])
+    # What lm-evaluation-harness takes away of gold and answer before it compares them.
+    for ignored in (",", r"\$", r"(?s).*#### ", r"\.$"):
+        answer = re.sub(ignored, "", answer)
+    assert answer == "18"
+
+
+def test_published_layouts_of_geobench(tmp_path):
+    row = {
+        "question": {
+            "stem": "Which is a rock?",
+            "choices": [{"text": "granite", "label": "A"}, {"text": "water", "label": "B"}],
+        },
+        "answerKey": "A",
+    }
+    listed = geobench.read_apstudy(write(tmp_path, json.dumps([row, row], indent=1)), "a")
+    assert listed == geobench.read_apstudy(write(tmp_path, lines(row, row)), "a")
+    assert [q.id for q in listed] == ["a.1", "a.2"]
+    blocks = {"noun": {"question": ["syncline "], "answer": ["A downward bend."]}}
+    (term,) = geobench.read_npee(write(tmp_path, json.dumps(blocks)), "n")
+    assert term == Pair("n.1", "Explain the term: syncline", "A downward bend.", about="syncline")
+    short = {"noun": {"question": ["x"], "answer": ["y", "z"]}}
+    with pytest.raises(InputError, match="1 questions and 2 answers"):
+        geobench.read_npee(write(tmp_path, json.dumps(short)), "n")
+
+
+@pytest.mark.parametrize(
+    ("output", "letter"),
+    [
+        ("(B)", "B"),
+        ("Option (A) is wrong; the answer is (B).", "B"),
+        ("Not (A) but (B).", "B"),
+        ("the answer isn't (A), it is (B)", "B"),
+        ("(A), (C) and (D) are incorrect, so it must be (B).", "B"),
+        ("The correct answer is (B), since (A) is a lipid.", "B"),
+        ("(B) is the correct answer, not (A)", "B"),
+        ("(B) because (A) and (C) bind DNA", "B"),
+        ("(E)-2-butene: (B)", "B"),
+        ("Both (A) and (B) are right.", None),
+        ("The answer is (A) and (B).", None),
+        ("B", None),
+    ],
+)
+def test_the_letter_that_an_answer_gives(output, letter):
+    assert given_letter(output) == letter

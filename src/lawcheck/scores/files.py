@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
     [(c, pa.int64() if c == "seed" else pa.float64() if c == "value" else CODES) for c in COLUMNS]
 )
 
+OTHER_FORMS = "; lawcheck import reads tables of other forms"
 # Ids stay text even where they look like numbers; only seed and value are numbers.
 CSV_OPTIONS = pa.csv.ConvertOptions(
     column_types=dict.fromkeys(TEXT, CODES) | {"seed": pa.int64(), "value": pa.float64()},
@@ -90,7 +91,7 @@ def _read(path: Path) -> pa.Table:
     else:
         with parquet_fault(path):
             table = parquet().read_table(path, read_dictionary=list(TEXT), partitioning=None)
-    return typed(table, f"scores {path}")
+    return typed(table, f"scores {path}", OTHER_FORMS)
 
 
 def require_file(path: Path) -> None:
@@ -103,7 +104,9 @@ def csv_fault(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-        raise InputError(f"scores {path}: not a CSV score table ({_line(error)})") from error
+        raise InputError(
+            f"scores {path}: not a CSV score table ({_line(error)}){OTHER_FORMS}"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -151,19 +154,22 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def typed(table: pa.Table, origin: str) -> pa.Table:
-    """The table with exactly COLUMNS and their types, whatever their order was."""
+def typed(table: pa.Table, origin: str, step: str = "") -> pa.Table:
+    """The table with exactly COLUMNS and their types, whatever their order was.
+
+    step: what else could be done about columns that are not these, the end of the line.
+    """
     names = table.column_names
     unknown = [c for c in names if c not in COLUMNS]
     if unknown or len(set(names)) != len(names):
         wrong = unknown[0] if unknown else next(c for c in names if names.count(c) > 1)
         raise InputError(
             f"{origin}: column {wrong!r} is {'unknown' if unknown else 'there twice'}; "
-            f"expected {', '.join(COLUMNS)} ({nearest(wrong, COLUMNS)})"
+            f"expected {', '.join(COLUMNS)} ({nearest(wrong, COLUMNS)}){step}"
         )
     lost = [c for c in COLUMNS if c not in names and c not in OPTIONAL]
     if lost:
-        raise InputError(f"{origin}: column {lost[0]!r} is missing; found {', '.join(names)}")
+        raise InputError(f"{origin}: column {lost[0]!r} is missing; found {', '.join(names)}{step}")
     columns = []
     for name in COLUMNS:
         if name not in names:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lawcheck.errors import InputError
 from lawcheck.scores.files import (
     CSV_OPTIONS,
+    OTHER_FORMS,
     TEXT,
     csv_fault,
     parquet,
@@ -229,7 +230,7 @@ def _batches(paths: Iterable[Path]) -> Iterator[pa.Table]:
         origin = f"scores {path}"
         if path.suffix.lower() == ".csv":
             with csv_fault(path), pa.csv.open_csv(path, convert_options=CSV_OPTIONS) as reader:
-                typed(reader.schema.empty_table(), origin)
+                typed(reader.schema.empty_table(), origin, OTHER_FORMS)
                 for batch in reader:
                     if len(batch):
                         yield typed(pa.Table.from_batches([batch]), origin)
@@ -238,7 +239,7 @@ def _batches(paths: Iterable[Path]) -> Iterator[pa.Table]:
             parquet_fault(path),
             parquet().ParquetFile(path, read_dictionary=list(TEXT)) as file,
         ):
-            typed(file.schema_arrow.empty_table(), origin)
+            typed(file.schema_arrow.empty_table(), origin, OTHER_FORMS)
             for batch in file.iter_batches(batch_size=BATCH):
                 if len(batch):
                     yield typed(pa.Table.from_batches([batch]), origin)

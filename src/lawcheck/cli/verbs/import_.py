@@ -14,10 +14,15 @@ EXAMPLES = (
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="lm-eval output, CSV or Parquet")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="output of lm-eval, inspect_ai or lighteval; a CSV, TSV or Parquet table",
+    )
     parser.add_argument("--out", required=True, help="Parquet file to write")
     parser.add_argument(
-        "--map", help="YAML: runs, tasks, metrics, columns (docs/your-own-results.md)"
+        "--map", help="YAML: runs, tasks, metrics, columns, differ (docs/your-own-results.md)"
     )
     parser.add_argument("--arm", help="arm of everything that is read")
     parser.add_argument("--seed", type=int, action="append", help="its seed (repeatable)")

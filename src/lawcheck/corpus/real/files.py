@@ -52,12 +52,21 @@ def read_json(path: Path) -> Any:
 
 
 def read_jsonl(path: Path, columns: Columns) -> list[Row]:
-    """One object per line, in file order, each with the given columns and types.
+    """One object per line, or one list of them, in file order, with these columns and types.
 
     Lines end in LF or CRLF only: strings may hold U+2028, U+0085 or form feeds. Raises
     InputError with file and line for an empty or malformed line, and for a file without rows.
     """
-    lines = read_text(path).split("\n")
+    text = read_text(path)
+    if text.lstrip().startswith("["):
+        rows = [
+            require(row, columns, f"{path.name}, item {number}")
+            for number, row in enumerate(parse_json(text, path.name), start=1)
+        ]
+        if not rows:
+            raise InputError(f"{path.name}: found an empty list, expected rows; {AGAIN}")
+        return rows
+    lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
     if not lines:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lawcheck.corpus.real.files import AGAIN, Row, read_jsonl, require
+from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, read_text, require
 from lawcheck.corpus.real.rows import LETTERS, Choice, Pair
 from lawcheck.errors import InputError
 
 BLOCKS = ("noun", "choice", "completion", "tf", "qa", "discussion")
 _OPTION = re.compile(r"^([A-Z])\. ?(.*)$")
+_BLOCKS = re.compile(rf'\s*\{{\s*"({"|".join(BLOCKS)})"\s*:')
 _HEADING = "Choose from:"
 _WORDING = {
     "noun": "Explain the term: {}",
@@ -22,17 +23,36 @@ _WORDING = {
 
 
 def read_npee(path: Path, prefix: str) -> list[Choice | Pair]:
-    """One question per line: `category`, `question`, `answer`.
+    """One question per line: `category`, `question`, `answer`; or blocks of them, as published.
 
     Questions whose gold letter none of their options carries (two, as published) are left out,
     because no choice could be right. Raises InputError.
     """
-    rows = read_jsonl(path, {"category": str, "question": str, "answer": str})
+    columns = {"category": str, "question": str, "answer": str}
+    blocks = _BLOCKS.match(read_text(path))
+    rows = _of_blocks(path) if blocks else read_jsonl(path, columns)
     read = (
         npee_question(row, f"{path.name}, line {number}", f"{prefix}.{number}")
         for number, row in enumerate(rows, start=1)
     )
     return [question for question in read if question is not None]
+
+
+def _of_blocks(path: Path) -> list[Row]:
+    """Rows of an object that holds parallel lists of questions and answers by category."""
+    rows = []
+    for category, block in read_json(path).items():
+        where = f"{path.name}, block {category[:20]!r}"
+        lists = require(block, {"question": list, "answer": list}, where)
+        questions, answers = lists["question"], lists["answer"]
+        if len(questions) != len(answers):
+            raise InputError(
+                f"{where}: found {len(questions)} questions and {len(answers)} answers, expected "
+                f"as many; {AGAIN}"
+            )
+        for question, answer in zip(questions, answers, strict=True):
+            rows.append({"category": category, "question": question, "answer": answer})
+    return rows
 
 
 def read_apstudy(path: Path, prefix: str) -> list[Choice]:

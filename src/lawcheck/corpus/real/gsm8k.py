@@ -9,20 +9,30 @@ from lawcheck.corpus.real.files import AGAIN, read_jsonl
 from lawcheck.corpus.real.rows import Pair, Row, identity
 from lawcheck.errors import InputError
 
-_GOLD = re.compile(r"#### *-?[0-9][0-9.,]*\s*\Z")
+_GOLD = re.compile(r"####\s*(-?[0-9][0-9.,]*)\s*\Z")
 
 
 def read(path: Path, prefix: str) -> list[Pair]:
     """Worded problems. Raises InputError, also for an answer without its final number."""
     pairs = []
     for number, row in enumerate(read_jsonl(path, {"question": str, "answer": str}), start=1):
-        if not _GOLD.search(row["answer"]):
-            raise InputError(
-                f"{path.name}, line {number}: column 'answer' ends in {row['answer'][-20:]!r}, "
-                f"expected '#### number'; {AGAIN}"
-            )
-        pairs.append(Pair(f"{prefix}.{number}", row["question"], row["answer"], "worked"))
+        answer = worked(row["answer"], f"{path.name}, line {number}")
+        pairs.append(Pair(f"{prefix}.{number}", row["question"], answer, "worked"))
     return pairs
+
+
+def worked(answer: str, where: str) -> str:
+    """A worked answer that ends in `#### number`. Raises InputError without its final number.
+
+    The harness takes away all up to "#### ", dollars, commas and a last full stop, and compares
+    the rest character by character: with other white space no answer could be right.
+    """
+    found = _GOLD.search(answer)
+    if not found:
+        raise InputError(
+            f"{where}: column 'answer' ends in {answer[-20:]!r}, expected '#### number'; {AGAIN}"
+        )
+    return f"{answer[: found.start()]}#### {found.group(1)}"
 
 
 def prompt(question: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from lawcheck.corpus.real import geobench, ifeval
 from lawcheck.corpus.real import medmcqa as original_medmcqa
 from lawcheck.corpus.real.files import AGAIN, Row
+from lawcheck.corpus.real.gsm8k import worked
 from lawcheck.corpus.real.rows import LETTERS, Choice, choice_row, identity, tidy
 from lawcheck.corpus.sources.declare import DataSet
 from lawcheck.corpus.sources.mapping import Biotext, Choices, kept, text
@@ -22,7 +23,19 @@ from lawcheck.errors import InputError
 
 Reader = Callable[[DataSet, Path], list[Row]]
 
-_GOLD = re.compile(r"\(([A-H])\)")
+_LETTER = re.compile(r"\(([A-H])\)(?!-)")
+_CLAUSE = re.compile(r"[.;!?\n]|,? *\b(?:but|while|whereas|hence|therefore|thus|so)\b|, (?=it\b)")
+_STATED = re.compile(
+    r"\b(?:answer|choice|solution|correct(?: (?:answer|option|choice))?)\b(?: is| would be|:)*"
+    r"(?: option| choice)? ?\([A-H]\)(?!-)(?:(?:,? (?:and|or) |, )\([A-H]\)(?!-))*|"
+    r"\([A-H]\)(?!-)[^.;(]{0,60}?\bis (?:the )?(?:correct|right|answer)",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(?:not|n't|wrong|incorrect|false|neither|nor|rather than|unlike|instead of|excluded|"
+    r"ruled out)\b|n't\b",
+    re.IGNORECASE,
+)
 
 
 def gsm8k(data_set: DataSet, data: Path) -> list[Row]:
@@ -32,7 +45,7 @@ def gsm8k(data_set: DataSet, data: Path) -> list[Row]:
             "id": name,
             "task": "gsm8k",
             "question": text(row, "question", where),
-            "answer": text(row, "answer", where),
+            "answer": worked(text(row, "answer", where), where),
             "cluster": identity(text(row, "question", where)),
         }
         for name, where, row in placed(data_set, data)
@@ -83,9 +96,9 @@ def mol_instructions(data_set: DataSet, data: Path) -> list[Row]:
 
 
 def biotext_choice(row: Row, where: str, name: str) -> Row:
-    """Options stand in the text as `(A) ...`; gold is the first letter in brackets of `output`.
+    """Options stand in the text as `(A) ...`; gold is the letter that `output` gives as answer.
 
-    Raises InputError for a row without options or without a gold letter among them.
+    Raises InputError for a row without options or without one gold letter among them.
     """
     asked = "\n".join(filter(None, (text(row, c, where) for c in ("instruction", "input"))))
     starts: list[int] = []
@@ -95,8 +108,8 @@ def biotext_choice(row: Row, where: str, name: str) -> Row:
         if label is None:
             break
         starts.append(label.start())
-    gold = _GOLD.search(text(row, "output", where))
-    if len(starts) < 2 or not gold or gold.group(1) not in LETTERS[: len(starts)]:
+    gold = given_letter(text(row, "output", where))
+    if len(starts) < 2 or gold is None or gold not in LETTERS[: len(starts)]:
         raise InputError(
             f"{where}: found {len(starts)} options and answer {text(row, 'output', where)[:30]!r}, "
             f"expected options labelled (A), (B) and so on and one of them in brackets; {AGAIN}"
@@ -104,9 +117,27 @@ def biotext_choice(row: Row, where: str, name: str) -> Row:
     ends = [*starts[1:], len(asked)]
     options = tuple(asked[a + 3 : b].strip() for a, b in zip(starts, ends, strict=True))
     question = asked[: starts[0]].strip()
-    choice = Choice(name, question, options, LETTERS.index(gold.group(1)))
+    choice = Choice(name, question, options, LETTERS.index(gold))
     # The question as published is what the task asks: its options stand in the text.
     return choice_row("mol_instructions_mcq", choice, asked=asked)
+
+
+def given_letter(answer: str) -> str | None:
+    """The letter in brackets that an answer gives; None without one, or with several.
+
+    One letter is it. Of several: the one called the answer, else the one that no clause denies,
+    else the one that the answer begins with.
+    """
+    letters = set(_LETTER.findall(answer))
+    clauses = _CLAUSE.split(answer)
+    held = [c for c in clauses if not _DENIED.search(c)]
+    stated = {x for c in held for m in _STATED.finditer(c) for x in _LETTER.findall(m[0])}
+    left = {letter for c in held for letter in _LETTER.findall(c)}
+    for found in (letters, stated, left):
+        if len(found) == 1:
+            return str(next(iter(found)))
+    begins = _LETTER.match(answer.strip())
+    return begins.group(1) if begins and not stated else None
 
 
 def geobench_apstudy(data_set: DataSet, data: Path) -> list[Row]:

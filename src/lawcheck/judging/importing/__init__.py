@@ -1,4 +1,4 @@
-"""Results of other tools as a score table: lm-evaluation-harness output, CSV, Parquet."""
+"""Results of other tools as a score table: output of evaluation tools, CSV, TSV, Parquet."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
-from lawcheck.judging.importing.harness import Answers, HarnessRun, harness_runs
-from lawcheck.judging.importing.placement import ImportMap, Placement, Placer, read_map
-from lawcheck.judging.importing.tables import read_table
-from lawcheck.scores import TaskPlace, check, task_places
+from lawcheck.judging.importing.found import runs_below
+from lawcheck.judging.importing.harness import differences
+from lawcheck.judging.importing.placement import (
+    ImportMap,
+    Placement,
+    Placer,
+    read_map,
+    refuse_unused,
+)
+from lawcheck.judging.importing.runs import Answers, Run
+from lawcheck.judging.importing.tables import Table, is_table, read_table
+from lawcheck.scores import ScoreTable, TaskPlace, check, task_places
 from lawcheck.scores.files import typed, write_scores
 
-TABLES = (".csv", ".parquet")
+# Right and wrong items from which on equal scores of all items are no accident.
+FEWEST = 5
 
 __all__ = ["ImportMap", "Imported", "import_scores", "read_map", "summary"]
 
@@ -40,59 +50,73 @@ def import_scores(
 ) -> Imported:
     """Read every path, place its runs and write one checked score table.
 
-    paths: lm-eval output folders or results files, CSV or Parquet tables. arm, seeds: of
-    everything that is read, where given. partial: leave out runs without an arm or a seed.
+    paths: output folders or results files of lm-eval, inspect_ai or lighteval, tables (CSV, TSV,
+    Parquet). arm, seeds: of everything that is read, where given. partial: leave out runs without
+    an arm or a seed.
 
     Raises InputError for unreadable files, runs that cannot be placed (all of them named), two
-    runs in one place, and whatever `lawcheck.scores.check` refuses. Nothing is written then.
+    runs in one place, one run in two places, instructions that match nothing, and whatever
+    `lawcheck.scores.check` refuses. Nothing is written then.
     """
     mapping = mapping or ImportMap()
     placer = Placer(mapping, arm, tuple(seeds) if seeds is not None else None)
     places = task_places(discovery.disciplines().values())
-    runs: list[HarnessRun] = []
-    found: list[pa.Table] = []
-    lost: list[str] = []
-    notes: list[str] = []
+    runs: list[Run] = []
+    tables: list[Table] = []
     for path in map(Path, paths):
-        if path.is_file() and path.suffix.lower() in TABLES:
-            table = read_table(path, mapping, placer, places)
-            found.append(table.rows)
-            lost += table.lost
-            notes += table.notes
+        if path.is_file() and is_table(path):
+            tables.append(read_table(path, mapping, placer, places))
         else:
-            runs += harness_runs(path, mapping, places)
-    placed, unplaced, said = _place(runs, placer)
-    found += placed
-    lost += unplaced
-    notes += said
+            runs += runs_below(path, mapping, places)
+    placed, unplaced, notes = _place(runs, placer)
+    notes += refuse_unused(
+        mapping,
+        [(*r.labels, r.model, *r.also) for r in runs]
+        + [(label,) for t in tables for label in t.labels],
+        [t for r in runs for t in (*(a.source for a in r.tasks), *r.left_out)]
+        + [t for table in tables for t in table.tasks],
+        places,
+        bool(tables),
+    )
+    if gone := sorted({t for r in runs for t in r.left_out}):
+        notes.append(f"tasks left out by the mapping: {', '.join(gone)}")
+    found = [*(t.rows for t in tables), *placed]
+    lost = [run for t in tables for run in t.lost] + unplaced
+    notes = [n for t in tables for n in t.notes] + notes
     if lost:
         told = f"without arm or seed: {'; '.join(lost)}"
         if not partial:
+            label = next(iter([*(r.origin for r in runs), *(x for t in tables for x in t.labels)]))
             raise InputError(
-                f"import: {len(lost)} runs {told}; place them with --map, or skip with --partial"
+                f"import: {len(lost)} runs {told}; place them with --map ({placer.entry(label)}), "
+                f"or skip with --partial"
             )
         notes.append(f"left out, {told}")
     if not any(len(t) for t in found):
         raise InputError("import: no row could be placed; name arms and seeds with --map")
     whole = pa.concat_tables(found).unify_dictionaries()
     checked = check(whole, "import")
+    notes += _repeated(
+        checked, {a for t in tables for a in t.rows.column("arm").unique().to_pylist()}
+    )
+    notes += _doubts([a for r in runs for a in r.tasks])
     notes += _strangers(checked.item_metric, places)
     write_scores(whole, out)
     return Imported(table=whole, notes=tuple(dict.fromkeys(notes)))
 
 
-def _place(
-    runs: Sequence[HarnessRun], placer: Placer
-) -> tuple[list[pa.Table], list[str], list[str]]:
+def _place(runs: Sequence[Run], placer: Placer) -> tuple[list[pa.Table], list[str], list[str]]:
     """Rows of the runs that have a place; names of the others; notes."""
     found: list[pa.Table] = []
     lost: list[str] = []
     notes: list[str] = []
-    home: dict[tuple[str, int, str], HarnessRun] = {}
-    first: dict[str, tuple[Answers, HarnessRun]] = {}
+    home: dict[tuple[str, int, str], Run] = {}
+    models: dict[tuple[str, int, str], Run] = {}
+    copies: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, Run]] = {}
+    first: dict[str, tuple[Answers, Run]] = {}
     for run in runs:
         notes += run.notes
-        place = placer.place(run.labels)
+        place = placer.place(run.labels, run.model, run.also)
         if not isinstance(place, Placement):
             lost.append(f"{run.origin} ({place})")
             continue
@@ -101,17 +125,100 @@ def _place(
                 f"{run.origin}: one evaluation stands for seeds {', '.join(map(str, place.seeds))};"
                 f" sound for an untrained model only"
             )
+        notes += _one_model(run, place, models)
+        _no_copy(run, place, copies)
         for answers in run.tasks:
-            notes += _compare(answers, run, *first.setdefault(answers.source, (answers, run)))
+            other = first.setdefault(answers.source, (answers, run))
+            notes += _compare(answers, run, *other, placer.mapping.differ)
             for seed in place.seeds:
-                other = home.setdefault((place.arm, seed, answers.source), run)
-                if other is not run:
+                taken = home.setdefault((place.arm, seed, answers.source), run)
+                if taken is not run:
+                    odd = differences(taken.identity, run.identity)
                     raise InputError(
-                        f"import: {other.origin} and {run.origin} both hold arm {place.arm!r}, "
-                        f"seed {seed}, task {answers.source!r}; tell them apart with --map"
+                        f"import: {taken.origin} and {run.origin} both hold arm {place.arm!r}, "
+                        f"seed {seed}, task {answers.source!r}"
+                        + (f", of models that differ in {odd}" if odd else "")
+                        + "; tell them apart with --map"
                     )
                 found.append(_rows(answers, run.origin, place.arm, seed))
     return found, lost, notes
+
+
+def _one_model(run: Run, place: Placement, models: dict[tuple[str, int, str], Run]) -> list[str]:
+    """An arm and seed is one state of a model, whatever number of files holds its tasks."""
+    notes = []
+    for seed in place.seeds:
+        other = models.setdefault((place.arm, seed, run.model), run)
+        odd = differences(other.identity, run.identity)
+        if odd:
+            raise InputError(
+                f"import: {other.origin} and {run.origin} both hold arm {place.arm!r}, seed "
+                f"{seed}, but differ in {odd}; tell them apart with --map (match: '*VALUE*')"
+            )
+        if run.tool != other.tool:
+            notes.append(
+                f"{other.origin} and {run.origin} differ in {differences(other.tool, run.tool)}"
+            )
+    return notes
+
+
+def _no_copy(
+    run: Run,
+    place: Placement,
+    copies: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, Run]],
+) -> None:
+    """One evaluation under two seeds would pass for two runs that agree. Raises InputError."""
+    answers = tuple((a.source, a.outputs or _telling(a.values)) for a in run.tasks)
+    if not answers or not all(told for _, told in answers):
+        return
+    seed, other = copies.setdefault((place.arm, answers), (place.seeds[0], run))
+    if seed != place.seeds[0]:
+        raise InputError(
+            f"import: {other.origin} and {run.origin} hold the same answers under seeds {seed} "
+            f"and {place.seeds[0]} of arm {place.arm!r}: one run, copied; name each seed's own, "
+            f"or, for an untrained model, map one of them with a list of seeds"
+        )
+
+
+def _doubts(found: Sequence[Answers]) -> list[str]:
+    """Tasks whose samples do not average to the tool's own number, once for all runs."""
+    doubts: dict[str, list[str]] = {}
+    for answers in found:
+        if answers.doubt:
+            doubts.setdefault(answers.source, []).append(answers.doubt)
+    return [
+        f"task {task!r}: in {len(said)} runs the results file does not hold the mean of the "
+        f"samples, which count (first: {said[0]}); were both written by one evaluation?"
+        for task, said in doubts.items()
+    ]
+
+
+def _telling(values: Sequence[float]) -> str:
+    """The values as text, where two runs would hardly agree in all of them; else nothing."""
+    right = sum(v > 0.5 for v in values)
+    return repr(values) if min(right, len(values) - right) >= FEWEST else ""
+
+
+def _repeated(scores: ScoreTable, arms: Iterable[str]) -> list[str]:
+    """Seeds of these arms whose items agree one by one, where that is no accident."""
+    notes = []
+    for arm in arms:
+        tasks = [t for t in scores.item_metric if scores.seeds(arm, t)]
+        known: dict[str, int] = {}
+        for seed in sorted({s for t in tasks for s in scores.seeds(arm, t)}):
+            values = np.concatenate(
+                [scores.cube(arm, t, (seed,))[0] for t in tasks if seed in scores.seeds(arm, t)]
+            )
+            told = _telling(values.tolist())
+            if not told:
+                continue
+            other = known.setdefault(told, seed)
+            if other != seed:
+                notes.append(
+                    f"arm {arm!r}: seeds {other} and {seed} have the same score in every item; "
+                    f"sound for an untrained model only"
+                )
+    return notes
 
 
 def _rows(answers: Answers, run_id: str, arm: str, seed: int) -> pa.Table:
@@ -126,8 +233,10 @@ def _rows(answers: Answers, run_id: str, arm: str, seed: int) -> pa.Table:
     return typed(pa.table(columns), run_id)
 
 
-def _compare(mine: Answers, run: HarnessRun, theirs: Answers, other: HarnessRun) -> list[str]:
-    """Runs of a task must have answered the same documents; other prompts are worth a note."""
+def _compare(
+    mine: Answers, run: Run, theirs: Answers, other: Run, differ: Sequence[str]
+) -> list[str]:
+    """Runs of a task must have answered the same documents, set up alike; prompts are noted."""
     for item, document in mine.documents.items():
         if theirs.documents.get(item, document) != document:
             raise InputError(
@@ -139,7 +248,24 @@ def _compare(mine: Answers, run: HarnessRun, theirs: Answers, other: HarnessRun)
             f"import: task {mine.source!r}: metric {theirs.metric!r} in {other.origin}, "
             f"{mine.metric!r} in {run.origin}; name one under 'metrics' in the mapping"
         )
-    if mine.prompts == theirs.prompts:
+    odd = [
+        k
+        for k in sorted(mine.settings.keys() | theirs.settings.keys())
+        if mine.settings.get(k) != theirs.settings.get(k)
+    ]
+    unlike = [k for k in odd if k not in differ]
+    if unlike:
+        raise InputError(
+            f"import: task {mine.source!r}: {other.origin} and {run.origin} differ in "
+            f"{differences(theirs.settings, mine.settings)}; evaluate alike"
+            + (
+                ""
+                if "limit" in unlike
+                else f", or, where that belongs to the arms, write 'differ: [{', '.join(unlike)}]' "
+                f"into the mapping"
+            )
+        )
+    if mine.prompts == theirs.prompts or odd:
         return []
     return [
         f"task {mine.source!r}: prompts of {run.origin} differ from those of {other.origin}; "

@@ -1,184 +1,295 @@
-"""Output folders of lm-evaluation-harness 0.4: results_<date>.json, samples_<task>_<date>.jsonl."""
+"""Output of lm-evaluation-harness 0.4: a results file, and samples of every task beside it.
+
+From 0.4.3 on results_<date>.json and samples_<task>_<date>.jsonl; before, results.json and
+<model arguments>_<task>.jsonl, which holds one JSON list.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import math
+import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lawcheck.declare import discovery
 from lawcheck.declare.design import EvalTask
 from lawcheck.errors import InputError
-from lawcheck.files.reading import MEASURED, parse_json, read_object, read_text
+from lawcheck.files.reading import parse_json, read_text, short
 from lawcheck.judging.importing.placement import ImportMap
+from lawcheck.judging.importing.runs import (
+    Answers,
+    Offer,
+    Run,
+    choose,
+    declared_task,
+    named,
+    offer,
+    same_mean,
+    score,
+    text,
+)
 from lawcheck.scores import TaskPlace
 
 AGAIN = "evaluate again"
 
 # `--output_path x.json` writes x_<date>.json instead of results_<date>.json.
-RESULTS = re.compile(r".+_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.json\Z")
+DATED = re.compile(r".+_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.json\Z")
+# Of all runs of a task, unless the mapping lets them differ.
+SETTINGS = ("chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn")
+
+
+class Twice(dict[str, Any]):
+    """An object that held a key twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Twice(found)
+
+
+def _integer(digits: str) -> int | str:
+    # Documents may hold numbers of any size, which are not read as numbers.
+    return int(digits) if len(digits) < 20 else digits
+
+
+LENIENT = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
+UNREAD = ("doc", "arguments", "resps", "filtered_resps", "target")
 
 
 @dataclass(kw_only=True)
-class Answers:
-    """Item scores of one run on one harness task, in equal-length lists.
+class Results:
+    """A results file. date: as in its name, empty before 0.4.3."""
 
-    source: the harness's task; task: its name in the score table. documents: item -> hash of the
-    question as the harness read it. prompts: digest of all prompts.
-    """
+    file: Path
+    date: str
+    content: dict[str, Any]
 
-    source: str
-    task: str
-    metric: str
-    items: list[str] = field(default_factory=list)
-    clusters: list[str] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    documents: dict[str, str] = field(default_factory=dict)
-    prompts: str = ""
+    @property
+    def config(self) -> dict[str, Any]:
+        return part(self.content, "config")
+
+    def samples(self, task: str) -> Path:
+        """The file with the samples of a task."""
+        folder = self.file.parent
+        if self.date:
+            return folder / f"samples_{task}_{self.date}.jsonl"
+        arguments = re.sub(r"[/=\"<>:|\\?*\[\]]+", "__", str(self.config.get("model_args", "")))
+        exact = folder / f"{arguments}_{task}.jsonl"
+        ends = [p for p in folder.glob("*.jsonl") if p.name.endswith(f"_{task}.jsonl")]
+        return ends[0] if len(ends) == 1 and not exact.is_file() else exact
 
 
-@dataclass(kw_only=True)
-class HarnessRun:
-    """One model's results in one folder. labels: names that may tell arm and seed."""
-
-    origin: str
-    labels: tuple[str, ...]
-    tasks: list[Answers]
-    notes: list[str]
+def is_results(content: Any) -> bool:
+    return isinstance(content, dict) and all(
+        isinstance(content.get(key), dict) for key in ("results", "configs")
+    )
 
 
 def harness_runs(
-    path: Path, mapping: ImportMap, places: Mapping[str, TaskPlace]
-) -> list[HarnessRun]:
-    """Every run below a folder, or of one results file; a task's latest evaluation counts.
+    found: list[tuple[Path, dict[str, Any]]],
+    outside: Path,
+    mapping: ImportMap,
+    places: Mapping[str, TaskPlace],
+) -> list[Run]:
+    """Runs of results files; a task's latest evaluation counts where several are alike.
 
-    Raises InputError for a path without results, broken JSON, missing samples, values outside
-    [0, 1].
+    outside: folders from here up say nothing of a run. Raises InputError for missing samples,
+    values outside [0, 1], metrics that score no items, and evaluations of one task in one folder
+    that were not set up alike.
     """
-    if not path.exists():
-        raise InputError(f"import {path}: no such file or folder; name lm-eval output or a table")
-    if path.is_file() and not RESULTS.match(path.name):
-        raise InputError(
-            f"import {path}: neither .csv, .parquet nor results_<date>.json of lm-eval; name one"
-        )
-    files = [path] if path.is_file() else sorted(path.rglob("*.json"))
-    found: dict[tuple[Path, str], list[tuple[str, Path, dict[str, Any]]]] = {}
-    for file in files:
-        match = RESULTS.match(file.name)
-        if match is None:
-            continue
-        results = _results(file)
-        key = (file.parent, str(results.get("model_name")))
-        found.setdefault(key, []).append((match["date"], file, results))
-    if not found:
-        raise InputError(
-            f"import {path}: no results_<date>.json below; run lm_eval with --output_path and "
-            f"--log_samples"
-        )
-    # Folders outside what was named say nothing of its runs.
-    outside = path.resolve().parents[2 if path.is_file() else 0]
-    return [
-        _run(folder, outside, model, sorted(dated, key=lambda d: d[0]), mapping, places)
-        for (folder, model), dated in found.items()
-    ]
-
-
-def _results(file: Path) -> dict[str, Any]:
-    results = read_object(file, AGAIN, f"import {file}", decoder=MEASURED)
-    for key in ("results", "configs"):
-        if not isinstance(results.get(key), dict):
-            raise InputError(
-                f"import {file}: no {key!r} inside, not results of lm-eval 0.4; evaluate again"
+    groups: dict[tuple[Path, str], list[Results]] = {}
+    for file, content in found:
+        match = DATED.match(file.name)
+        results = Results(file=file, date=match["date"] if match else "", content=content)
+        key = (file.parent, json.dumps(_identity(results), sort_keys=True))
+        groups.setdefault(key, []).append(results)
+    runs = []
+    read = {r.samples(t) for dated in groups.values() for r in dated for t in r.content["configs"]}
+    for (folder, _), dated in groups.items():
+        run = _run(folder, outside, sorted(dated, key=lambda r: r.date), mapping, places)
+        unread = sorted(p.name for p in folder.glob("*.jsonl") if p not in read)
+        if unread:
+            shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
+            run.notes.append(
+                f"{folder}: {len(unread)} files belong to no results file, not read: {shown}"
             )
-    return results
+        runs.append(run)
+    return runs
+
+
+def _identity(results: Results) -> dict[str, str]:
+    """What tells two models apart, by name."""
+    config = results.config
+    arguments = config.get("model_args")
+    if isinstance(arguments, str):
+        pairs = (a.partition("=") for a in arguments.split(",") if a)
+        arguments = {k.strip(): v.strip() for k, _, v in pairs}
+    found = {f"model_args {k}": v for k, v in arguments.items()} if arguments else {}
+    for key in ("model", "model_revision", "model_sha", "model_dtype", "peft_sha", "delta_sha"):
+        if config.get(key):
+            found[key] = config[key]
+    by_argument = (arguments or {}).get("peft") or (arguments or {}).get("pretrained")
+    name = results.content.get("model_name") or by_argument
+    return {k: str(v) for k, v in {**found, "model_name": name}.items()}
 
 
 def _run(
     folder: Path,
     outside: Path,
-    model: str,
-    dated: list[tuple[str, Path, dict[str, Any]]],
+    dated: list[Results],
     mapping: ImportMap,
     places: Mapping[str, TaskPlace],
-) -> HarnessRun:
-    latest = {task: entry for entry in dated for task in entry[2]["configs"]}
-    notes = [
-        f"{folder}: task {task!r} was evaluated {n} times, the latest counts"
-        for task in latest
-        if (n := sum(task in entry[2]["configs"] for entry in dated)) > 1
+) -> Run:
+    latest = {task: results for results in dated for task in results.content["configs"]}
+    notes = []
+    for task in latest:
+        repeats = [r for r in dated if task in r.content["configs"]]
+        if len(repeats) > 1:
+            settings = [_settings(task, r) for r in repeats]
+            for other in settings[:-1]:
+                if odd := differences(other, settings[-1]):
+                    raise InputError(
+                        f"import {folder}: task {task!r} was evaluated {len(repeats)} times, which "
+                        f"differ in {odd}; import the one results file that you mean"
+                    )
+            notes.append(
+                f"{folder}: task {task!r} was evaluated {len(repeats)} times, the latest counts"
+            )
+    tasks = [
+        _answers(task, r, mapping, places, notes)
+        for task, r in sorted(latest.items())
+        if not mapping.leaves_out(task)
     ]
-    tasks = []
-    for task, (date, _, results) in sorted(latest.items()):
-        tasks.append(
-            _answers(folder / f"samples_{task}_{date}.jsonl", task, results, mapping, places, notes)
-        )
+    identity = _identity(dated[-1])
+    model = identity.pop("model_name")
     # The last folder is the model's name with other signs, unless the user named the file.
     safe = re.sub(r'["<>:/|\\?*\[\]]+', "__", model)
-    named = folder.parent if folder.name == safe else folder
-    inside = named.resolve()
-    label = inside.relative_to(outside) if inside.is_relative_to(outside) else named
-    return HarnessRun(
-        origin=str(folder), labels=(model, label.as_posix()), tasks=tasks, notes=notes
+    place = folder.parent if folder.name == safe else folder
+    inside = place.resolve()
+    label = inside.relative_to(outside) if inside.is_relative_to(outside) else place
+    content = dated[-1].content
+    arguments = part(content, "config").get("model_args") or ""
+    if isinstance(arguments, dict):
+        arguments = ",".join(f"{k}={v}" for k, v in arguments.items())
+    return Run(
+        origin=str(folder),
+        labels=(label.as_posix(),),
+        model=model,
+        also=(str(folder), str(arguments), *(str(r.file) for r in dated)),
+        identity=identity,
+        tool={k: str(content.get(k)) for k in ("lm_eval_version", "git_hash")},
+        tasks=tasks,
+        left_out=[task for task in latest if mapping.leaves_out(task)],
+        notes=notes,
     )
 
 
+def differences(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """What differs, with both values, for a line; empty where nothing does."""
+    return ", ".join(
+        f"{k} ({one.get(k, 'none')} and {other.get(k, 'none')})"
+        for k in sorted(one.keys() | other.keys())
+        if one.get(k) != other.get(k)
+    )
+
+
+def _settings(task: str, results: Results) -> dict[str, str]:
+    content, config = results.content, part(results.content, "configs", task)
+    found = {
+        "num_fewshot": part(content, "n-shot").get(task, config.get("num_fewshot")),
+        "limit": results.config.get("limit"),
+        "task version": part(content, "versions").get(task),
+        "generation": config.get("generation_kwargs"),
+        "gen_kwargs": results.config.get("gen_kwargs") or None,
+    }
+    found |= {key.removesuffix("_sha"): content.get(key) for key in SETTINGS}
+    return {k: json.dumps(v, sort_keys=True) for k, v in found.items() if v is not None}
+
+
 def _answers(
-    file: Path,
     task: str,
-    results: dict[str, Any],
+    results: Results,
     mapping: ImportMap,
     places: Mapping[str, TaskPlace],
     notes: list[str],
 ) -> Answers:
-    name = mapping.task(task)
-    if name == task and task not in places:
-        # A group such as mmlu is the declared task, its subtasks are what was run.
-        name = next((g for g in _groups(task, results) if g in places), task)
-    declared = _declared(name)
-    metric, chosen = _metric(task, results, mapping, declared, file, notes)
-    found = Answers(source=task, task=name, metric=metric)
-    samples = [
-        (line, s) for line, s in _samples(file) if s.get("filter", "none") == (chosen or "none")
-    ]
-    expected = _mapping(results, "n-samples", task).get("effective")
+    file = results.samples(task)
+    where = f"import {file}"
+    name = named(task, _groups(task, results.content), mapping, places)
+    declared = declared_task(name)
+    offers = _offers(task, results)
+    chosen = choose(task, offers, mapping, declared, where, notes)
+    samples = _of_filter(list(_samples(file)), chosen, offers, where)
+    counts = part(results.content, "n-samples", task)
+    expected = counts.get("effective")
     if not samples or expected not in (None, len(samples)):
         raise InputError(
-            f"import {file}: {len(samples)} samples of filter {chosen!r}, expected "
+            f"{where}: {len(samples)} samples of filter {chosen.variant!r}, expected "
             f"{expected or 'some'}; copy the whole file or evaluate again"
         )
-    ids = _ids([s for _, s in samples])
-    prefix = "" if name == task else f"{task}/"
-    whole = hashlib.sha256()
-    for (line, sample), item in zip(samples, ids, strict=True):
-        item = prefix + item
-        if metric not in sample:
+    if counts.get("original") not in (None, expected):
+        notes.append(
+            f"{file.parent}: task {task!r}: {expected} of its {counts['original']} documents were "
+            f"evaluated (limit {results.config.get('limit')})"
+        )
+    found = Answers(source=task, task=name, metric=chosen.metric, settings=_settings(task, results))
+    several = _fill(found, samples, chosen, declared, "" if name == task else f"{task}/", where)
+    # Where the filter was told by the order of the samples, this shows it to be the right one.
+    told = len({o.variant for o in offers}) > 1 and "filter" not in samples[0][1]
+    same_mean(found, chosen, several or told, where)
+    return found
+
+
+def _fill(
+    found: Answers,
+    samples: list[tuple[int, dict[str, Any]]],
+    chosen: Offer,
+    declared: EvalTask | None,
+    prefix: str,
+    where: str,
+) -> bool:
+    """Items and values of the samples; whether items hold lists of scores."""
+    prompts, outputs = hashlib.sha256(), hashlib.sha256()
+    lists = answered = False
+    for (line, sample), item in zip(samples, _ids([s for _, s in samples]), strict=True):
+        item = prefix + text(item)
+        if chosen.metric not in sample:
             raise InputError(
-                f"import {file}, line {line}: no metric {metric!r}, found "
+                f"{where}, line {line}: no metric {chosen.metric!r}, found "
                 f"{', '.join(map(str, sample.get('metrics', [])))}; name one in the mapping"
             )
         document = sample.get("doc")
         cluster = ""
         if declared and declared.cluster and isinstance(document, dict):
-            cluster = str(document.get(declared.cluster, ""))
-        given = sample[metric]
+            cluster = text(str(document.get(declared.cluster, "")))
+        given = sample[chosen.metric]
         several = isinstance(given, list)
+        lists |= several
         for k, value in enumerate(given if several else [given]):
             found.items.append(f"{item}/{k}" if several else item)
             found.clusters.append(cluster or item if several else cluster)
-            found.values.append(_value(value, metric, file, line))
-        found.documents[item] = str(sample.get("doc_hash", ""))
-        whole.update(str(sample.get("prompt_hash", "")).encode())
-    found.prompts = whole.hexdigest()
-    return found
+            found.values.append(score(value, chosen.metric, f"{where}, line {line}"))
+        # Before 0.4.3 a document was logged without its hash.
+        found.documents[item] = str(sample.get("doc_hash") or _hash(document))
+        prompts.update(str(sample.get("prompt_hash") or sample.get("arguments", "")).encode())
+        answered |= bool(sample.get("resps"))
+        outputs.update(repr(sample.get("resps")).encode("utf-8", "backslashreplace"))
+    found.prompts = prompts.hexdigest()
+    found.outputs = outputs.hexdigest() if answered else ""
+    return lists
+
+
+def _hash(document: Any) -> str:
+    return hashlib.sha256(repr(document).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def _groups(task: str, results: dict[str, Any]) -> list[str]:
     """Groups that hold a task, the innermost first."""
-    members = _mapping(results, "group_subtasks")
+    members = part(results, "group_subtasks")
     found: list[str] = []
     inside = [task]
     while inside:
@@ -191,61 +302,100 @@ def _groups(task: str, results: dict[str, Any]) -> list[str]:
     return found
 
 
-def _declared(task: str) -> EvalTask | None:
-    """The declaration of a task, if any discipline has one."""
-    for discipline in discovery.disciplines().values():
-        for world in discipline.worlds.values():
-            for declared in world.tasks:
-                if declared.name == task:
-                    return declared
-    return None
-
-
-def _metric(
-    task: str,
-    results: dict[str, Any],
-    mapping: ImportMap,
-    declared: EvalTask | None,
-    file: Path,
-    notes: list[str],
-) -> tuple[str, str]:
-    """Metric and filter: the mapping's, the declared one, or the first that the harness lists."""
-    keys = [k.partition(",") for k in _mapping(results, "results", task) if "," in k]
-    offered = [(m, f) for m, _, f in keys if not m.endswith("_stderr")]
-    if not offered:
-        raise InputError(f"import {file}: results hold no metric of task {task!r}; evaluate again")
-    wanted = mapping.metrics.get(task) or (declared.metric if declared else "")
-    metric, _, filter_ = wanted.partition(",")
-    fitting = [(m, f) for m, f in offered if metric in ("", m) and filter_ in ("", f)]
-    if not fitting:
-        known = ", ".join(",".join(o) for o in offered)
-        raise InputError(
-            f"import {file}: task {task!r} has no metric {wanted!r}, found {known}; name one "
-            f"under 'metrics' in the mapping"
-        )
-    if len(fitting) > 1 or not wanted:
-        others = [",".join(o) for o in offered if o != fitting[0]]
-        if others:
-            notes.append(
-                f"task {task!r}: metric {','.join(fitting[0])} is read, not {', '.join(others)}"
+def _offers(task: str, results: Results) -> list[Offer]:
+    """Metrics of a task in the order of the results file."""
+    content = results.content
+    listed = part(content, "configs", task).get("metric_list")
+    aggregations = {
+        m["metric"]: m["aggregation"]
+        for m in (listed if isinstance(listed, list) else [])
+        if isinstance(m, dict) and isinstance(m.get("aggregation"), str)
+        if isinstance(m.get("metric"), str)
+    }
+    better = part(content, "higher_is_better", task)
+    found = []
+    for key, value in part(content, "results", task).items():
+        metric, comma, variant = key.partition(",")
+        if comma and not metric.endswith("_stderr"):
+            found.append(
+                offer(metric, variant, value, aggregations.get(metric), better.get(metric))
             )
-    return fitting[0]
+    return found
+
+
+def _of_filter(
+    samples: list[tuple[int, dict[str, Any]]], chosen: Offer, offers: list[Offer], where: str
+) -> list[tuple[int, dict[str, Any]]]:
+    """Samples of one filter.
+
+    Before 0.4.6 samples did not name it: with several filters every document stands once for
+    each, in the order in which the results list them.
+    """
+    if not any("filter" in s for _, s in samples):
+        variants = list(dict.fromkeys(o.variant for o in offers))
+        place = variants.index(chosen.variant)
+        seen: Counter[str] = Counter()
+        picked = []
+        for line, sample in samples:
+            key = str(sample["doc_id"])
+            if seen[key] == place:
+                picked.append((line, sample))
+            seen[key] += 1
+        if seen and set(seen.values()) != {len(variants)}:
+            raise InputError(
+                f"{where}: samples name no filter, and not every document has one for each of "
+                f"{', '.join(variants)}; {AGAIN} with lm-eval 0.4.7 or later"
+            )
+        return picked
+    return [(n, s) for n, s in samples if s.get("filter", "none") == (chosen.variant or "none")]
 
 
 def _samples(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line number and object of every line."""
+    """Line number (or place in a list) and object of every sample."""
     if not file.is_file():
         raise InputError(
             f"import {file}: no such file; run lm_eval with --log_samples, item scores are needed"
         )
     # Texts may hold U+2028 or a lone CR: lines end in LF alone.
-    text = read_text(file, AGAIN, f"import {file}").removesuffix("\n")
-    for number, line in enumerate(text.split("\n") if text else (), 1):
+    whole = read_text(file, AGAIN, f"import {file}").removesuffix("\n")
+    if whole.startswith("["):
+        content = parse_json(whole, f"import {file}", AGAIN, LENIENT)
+        found: Iterable[tuple[int, Any]] = enumerate(content, 1)
+    else:
+        lines = whole.split("\n") if whole else []
+        found = ((n, _sample(line, f"import {file}, line {n}")) for n, line in enumerate(lines, 1))
+    for number, sample in found:
         where = f"import {file}, line {number}"
-        sample = parse_json(line, where, AGAIN, MEASURED)
         if not isinstance(sample, dict) or "doc_id" not in sample:
             raise InputError(f"{where}: not a sample of lm-eval 0.4 (no doc_id); {AGAIN}")
+        if isinstance(sample, Twice):
+            raise InputError(f"{where}: a key stands twice; {AGAIN}")
         yield number, sample
+
+
+def _sample(line: str, where: str) -> Any:
+    """A line of samples; what no score depends on need not be readable."""
+    try:
+        return LENIENT.decode(line)
+    except RecursionError:
+        return parse_json(_without_texts(line), where, AGAIN, LENIENT)
+    except ValueError as error:
+        raise InputError(f"{where}: not valid JSON ({short(error)}); {AGAIN}") from None
+
+
+def _without_texts(line: str) -> str:
+    """The object without its long members, found without descending into them."""
+    depth, start, key, after = 0, 0, "", "{"
+    kept: list[str] = []
+    for token in TOKEN.finditer(line):
+        sign = token[0]
+        if depth == 1 and after in "{," and sign.startswith('"'):
+            key, start = sign[1:-1], token.start()
+        if depth == 1 and sign in ",}" and key and key not in UNREAD:
+            kept.append(line[start : token.start()])
+        depth += (sign in "[{") - (sign in "]}")
+        after = sign[0]
+    return "{" + ",".join(kept) + "}"
 
 
 def _ids(samples: list[dict[str, Any]]) -> list[str]:
@@ -256,19 +406,7 @@ def _ids(samples: list[dict[str, Any]]) -> list[str]:
     return [str(s["doc_id"]) for s in samples]
 
 
-def _value(value: Any, metric: str, file: Path, line: int) -> float:
-    if value is None:
-        return math.nan
-    # NaN compares false with everything, itself too.
-    if not isinstance(value, bool | int | float) or (value == value and not 0 <= value <= 1):
-        raise InputError(
-            f"import {file}, line {line}: {metric} {str(value)[:40]}, expected 0 to 1; "
-            f"name another metric under 'metrics' in the mapping"
-        )
-    return float(value)
-
-
-def _mapping(data: dict[str, Any], *keys: str) -> dict[str, Any]:
+def part(data: dict[str, Any], *keys: str) -> dict[str, Any]:
     """The object under nested keys; empty where there is none."""
     for key in keys:
         value = data.get(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -15,8 +15,15 @@ from lawcheck.errors import InputError
 from lawcheck.files.reading import read_yaml
 
 RUN_ID = re.compile(r"(?P<arm>[a-z][a-z0-9_.]*)-s(?P<seed>\d+)-[0-9a-f]{12}\Z")
-NAMED = re.compile(r"(?P<arm>.+?)[-_.](?:s|seed[-_=]?)(?P<seed>\d+)(?![0-9A-Za-z])")
-SEED = re.compile(r"(?:\A|[-_./])(?:s|seed[-_=]?)(?P<seed>\d+)(?![0-9A-Za-z])")
+# `s1` is a seed at the end of a name only: s1-32B is a model. `seed` may stand anywhere, unless
+# the number goes on like a version (seed-1.6).
+NAMED = re.compile(
+    r"(?P<arm>.*?[^-_.])[-_.](?:s(?P<short>\d+)\Z|seed[-_=]?(?P<seed>\d+)(?![0-9A-Za-z]|[-.]\d))"
+)
+SEED = re.compile(r"(?:\A|[-_.])seed[-_=]?(?P<seed>\d+)(?![0-9A-Za-z]|[-.]\d)")
+# A model's name on a hub, which may hold such parts for other reasons.
+HUB = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?\Z")
+IN_HUB = re.compile(r"(?P<arm>.*?[^-_.])[-_.]seed[_=]?(?P<seed>\d+)\Z")
 
 
 class _Part(BaseModel):
@@ -34,23 +41,37 @@ class RunMatch(_Part):
     arm: str
     seed: int | tuple[int, ...] | None = None
 
+    def fits(self, labels: Iterable[str]) -> bool:
+        return any(fnmatchcase(label, self.match) for label in labels)
+
 
 class ImportMap(_Part):
     """The mapping file.
 
-    tasks: task (glob) -> name in the score table. metrics: lm-eval task -> item metric, or
-    `metric,filter`. columns: our column -> the table's. percent: values are in percent.
+    tasks: task (glob) -> name in the score table, null to leave it out. metrics: task (glob) ->
+    item metric, or `metric,variant`. columns: our column -> the table's. percent: values are in
+    percent; without it that is read from the values. differ: settings in which runs may differ,
+    since they belong to the arms.
     """
 
     runs: tuple[RunMatch, ...] = ()
-    tasks: dict[str, str] = Field(default_factory=dict)
+    tasks: dict[str, str | None] = Field(default_factory=dict)
     metrics: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
-    percent: bool = False
+    percent: bool | None = None
+    differ: tuple[str, ...] = ()
 
-    def task(self, name: str) -> str:
-        """The name a task has in the score table."""
-        return next((to for glob, to in self.tasks.items() if fnmatchcase(name, glob)), name)
+    def task(self, name: str) -> str | None:
+        """The name that the mapping gives a task in the score table, if it names it."""
+        return next((to for glob, to in self.tasks.items() if fnmatchcase(name, glob)), None)
+
+    def leaves_out(self, task: str) -> bool:
+        """Whether the mapping gives the task no place."""
+        return next((t is None for g, t in self.tasks.items() if fnmatchcase(task, g)), False)
+
+    def metric(self, task: str) -> str:
+        """The metric that the mapping asks for, or nothing."""
+        return next((m for glob, m in self.metrics.items() if fnmatchcase(task, glob)), "")
 
 
 def read_map(path: str | Path) -> ImportMap:
@@ -63,6 +84,63 @@ def read_map(path: str | Path) -> ImportMap:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "file"
         raise InputError(f"mapping {path}: {where}: {first['msg'].lower()}; {expected}") from None
+
+
+def refuse_unused(
+    mapping: ImportMap,
+    runs: Sequence[Sequence[str]],
+    tasks: Iterable[str],
+    placed: Container[str],
+    with_tables: bool,
+) -> list[str]:
+    """Every instruction must have met something. Raises InputError with what there is.
+
+    A mapping may serve several folders: an entry for a task that is not there is only noted where
+    every task that is there has its own. runs: the labels of each run. tasks: names of tasks as
+    the tools call them. placed: tasks that need no other name.
+    """
+    taken: set[int] = set()
+    for entry in mapping.runs:
+        met = {k for k, labels in enumerate(runs) if entry.fits(labels)}
+        if not met:
+            raise _unused("runs", entry.match, "run", {x for labels in runs for x in labels if x})
+        if met <= taken:
+            raise InputError(
+                f"mapping: runs: {entry.match!r} matches only runs that an earlier entry takes; "
+                f"put it first"
+            )
+        taken |= met
+    notes = []
+    known = set(tasks)
+    for part, globs in (("tasks", mapping.tasks), ("metrics", mapping.metrics)):
+        left = set(known)
+        unmet = []
+        for glob in globs:
+            met_tasks = {t for t in known if fnmatchcase(t, glob)}
+            if not met_tasks:
+                unmet.append(glob)
+            elif not met_tasks & left:
+                raise InputError(
+                    f"mapping: {part}: {glob!r} matches only tasks that an earlier entry takes; "
+                    f"put it first"
+                )
+            left -= met_tasks
+        if unmet and (part == "metrics" or any(t not in placed for t in left)) and left:
+            raise _unused(part, unmet[0], "task", known)
+        if unmet:
+            notes.append(f"mapping: {part}: {', '.join(unmet)}: no such task here")
+    for name, given in (("columns", mapping.columns), ("percent", mapping.percent is not None)):
+        if given and not with_tables:
+            raise InputError(f"mapping: {name}: no table is read; leave it out")
+    return notes
+
+
+def _unused(part: str, glob: str, what: str, known: Iterable[str]) -> InputError:
+    found = sorted(known)
+    shown = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+    return InputError(
+        f"mapping: {part}: {glob!r} matches no {what}; found {shown or 'none'}; correct it"
+    )
 
 
 @dataclass(frozen=True)
@@ -79,13 +157,19 @@ class Placer:
     arm: str | None = None
     seeds: tuple[int, ...] | None = None
 
-    def place(self, labels: Sequence[str]) -> Placement | str:
-        """The place of a run known by these names, or why it has none."""
-        read = {p for p in map(_read, labels) if p is not None}
-        arms, seeds = {a for a, _ in read}, {s for _, s in read} | _seeds(labels)
+    def place(
+        self, labels: Sequence[str], model: str = "", also: Sequence[str] = ()
+    ) -> Placement | str:
+        """The place of a run known by these names, or why it has none.
+
+        also: names that a mapping may match, but that tell nothing by themselves.
+        """
+        read = [_read(label) for label in labels] + [_read_model(model)]
+        arms = {arm for arm, _ in read if arm is not None}
+        seeds = {s for _, found in read for s in found}
         arm, chosen = self.arm, self.seeds
         for entry in self.mapping.runs:
-            if any(fnmatchcase(label, entry.match) for label in labels):
+            if entry.fits([*labels, model, *also]):
                 arm = arm or entry.arm
                 if chosen is None and entry.seed is not None:
                     chosen = (entry.seed,) if isinstance(entry.seed, int) else entry.seed
@@ -102,27 +186,33 @@ class Placer:
             return f"no {' or '.join(lost)} in its names"
         return Placement(arm, chosen)
 
+    def entry(self, label: str) -> str:
+        """A line of the mapping that would place a run with this label."""
+        return f"runs: [{{match: '{label}', arm: {self.arm or 'NAME'}, seed: N}}]"
 
-def _read(label: str) -> tuple[str, int] | None:
-    """Arm and seed of the innermost part of a name that holds both."""
-    for part in reversed(PurePosixPath(label).parts):
+
+def _read(label: str) -> tuple[str | None, set[int]]:
+    """Arm and seeds of the innermost part of a name that holds both, else seeds alone."""
+    parts = PurePosixPath(label).parts
+    for part in reversed(parts):
         run_id = RUN_ID.match(part)
         if run_id:
-            return _without_part(run_id["arm"]), int(run_id["seed"])
-        named = NAMED.match(part)
-        if named:
-            return named["arm"], int(named["seed"])
-    return None
+            return _without_part(run_id["arm"]), {int(run_id["seed"])}
+        found = NAMED.match(part)
+        if found:
+            said = {int(m["seed"]) for m in SEED.finditer(part)}
+            return found["arm"], said | {int(found["short"] or found["seed"])}
+    return None, {int(m["seed"]) for part in parts for m in SEED.finditer(part)}
+
+
+def _read_model(name: str) -> tuple[str | None, set[int]]:
+    if RUN_ID.match(PurePosixPath(name).name) or not HUB.match(name):
+        return _read(name)
+    found = IN_HUB.match(PurePosixPath(name).name)
+    return (found["arm"], {int(found["seed"])}) if found else (None, set())
 
 
 def _without_part(label: str) -> str:
     """The arm of a run id: runs of one discipline each carry its name at the end."""
     arm, _, part = label.rpartition(".")
     return arm if label.startswith("discipline_") and part in discovery.disciplines() else label
-
-
-def _seeds(labels: Sequence[str]) -> set[int]:
-    """Seeds in names that hold no arm, such as a folder `seed_3`."""
-    alone = [label for label in labels if _read(label) is None]
-    found = [SEED.search(label) for label in alone]
-    return {int(m["seed"]) for m in found if m}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +15,53 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from lawcheck.errors import InputError, nearest
+from lawcheck.files.reading import read_text
 from lawcheck.judging.importing.placement import ImportMap, Placement, Placer
 from lawcheck.scores import TaskPlace
 from lawcheck.scores.files import COLUMNS, SCHEMA, typed
 
 MEAN = "mean"
 PER_RUN = "per-run means, no items: judged over seeds only"
+SUFFIXES = (".csv", ".tsv", ".parquet")
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+# Cells that stand for nothing; lower case.
+EMPTY = ("", "na", "n/a", "nan", "null", "none", "-", "--", "\u2013", "\u2014")
+# Other people's names of a column, where ours is not there.
+SYNONYMS = {
+    "arm": ("model", "method", "system", "model_name"),
+    "seed": ("random_seed", "train_seed", "training_seed"),
+    "task": ("benchmark", "dataset", "task_name"),
+    "item_id": ("item", "question_id", "doc_id", "sample_id", "example_id", "question"),
+    "value": ("score", "accuracy", "acc", "correct", "is_correct", "exact_match"),
+}
+# Words of a column that measures how sure, or how many, not how good.
+SPREAD = frozenset({"stderr", "std", "stdev", "sem", "se", "sd", "ci", "ci95", "var", "variance"})
+COUNT = frozenset({"n", "num", "count", "size", "samples", "alias", "total", "rank"})
+EDGES = frozenset({"low", "high", "lo", "hi", "lower", "upper", "min", "max", "median"})
+# Words that name one of several metrics of a task.
+METRICS = frozenset({"acc", "accuracy", "norm", "em", "exact", "match", "f1", "strict", "flexible"})
+METRICS |= {"extract", "loose", "mcc", "score", "pass", "none", "bytes", "bleu", "rouge"}
+WORD = re.compile(r"[a-z0-9]+")
+STEPS = ("step", "checkpoint", "ckpt", "epoch", "revision", "iteration", "iter", "global_step")
 
 
 @dataclass(frozen=True)
 class Table:
-    """rows: with the score table's columns. lost: rows without an arm or a seed."""
+    """rows: with the score table's columns. lost: rows without an arm or a seed.
+
+    labels: names that a mapping may match. tasks: of the table, as it calls them.
+    """
 
     rows: pa.Table
     lost: list[str]
     notes: list[str]
+    labels: list[str]
+    tasks: list[str]
+
+
+def is_table(path: Path) -> bool:
+    """A file of rows; lighteval's details are read from its results file."""
+    return path.suffix.lower() in SUFFIXES
 
 
 def read_table(
@@ -38,48 +72,115 @@ def read_table(
     Wide form has no `task` and no `value`: its task columns are those that a discipline or the
     mapping names, an empty cell is a task not evaluated. Raises InputError (one line) otherwise.
     """
-    origin = f"import {path}"
-    table = _renamed(_read(path, origin), mapping, origin)
+    try:
+        return _table(path, mapping, placer, places, f"import {path}")
+    except pa.ArrowException as error:
+        raise InputError(
+            f"import {path}: columns of types that cannot be read ({_line(error)}); export it as "
+            f"CSV"
+        ) from error
+
+
+def _table(
+    path: Path,
+    mapping: ImportMap,
+    placer: Placer,
+    places: Mapping[str, TaskPlace],
+    origin: str,
+) -> Table:
     notes: list[str] = []
+    table = _renamed(_read(path, origin), mapping, origin, notes)
     wide = "value" not in table.column_names and "task" not in table.column_names
     if wide:
         table = _long(table, mapping, places, origin, notes)
     elif "item_id" not in table.column_names:
         table = table.append_column("item_id", pa.repeat(MEAN, len(table)))
         notes.append(f"{path}: {PER_RUN}")
+    table = _one_metric(table, mapping, origin, notes)
     extra = [c for c in table.column_names if c not in COLUMNS]
+    others = table.select(extra)
     if extra:
         notes.append(f"{path}: columns left out: {', '.join(extra)}")
         table = table.drop_columns(extra)
-    table, lost = _placed(table, placer, origin, str(path))
+    table = _numbered(table, mapping, origin, notes)
+    labels = _labels(table, str(path))
+    table, lost, kept = _placed(table, placer, labels, origin, str(path))
+    _refuse_repeats(table, others, kept, origin)
+    tasks = _distinct(table, "task")
     if "task" in table.column_names and mapping.tasks:
+        keep = [not mapping.leaves_out(str(t)) for t in table.column("task").to_pylist()]
+        if not all(keep):
+            notes.append(f"{path}: {keep.count(False)} rows of tasks that the mapping leaves out")
+            table = table.filter(pa.array(keep))
         table = _retasked(table, mapping)
-    if "value" in table.column_names:
-        at = table.column_names.index("value")
-        table = table.set_column(at, "value", _numbers(table.column("value"), mapping, origin))
-    return Table(typed(table, origin), lost, notes)
+    return Table(typed(table, origin), lost, notes, _distinct_texts(labels), tasks)
+
+
+# ------------------------------------------------------------------------------------ reading
 
 
 def _read(path: Path, origin: str) -> pa.Table:
+    what = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
     try:
-        if path.suffix.lower() != ".csv":
-            return pa.parquet.read_table(path, partitioning=None)
-        # Everything as text first: ids such as 07 must stay what they are.
-        names = pa.csv.open_csv(path).schema.names
-        kinds = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-        return pa.csv.read_csv(path, convert_options=kinds)
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, UnicodeDecodeError) as error:
-        what = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
+        table = _read_parquet(path) if what == "Parquet" else _read_text(path, origin)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError) as error:
         raise InputError(
             f"{origin}: not a {what} table ({_line(error)}); export it again"
         ) from error
+    if len(set(table.column_names)) < len(table.column_names):
+        names = table.column_names
+        twice = next(n for n in names if names.count(n) > 1)
+        raise InputError(f"{origin}: column {twice!r} is there twice; rename one")
+    return table
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    table = pa.parquet.read_table(path, partitioning=None)
+    for at, name in enumerate(table.column_names):
+        column = table.column(at)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if _is_text(column.type):
+            column = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        table = table.set_column(at, name, column)
+    return table
+
+
+def _read_text(path: Path, origin: str) -> pa.Table:
+    text = read_text(path, "export it again as UTF-8", origin)
+    header = text.split("\n", 1)[0]
+    delimiter = _delimiter(header)
+    if not header.strip():
+        raise InputError(f"{origin}: not a CSV table (no header); export it again")
+    # Everything as text first: ids such as 07 must stay what they are.
+    given = next(csv.reader([header.removesuffix("\r")], delimiter=delimiter), [])
+    names = [name.strip() for name in given]
+    table = pa.csv.read_csv(
+        pa.BufferReader(text.encode()),
+        read_options=pa.csv.ReadOptions(column_names=names, skip_rows=1),
+        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    )
+    columns = [pc.utf8_trim_whitespace(c) for c in table.columns]
+    return pa.table(columns, names=table.column_names)
+
+
+def _delimiter(header: str) -> str:
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(DELIMITERS, key=bare.count)
 
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _renamed(table: pa.Table, mapping: ImportMap, origin: str) -> pa.Table:
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view()
+
+
+def _renamed(table: pa.Table, mapping: ImportMap, origin: str, notes: list[str]) -> pa.Table:
     names = table.column_names
     for ours, theirs in mapping.columns.items():
         if ours not in COLUMNS:
@@ -93,6 +194,7 @@ def _renamed(table: pa.Table, mapping: ImportMap, origin: str) -> pa.Table:
                 f"({nearest(theirs, names)})"
             )
     theirs_to_ours = {t: o for o, t in mapping.columns.items()}
+    theirs_to_ours |= _synonyms(names, mapping, origin, notes)
     # A column that gives way to a mapped one keeps its cells under another name.
     taken = {o for o, t in mapping.columns.items() if o != t}
     names = [theirs_to_ours.get(n, f"{n} (theirs)" if n in taken else n) for n in names]
@@ -100,6 +202,48 @@ def _renamed(table: pa.Table, mapping: ImportMap, origin: str) -> pa.Table:
     if twice:
         raise InputError(f"{origin}: column {twice[0]!r} is there twice; rename one")
     return table.rename_columns(names)
+
+
+def _synonyms(
+    names: Sequence[str], mapping: ImportMap, origin: str, notes: list[str]
+) -> dict[str, str]:
+    """Columns that go by another usual name. Raises InputError where two could be meant."""
+    found: dict[str, str] = {}
+    free = {n.lower(): n for n in names if n not in mapping.columns.values()}
+    long = "task" in mapping.columns or any(n in free for n in ("task", *SYNONYMS["task"]))
+    for ours, others in SYNONYMS.items():
+        if ours in names or ours in mapping.columns or (ours == "value" and not long):
+            continue
+        there = [free[n] for n in (ours, *others) if n in free]
+        if len(there) > 1 and ours == "arm":
+            raise InputError(
+                f"{origin}: no column 'arm', and {' or '.join(map(repr, there))} could be it; "
+                f"write 'columns: {{arm: {there[0]}}}' into the mapping (--map)"
+            )
+        if len(there) == 1:
+            found[there[0]] = ours
+            notes.append(f"{origin.removeprefix('import ')}: column {there[0]!r} read as {ours!r}")
+    return found
+
+
+# ---------------------------------------------------------------------------------- wide form
+
+
+def _words(name: str) -> list[str]:
+    return WORD.findall(name.lower())
+
+
+def is_statistic(name: str) -> bool:
+    """Whether a column's name says that it holds an error, a limit or a number of items."""
+    words = _words(name)
+    while words and words[-1] in METRICS:
+        words.pop()
+    words = words or _words(name)
+    return (
+        bool({"stderr", "stdev", "variance"} & set(words))
+        or (len(words) > 1 and words[0] in SPREAD | COUNT)
+        or (len(words) > 1 and words[-1] in SPREAD | COUNT | EDGES)
+    )
 
 
 def _long(
@@ -111,54 +255,267 @@ def _long(
 ) -> pa.Table:
     known = [c for c in table.column_names if c in COLUMNS]
     rest = [c for c in table.column_names if c not in COLUMNS]
-    tasks = [c for c in rest if c in places or mapping.task(c) != c]
+    wanted = [
+        c
+        for c in rest
+        if (c in places or mapping.task(c) is not None) and not mapping.leaves_out(c)
+    ]
+    tasks = [c for c in wanted if c in places or not is_statistic(c)]
+    for column in wanted:
+        if column not in tasks and column in mapping.tasks:
+            raise InputError(
+                f"{origin}: mapping: tasks: column {column!r} holds an error or a count, not "
+                f"scores; leave it out"
+            )
     if not tasks:
+        numeric = [c for c in rest if not is_statistic(c) and _is_numeric(table.column(c))]
+        example = ", ".join(f"{c}: {c}" for c in numeric[:3]) or "COLUMN: TASK"
         raise InputError(
             f"{origin}: neither 'task' and 'value' nor a column named like a task, found "
-            f"{', '.join(table.column_names)}; name columns or tasks in --map"
+            f"{', '.join(table.column_names)}; name them in --map: tasks: {{{example}}}"
         )
-    if len(tasks) < len(rest):
-        left = ", ".join(c for c in rest if c not in tasks)
-        notes.append(f"{origin.removeprefix('import ')}: columns left out: {left}")
-    notes.append(f"{origin.removeprefix('import ')}: {PER_RUN}")
-    pieces = []
+    _refuse_two_metrics(tasks, mapping, origin)
+    name = origin.removeprefix("import ")
+    left = [c for c in rest if c not in tasks]
+    if "item_id" not in known:
+        notes.append(f"{name}: {PER_RUN}")
+    pieces, empty = [], 0
     for task in tasks:
-        piece = table.select([*known, task]).rename_columns([*known, "value"])
+        piece = table.select([*known, *left, task]).rename_columns([*known, *left, "value"])
         piece = piece.append_column("task", pa.repeat(task, len(table)))
-        piece = piece.append_column("item_id", pa.repeat(MEAN, len(table)))
-        pieces.append(piece.filter(_given(piece.column("value"))))
-    return pa.concat_tables(pieces)
+        if "item_id" not in known:
+            piece = piece.append_column("item_id", pa.repeat(MEAN, len(table)))
+        given = _given(piece.column("value"))
+        empty += len(piece) - (pc.sum(given).as_py() or 0)
+        pieces.append(piece.filter(given))
+    if empty:
+        notes.append(f"{name}: {empty} empty cells left out, as tasks that were not evaluated")
+    return pa.concat_tables(_alike(pieces))
+
+
+def _alike(pieces: list[pa.Table]) -> list[pa.Table]:
+    """One type for the values of all tasks; shortest text turns into the same number again."""
+    if len({p.column("value").type for p in pieces}) == 1:
+        return pieces
+    at = pieces[0].column_names.index("value")
+    return [p.set_column(at, "value", p.column("value").cast(pa.string())) for p in pieces]
+
+
+def _refuse_two_metrics(tasks: Sequence[str], mapping: ImportMap, origin: str) -> None:
+    """Two columns that are metrics of one task would count as two of its items."""
+    stems: dict[tuple[str | None, str], str] = {}
+    for task in tasks:
+        words = _words(task)
+        while len(words) > 1 and words[-1] in METRICS:
+            words.pop()
+        other = stems.setdefault((mapping.task(task), " ".join(words)), task)
+        if other != task:
+            raise InputError(
+                f"{origin}: columns {other!r} and {task!r} are two metrics of one task; name one "
+                f"of them under 'tasks' in the mapping"
+            )
+
+
+def _is_numeric(column: pa.ChunkedArray) -> bool:
+    if not _is_text(column.type):
+        return bool(
+            pa.types.is_integer(column.type)
+            or pa.types.is_floating(column.type)
+            or pa.types.is_decimal(column.type)
+        )
+    try:
+        pc.cast(_plain(column.filter(_given(column)))[0], pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _given(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Which cells hold something."""
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(column), ""), False)
+    if _is_text(column.type):
+        lower = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
+        return pc.fill_null(pc.invert(pc.is_in(lower, pa.array(EMPTY))), False)
+    if pa.types.is_floating(column.type):
+        return pc.and_(column.is_valid(), pc.invert(pc.fill_null(pc.is_nan(column), True)))
     return column.is_valid()
 
 
-def _placed(table: pa.Table, placer: Placer, origin: str, name: str) -> tuple[pa.Table, list[str]]:
-    """The table with arm and seed in every row; rows without them are taken out and named."""
+# ------------------------------------------------------------------------- metrics and values
+
+
+def _one_metric(table: pa.Table, mapping: ImportMap, origin: str, notes: list[str]) -> pa.Table:
+    """Rows of the metric that the mapping names for a task; rows of errors and counts go."""
+    if "metric" not in table.column_names or "task" not in table.column_names:
+        if mapping.metrics and "task" in table.column_names:
+            raise InputError(
+                f"{origin}: mapping: metrics: no column 'metric', found "
+                f"{', '.join(table.column_names)}; leave it out, or name the column"
+            )
+        return table
+    tasks = table.column("task").cast(pa.string()).to_pylist()
+    metrics = table.column("metric").cast(pa.string()).to_pylist()
+    there: dict[str, set[str]] = {}
+    for task, metric in zip(tasks, metrics, strict=True):
+        there.setdefault(str(task), set()).add(str(metric))
+    chosen = {task: mapping.metric(task) for task in there}
+    for task, metric in chosen.items():
+        if metric and metric not in there[task]:
+            raise InputError(
+                f"{origin}: task {task!r} has no metric {metric!r}, found "
+                f"{', '.join(sorted(there[task]))}; name one under 'metrics' in the mapping"
+            )
+    keep = [
+        m == chosen[str(t)] if chosen[str(t)] else not is_statistic(f"x_{m}")
+        for t, m in zip(tasks, metrics, strict=True)
+    ]
+    if not all(keep):
+        gone = sorted({str(m) for m, k in zip(metrics, keep, strict=True) if not k})
+        notes.append(
+            f"{origin.removeprefix('import ')}: {keep.count(False)} rows of metrics "
+            f"{', '.join(gone)} left out"
+        )
+        table = table.filter(pa.array(keep))
+    return table
+
+
+def _numbered(table: pa.Table, mapping: ImportMap, origin: str, notes: list[str]) -> pa.Table:
+    """The table with its values as shares."""
+    if "value" not in table.column_names:
+        return table
+    values, signed = _numbers(table.column("value"), origin)
+    values = _shares(table, values, signed, mapping, origin, notes)
+    return table.set_column(table.column_names.index("value"), "value", values)
+
+
+def _numbers(column: pa.ChunkedArray, origin: str) -> tuple[pa.ChunkedArray, bool]:
+    """Values as numbers, and whether they bear a percent sign.
+
+    true and false count 1 and 0, an empty cell stays unscored.
+    """
+    signed: bool | None = False
+    if pa.types.is_decimal(column.type):
+        # Arrow's own cast of 0.41 is off in the last bit.
+        column = column.cast(pa.string())
+    if _is_text(column.type):
+        given = _given(column)
+        column, signed = _plain(pc.if_else(given, column.cast(pa.string()), None))
+        if signed is None:
+            raise InputError(
+                f"{origin}: some values bear a percent sign, some do not; write all alike"
+            )
+    try:
+        return pc.cast(column, pa.float64()), bool(signed)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"{origin}: column 'value' holds no numbers ({_line(error)})") from error
+
+
+def _plain(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool | None]:
+    """Text that casts to numbers, and whether all bore a percent sign (None: some did)."""
+    text = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
+    text = pc.if_else(pc.equal(text, "true"), "1", text)
+    text = pc.if_else(pc.equal(text, "false"), "0", text)
+    with_sign = pc.ends_with(text, "%")
+    some, every = pc.any(with_sign).as_py(), pc.all(with_sign).as_py()
+    if some:
+        text = pc.utf8_trim_whitespace(pc.utf8_rtrim(text, "%"))
+    # 0,62 in a table with other delimiters; 1,234.5 stays what is refused.
+    comma = pc.match_substring_regex(text, r"^[+-]?\d+,\d+$")
+    text = pc.if_else(comma, pc.replace_substring(text, ",", "."), text)
+    return text, (None if some and not every else bool(some))
+
+
+def _shares(
+    table: pa.Table,
+    values: pa.ChunkedArray,
+    signed: bool,
+    mapping: ImportMap,
+    origin: str,
+    notes: list[str],
+) -> pa.ChunkedArray:
+    """Percentages become shares: said by the mapping or a sign, or seen in every task alike.
+
+    Raises InputError for a mixture, and for values that are no percentages though said to be.
+    """
+    largest = pc.max(pc.if_else(pc.is_nan(values), None, values)).as_py()
+    if largest is None:
+        return values
+    if mapping.percent and largest <= 1 and largest > 0 and not signed:
+        raise InputError(
+            f"{origin}: mapping: percent: the largest value is {largest:g}, so these are shares; "
+            f"leave it out"
+        )
+    if mapping.percent or signed:
+        return pc.divide(values, 100.0)
+    if largest <= 1 or largest > 100 or mapping.percent is False:
+        return values
+    tasks = (
+        table.column("task").cast(pa.string())
+        if "task" in table.column_names
+        else pa.chunked_array([pa.repeat("", len(table))])
+    )
+    tops = pa.table({"task": tasks, "value": values}).group_by("task").aggregate([("value", "max")])
+    top = dict(zip(tops["task"].to_pylist(), tops["value_max"].to_pylist(), strict=True))
+    small = sorted(str(t) for t, v in top.items() if v is not None and 0 < v <= 1)
+    large = sorted(str(t) for t, v in top.items() if v is not None and v > 1)
+    step = "write all values alike, or 'percent: true' into the mapping (--map)"
+    if small:
+        raise InputError(
+            f"{origin}: values of {large[0]!r} go up to {top[large[0]]:g}, those of {small[0]!r} "
+            f"to {top[small[0]]:g}: percentages and shares; {step}"
+        )
+    low = pc.and_(pc.greater(values, 0), pc.less_equal(values, 1))
+    if pc.any(low).as_py():
+        odd = values.filter(pc.fill_null(low, False))[0].as_py()
+        raise InputError(
+            f"{origin}: values such as {odd:g} beside {largest:g}: percentages and shares; {step}"
+        )
+    notes.append(f"{origin.removeprefix('import ')}: values up to {largest:g} read as percentages")
+    return pc.divide(values, 100.0)
+
+
+# --------------------------------------------------------------------------------- placement
+
+
+def _labels(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A run's name in every row; a table without run ids is one run, known by its file."""
+    if "run_id" in table.column_names:
+        return table.column("run_id").cast(pa.string())
+    return pa.chunked_array([pa.repeat(Path(name).stem, len(table))])
+
+
+def _distinct_texts(labels: pa.ChunkedArray) -> list[str]:
+    return [label for label in labels.unique().to_pylist() if label]
+
+
+def _distinct(table: pa.Table, column: str) -> list[str]:
+    if column not in table.column_names:
+        return []
+    return [str(x) for x in table.column(column).unique().to_pylist() if x is not None]
+
+
+def _placed(
+    table: pa.Table, placer: Placer, labels: pa.ChunkedArray, origin: str, name: str
+) -> tuple[pa.Table, list[str], pa.ChunkedArray]:
+    """The table with arm and seed in every row; rows without them are taken out and named.
+
+    Returns too where each row stood before.
+    """
     said = {"arm": placer.arm, "seed": placer.seeds}
     for column, value in said.items():
         if value is not None and column in table.column_names:
             raise InputError(f"{origin}: has a column {column!r}; leave out --{column}")
     missing = [c for c in ("arm", "seed") if c not in table.column_names]
     lost: list[str] = []
+    row = "its row"
+    table = table.append_column(row, pa.array(range(len(table)), pa.int64()))
     if missing:
-        labels = (
-            table.column("run_id").cast(pa.string())
-            if "run_id" in table.column_names
-            else pa.chunked_array([pa.repeat(path_label(name), len(table))])
-        )
         # What the table says itself need not stand in a name.
         placer = dataclasses.replace(
             placer,
             arm=placer.arm if "arm" in missing else "",
             seeds=placer.seeds if "seed" in missing else (0,),
         )
-        distinct = labels.unique().to_pylist()
-        found = {label: placer.place([label] if label else []) for label in distinct}
+        found = {x: placer.place([x] if x else []) for x in labels.unique().to_pylist()}
         lost += [
             f"{name}: {run!r} ({p})" for run, p in found.items() if not isinstance(p, Placement)
         ]
@@ -166,7 +523,7 @@ def _placed(table: pa.Table, placer: Placer, origin: str, name: str) -> tuple[pa
         for label, place in found.items():
             if not isinstance(place, Placement):
                 continue
-            mine = table.filter(pc.equal(labels, label))
+            mine = table.filter(pc.fill_null(pc.equal(labels, label), label is None))
             for seed in place.seeds if "seed" in missing else place.seeds[:1]:
                 piece = mine
                 if "arm" in missing:
@@ -174,7 +531,11 @@ def _placed(table: pa.Table, placer: Placer, origin: str, name: str) -> tuple[pa
                 if "seed" in missing:
                     piece = piece.append_column("seed", pa.repeat(seed, len(mine)))
                 pieces.append(piece)
-        table = pa.concat_tables(pieces) if pieces else _nothing()
+        table = (
+            pa.concat_tables(pieces)
+            if pieces
+            else _nothing().append_column(row, pa.array([], pa.int64()))
+        )
     for column in ("arm", "seed"):
         whole = _given(table.column(column))
         empty = pc.sum(pc.invert(whole)).as_py()
@@ -182,16 +543,11 @@ def _placed(table: pa.Table, placer: Placer, origin: str, name: str) -> tuple[pa
             first = pc.index(whole, False).as_py()
             lost.append(f"{name}: {empty} rows with empty {column}, first in data row {first + 1}")
             table = table.filter(whole)
-    if table.num_rows and pa.types.is_string(table.column("seed").type):
+    if table.num_rows:
         table = table.set_column(
             table.column_names.index("seed"), "seed", _whole(table.column("seed"), origin)
         )
-    return table, lost
-
-
-def path_label(path: str) -> str:
-    """A table without run ids is one run, known by its file."""
-    return Path(path).stem
+    return table.drop_columns([row]), lost, table.column(row)
 
 
 def _nothing() -> pa.Table:
@@ -199,34 +555,35 @@ def _nothing() -> pa.Table:
 
 
 def _whole(column: pa.ChunkedArray, origin: str) -> pa.ChunkedArray:
+    """Seeds; 3.0 is 3, as pandas writes a column that had gaps."""
     try:
-        return pc.cast(pc.utf8_trim_whitespace(column), pa.int64())
-    except pa.ArrowInvalid as error:
+        if not pa.types.is_integer(column.type):
+            column = pc.cast(column, pa.float64())
+        return pc.cast(column, pa.int64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(
             f"{origin}: column 'seed' holds no whole numbers ({_line(error)}); number the seeds"
         ) from error
 
 
-def _numbers(column: pa.ChunkedArray, mapping: ImportMap, origin: str) -> pa.ChunkedArray:
-    """Values as shares; true and false count 1 and 0, an empty cell stays unscored."""
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        text = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
-        text = pc.if_else(pc.equal(text, "true"), "1", text)
-        text = pc.if_else(pc.equal(text, "false"), "0", text)
-        column = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-    try:
-        values = pc.cast(column, pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"{origin}: column 'value' holds no numbers ({_line(error)})") from error
-    if mapping.percent:
-        return pc.divide(values, 100.0)
-    largest = pc.max(values).as_py()
-    if largest is not None and 1 < largest <= 100:
-        raise InputError(
-            f"{origin}: value {largest:g}, expected 0 to 1; if these are percentages, write "
-            f"'percent: true' into the mapping (--map)"
-        )
-    return values
+def _refuse_repeats(table: pa.Table, others: pa.Table, kept: pa.ChunkedArray, origin: str) -> None:
+    """Rows that stand twice but for a column that is left out: several checkpoints of a run."""
+    key = [c for c in ("arm", "seed", "task", "item_id", "metric") if c in table.column_names]
+    if len(others) != len(kept) or not others.num_columns or not table.num_rows:
+        return
+    if table.select(key).group_by(key).aggregate([]).num_rows == table.num_rows:
+        return
+    for name in sorted(others.column_names, key=lambda n: n.lower() not in STEPS):
+        column = others.column(name).take(kept)
+        if pa.types.is_nested(column.type) or column.type.num_fields:
+            continue
+        both = table.select(key).append_column("other", column)
+        if both.group_by([*key, "other"]).aggregate([]).num_rows == table.num_rows:
+            found = [str(x) for x in column.unique().to_pylist()]
+            raise InputError(
+                f"{origin}: rows of one arm, seed and task differ only in column {name!r} "
+                f"({', '.join(found[:5])}); keep one of them, or make it part of the arm"
+            )
 
 
 def _retasked(table: pa.Table, mapping: ImportMap) -> pa.Table:
@@ -234,11 +591,12 @@ def _retasked(table: pa.Table, mapping: ImportMap) -> pa.Table:
     own = table.column("task").cast(pa.string())
     items = table.column("item_id").cast(pa.string())
     names = {t: mapping.task(t) for t in own.unique().to_pylist() if t is not None}
-    moved = [t for t, to in names.items() if t != to]
     to = own
-    for task in moved:
+    for task, name in names.items():
+        if name is None or name == task:
+            continue
         mine = pc.equal(own, task)
-        to = pc.if_else(mine, names[task], to)
+        to = pc.if_else(mine, name, to)
         items = pc.if_else(mine, pc.binary_join_element_wise(task, items, "/"), items)
     table = table.set_column(table.column_names.index("task"), "task", to)
     return table.set_column(table.column_names.index("item_id"), "item_id", items)
