@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import Scale
+from lawcheck.declare.scale import Base, BuiltBase, PackageBase, Scale
 from lawcheck.files import origin
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import Statistics, fitting, read_provenance
@@ -74,14 +74,17 @@ def family_titles(scale: Scale) -> dict[str, str]:
 
     Where that does not tell two bases apart, their own names are appended.
     """
-    titles = {
-        name: str(base.architecture["model_type"])
-        if base.kind == "built"
-        else base.model.rstrip("/").rsplit("/", 1)[-1]
-        for name, base in scale.bases.items()
-    }
+    titles = {name: _title(base) for name, base in scale.bases.items()}
     shared = [t for t in titles.values() if list(titles.values()).count(t) > 1]
     return {n: f"{t} ({n.replace('_', ' ')})" if t in shared else t for n, t in titles.items()}
+
+
+def _title(base: Base) -> str:
+    if isinstance(base, BuiltBase):
+        return str(base.architecture["model_type"])
+    if isinstance(base, PackageBase):
+        return PurePosixPath(base.file).stem
+    return base.model.rstrip("/").rsplit("/", 1)[-1]
 
 
 def measured_seconds(layout: Layout, law: Law) -> dict[str, float]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.scale import BuiltBase, Scale
+from lawcheck.declare.scale import BuiltBase, PackageBase, Scale
 from lawcheck.show.page.gather import Entry
 
 CORPUS_FILE = ".jsonl"
@@ -94,6 +95,9 @@ def _base(name: str, scale: Scale) -> str:
     )
     if isinstance(recipe, BuiltBase):
         return f"{name}: {found}, trained from scratch, one for every seed"
+    if isinstance(recipe, PackageBase):
+        source = f"{PurePosixPath(recipe.file).name} of {recipe.package} {recipe.version}"
+        return f"{name}: {source} ({found})"
     revision = f" at {recipe.revision}" if recipe.revision else ""
     return f"{name}: {recipe.model}{revision} ({found})"
 
