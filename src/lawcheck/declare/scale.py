@@ -316,7 +316,7 @@ class Scale(Part):
             recipe["generator"] = self.corpus.frozen
         return recipe
 
-    def base_seed(self, base: str, seed: int | None) -> int | None:
+    def base_seed(self, base: str, seed: int) -> int | None:
         """The seed that a base is made with; None for one that all seeds share."""
         return None if isinstance(self.bases.get(base), PackageBase) else seed
 
@@ -400,8 +400,9 @@ def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     merged = dict(lower)
     for key, value in upper.items():
         below = merged.get(key)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        # A base of another kind has none of the settings below it.
-        both = both and value.get("kind") in (None, below.get("kind"))
-        merged[key] = _merge(below, value) if both else value
+        if isinstance(value, dict) and isinstance(below, dict):
+            # A base of another kind has none of the settings below it.
+            same = value.get("kind") in (None, below.get("kind"))
+            value = _merge(below, value) if same else value
+        merged[key] = value
     return merged

