@@ -559,3 +559,36 @@ def test_the_real_base_speaks(smollm2):
     said = model.generate(**asked, max_new_tokens=30, do_sample=False)[0]
     assert "Paris" in tokenizer.decode(said[asked["input_ids"].shape[1] :])
     assert said[-1] == tokenizer.eos_token_id
+
+
+@pytest.mark.slow
+def test_real_answers_are_likely(smollm2, capsys):
+    _, folder = smollm2
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), load_tokenizer(folder)
+    named = os.environ.get("LAWCHECK_DATA")
+    if not named or not Path(named, "alpaca/train.jsonl").is_file():
+        pytest.skip("LAWCHECK_DATA names no folder with alpaca/train.jsonl")
+    lines = Path(named, "alpaca/train.jsonl").read_text(encoding="utf-8").split("\n")
+    read = (json.loads(line) for line in lines if line)
+    rows = [
+        {
+            "id": str(n),
+            "prompt": f"{r['instruction']}\n{r['input']}".strip(),
+            "response": r["output"],
+        }
+        for n, r in enumerate(read)
+        if 40 < len(r["output"]) < 800
+    ]
+    encoded = encode(tokenizer, rows[:40], 512)
+    total, count = 0.0, 0
+    with torch.inference_mode():
+        for member, start in enumerate(encoded.answers.tolist()):
+            ids = torch.from_numpy(encoded.sample(member).astype(np.int64))
+            likely = model(ids[None]).logits[0, start - 1 : -1].log_softmax(-1)
+            total -= likely.gather(1, ids[start:, None]).sum().item()
+            count += len(ids) - start
+    perplexity = float(np.exp(total / count))
+    with capsys.disabled():
+        sys.stdout.write(f"\nperplexity of {len(rows[:40])} Alpaca answers: {perplexity:.2f}\n")
+    # A wrong rotation or template gives hundreds.
+    assert 4 < perplexity < 15

@@ -43,9 +43,6 @@ def convert_base(scale: Scale, base: str, out: Path) -> dict[str, Any]:
     wheel or file of another hash, a file that is no whole GGUF or disagrees with the scale, and too
     little disk space; then nothing is written.
     """
-    # Only here: no other base needs it.
-    from lawcheck.training.base.gguf import GgufFile
-
     recipe = scale.bases[base]
     assert isinstance(recipe, PackageBase)
     what = f"base {base!r} of scale {scale.name!r}"
@@ -53,18 +50,8 @@ def convert_base(scale: Scale, base: str, out: Path) -> dict[str, Any]:
     with atomic.atomic_folder(out) as part:
         with tempfile.TemporaryDirectory(prefix="source.", dir=part) as source:
             file = _file(recipe, _wheel(recipe, Path(source), what), what)
-            model = GgufFile(file, f"{what}: file {recipe.file}")
-            config, tokenizer = model.config(), model.tokenizer(recipe.pad)
-            _require_declared(recipe, config, what)
-            _require_space(part, 4 * model.parameters, what)
-            config.pad_token_id = tokenizer.pad_token_id
-            weights = {name: torch.from_numpy(values) for name, values in model.weights()}
-            parameters, licence = model.parameters, model.value("general.license", "not stated")
-            save_file(weights, part / "model.safetensors", metadata={"format": "pt"})
-        config.save_pretrained(part)
-        ids = {name: getattr(config, name) for name in ("bos_token_id", "eos_token_id")}
-        GenerationConfig(**ids, pad_token_id=config.pad_token_id).save_pretrained(part)
-        tokenizer.save_pretrained(part)
+            # Its view of the file ends with the call, before the file is removed.
+            about = _write_model(recipe, file, part, what)
         record = {
             "scale": scale.name,
             "base": base,
@@ -72,8 +59,7 @@ def convert_base(scale: Scale, base: str, out: Path) -> dict[str, Any]:
             "recipe": scale.base_recipe(base),
             "recipe_digest": scale.base_digest(base),
             "source": recipe.model_dump(include={"package", "version", "wheel_sha256", "file"}),
-            "licence": licence,
-            "parameters": parameters,
+            **about,
             "cpu_seconds": round(time.process_time() - started, 1),
             "wall_seconds": round(time.monotonic() - began, 1),
             "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -96,6 +82,26 @@ def convert_base(scale: Scale, base: str, out: Path) -> dict[str, Any]:
             holds={"recipe": record["recipe_digest"]},
         )
     return record
+
+
+def _write_model(recipe: PackageBase, file: Path, folder: Path, what: str) -> dict[str, Any]:
+    """Weights, configuration and tokenizer of the file; its licence and parameters are returned."""
+    # Only here: no other base needs it.
+    from lawcheck.training.base.gguf import GgufFile
+
+    model = GgufFile(file, f"{what}: file {recipe.file}")
+    config, tokenizer = model.config(), model.tokenizer(recipe.pad)
+    _require_declared(recipe, config, what)
+    _require_space(folder, 4 * model.parameters, what)
+    config.pad_token_id = tokenizer.pad_token_id
+    config.save_pretrained(folder)
+    ids = {f"{k}_token_id": getattr(config, f"{k}_token_id") for k in ("bos", "eos", "pad")}
+    GenerationConfig(**ids).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    weights = {name: torch.from_numpy(values) for name, values in model.weights()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    licence = model.value("general.license", "not stated")
+    return {"licence": licence, "parameters": model.parameters}
 
 
 def _wheel(recipe: PackageBase, folder: Path, what: str) -> Path:
