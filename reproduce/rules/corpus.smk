@@ -40,11 +40,11 @@ rule base:
     input:
         f"{ROOT}/corpus/manifest.json",
     output:
-        f"{ROOT}/bases/{{base}}-s{{seed}}/base.json",
+        f"{ROOT}/bases/{{base}}/base.json",
     log:
-        f"{ROOT}/logs/base.{{base}}-s{{seed}}.log",
+        f"{ROOT}/logs/base.{{base}}.log",
     benchmark:
-        f"{ROOT}/benchmarks/base.{{base}}-s{{seed}}.tsv"
+        f"{ROOT}/benchmarks/base.{{base}}.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -52,5 +52,6 @@ rule base:
     params:
         study=STUDY_ARGUMENTS,
         wait=WAIT,
+        base=signed(lambda wildcards: WORKFLOW.base_options(wildcards.base)),
     shell:
-        "lawcheck base {params.study} {params.wait} --base {wildcards.base} --seed {wildcards.seed} > {log:q} 2>&1"
+        "lawcheck base {params.study} {params.wait} {params.base} > {log:q} 2>&1"

@@ -162,10 +162,10 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
 
 
 def _quieten(scale: Any) -> None:
-    """Worlds that are built here never ask a hub; CPU scales never look for an accelerator."""
+    """Bases that are built here never ask a hub; CPU scales never look for an accelerator."""
     if scale.hardware.device == "cpu":
         os.environ.setdefault("DS_ACCELERATOR", "cpu")
-    if all(base.kind == "built" for base in scale.bases.values()):
+    if all(base.kind != "pretrained" for base in scale.bases.values()):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -177,8 +178,12 @@ def _texts(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> Chunk:
     for row in rows:
         if not row["text"].strip():
             raise InputError(f"training row {row['id']!r}: its text is empty; take the row out")
+    texts = [row["text"] for row in rows]
+    _require_bytes(tokenizer, rows, texts)
+    encoded = tokenizer(texts)["input_ids"]
+    _require_known(tokenizer, rows, texts, encoded)
     eos, samples = tokenizer.eos_token_id, []
-    for ids in tokenizer([row["text"] for row in rows])["input_ids"]:
+    for ids in encoded:
         samples.append((ids if ids[-1] == eos else [*ids, eos], 0))
     return _end_to_end(samples)
 
@@ -356,6 +361,7 @@ def _conversations(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> tuple[list
     ]
     prompts = tokenizer.apply_chat_template(users, tokenize=False, add_generation_prompt=True)
     texts = tokenizer.apply_chat_template(both, tokenize=False)
+    _require_bytes(tokenizer, rows, texts)
     for row, prompt, text in zip(rows, prompts, texts, strict=True):
         if not text.startswith(prompt):
             raise InputError(
@@ -365,9 +371,70 @@ def _conversations(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> tuple[list
     return prompts, texts
 
 
+def _require_bytes(tokenizer: Any, rows: Sequence[dict[str, Any]], texts: Sequence[str]) -> None:
+    """Raises InputError for a row with a byte that the tokenizer would drop without a word."""
+    lost = _lost_bytes(tokenizer)
+    if lost is None:
+        return
+    for row, text in zip(rows, texts, strict=True):
+        found = lost.search(text.encode())
+        if found:
+            before = text.encode()[: found.start()]
+            # Of the character that the byte is a part of.
+            raise _without_token(row, text[len(before.decode(errors="ignore"))])
+
+
+def _require_known(
+    tokenizer: Any,
+    rows: Sequence[dict[str, Any]],
+    texts: Sequence[str],
+    encoded: Sequence[Sequence[int]],
+) -> None:
+    """Raises InputError for a row with a word that its tokenizer takes for unknown."""
+    model = getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)
+    name = getattr(model, "unk_token", None)
+    # Some name a token that every sample holds; those know all bytes.
+    if name in (None, tokenizer.eos_token, tokenizer.bos_token, tokenizer.pad_token):
+        return
+    unknown = tokenizer.convert_tokens_to_ids(name)
+    for row, text, ids in zip(rows, texts, encoded, strict=True):
+        if unknown in ids:
+            again = tokenizer(text, return_offsets_mapping=True)
+            start, end = again["offset_mapping"][again["input_ids"].index(unknown)]
+            raise _without_token(row, text[start:end])
+
+
+def _without_token(row: dict[str, Any], found: str) -> InputError:
+    return InputError(
+        f"training row {row['id']!r}: found {found!a}, which the base model's tokenizer has no "
+        f"token for; replace it, or take the row out"
+    )
+
+
+def _lost_bytes(tokenizer: Any) -> re.Pattern[bytes] | None:
+    """What matches a byte that a byte-level BPE leaves out; None where it leaves out none."""
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    kinds = [type(getattr(backend, part, None)).__name__ for part in ("model", "decoder")]
+    if kinds != ["BPE", "ByteLevel"] or backend.model.unk_token is not None:
+        return None
+    lost = [byte for byte, char in _BYTES.items() if backend.token_to_id(char) is None]
+    return re.compile(b"[" + b"".join(re.escape(bytes([b])) for b in lost) + b"]") if lost else None
+
+
+def _byte_characters() -> dict[int, str]:
+    """GPT-2's letters for bytes: printable ones of Latin-1 as they are, others from U+0100 on."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return {b: chr(b) for b in plain} | {b: chr(0x100 + n) for n, b in enumerate(others)}
+
+
+_BYTES = _byte_characters()
+
+
 def _whole_samples(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[Sample]:
     prompts, texts = _conversations(tokenizer, rows)
     encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+    _require_known(tokenizer, rows, texts, encoded["input_ids"])
     samples = []
     for prompt, ids, offsets in zip(
         prompts, encoded["input_ids"], encoded["offset_mapping"], strict=True

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-def base_name(base: str, seed: int) -> str:
-    return f"{base}-s{seed}"
+def base_name(base: str, seed: int | None) -> str:
+    """seed: None for a base that all seeds share."""
+    return base if seed is None else f"{base}-s{seed}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Layout:
         """Statistics of the corpus and of every mixture."""
         return self.root / "mixtures.json"
 
-    def base(self, name: str, seed: int) -> Path:
+    def base(self, name: str, seed: int | None) -> Path:
         return self.root / "bases" / base_name(name, seed)
 
     def run(self, run_id: str) -> Path:

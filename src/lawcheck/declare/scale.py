@@ -16,12 +16,15 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
 
+from lawcheck.declare.versions import CONVERTER
 from lawcheck.errors import InputError, look_up, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_yaml
@@ -47,6 +50,7 @@ def _numbers(value: Any) -> Any:
     return value
 
 
+SHA256 = r"^[0-9a-f]{64}$"
 # Of scales that name none.
 STUDIES = ("discipline_laws",)
 
@@ -148,6 +152,37 @@ class PretrainedBase(Part):
     architecture: dict[str, Any]
 
 
+class PackageBase(Part):
+    """A GGUF file inside a wheel of the package index; fetched and converted when it is built.
+
+    wheel_sha256: of the wheel. file: its path in the wheel. sha256: of the file, which is what the
+    base is: the same file in another package is the same base. pad: the token to pad with, where
+    the file's own is the end of an answer. architecture: as of PretrainedBase; the file must agree.
+    """
+
+    kind: Literal["package"]
+    package: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: str = Field(pattern=r"^[0-9][A-Za-z0-9.!+_-]*$")
+    wheel_sha256: str = Field(pattern=SHA256)
+    file: str
+    sha256: str = Field(pattern=SHA256)
+    pad: str | None = None
+    architecture: dict[str, Any]
+
+
+def _kind(value: Any) -> Any:
+    return value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+
+
+# By kind, so that a wrong setting is named and not the other kinds' complaints.
+Base = Annotated[
+    Annotated[BuiltBase, Tag("built")]
+    | Annotated[PretrainedBase, Tag("pretrained")]
+    | Annotated[PackageBase, Tag("package")],
+    Discriminator(_kind),
+]
+
+
 class MethodSettings(Part):
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
@@ -247,7 +282,7 @@ class Scale(Part):
     claims: bool
     seeds: tuple[int, ...]
     corpus: CorpusSettings
-    bases: dict[str, BuiltBase | PretrainedBase]
+    bases: dict[str, Base]
     adapter: AdapterDefaults
     methods: dict[str, MethodSettings]
     training: TrainingSettings
@@ -272,10 +307,18 @@ class Scale(Part):
     def base_recipe(self, base: str) -> dict[str, Any]:
         """What a base is made of, without where a ready copy may lie."""
         found = look_up(base, self.bases, f"scale {self.name!r}: no base model {base!r}")
+        if isinstance(found, PackageBase):
+            # By content: where the file is fetched from does not matter.
+            recipe = found.content({"package", "version", "wheel_sha256", "file"})
+            return recipe | {"converter": CONVERTER}
         recipe = found.content({"shipped"})
         if recipe["kind"] == "built":
             recipe["generator"] = self.corpus.frozen
         return recipe
+
+    def base_seed(self, base: str, seed: int) -> int | None:
+        """The seed that a base is made with; None for one that all seeds share."""
+        return None if isinstance(self.bases.get(base), PackageBase) else seed
 
     def revision(self, base: str) -> str:
         """Of a pretrained base on its hub; `main` where the scale names none."""
@@ -321,7 +364,8 @@ def scale_names() -> list[str]:
 def load_scale(name: str, overrides: dict[str, Any] | None = None) -> Scale:
     """Read a scale by name, or by the path of a YAML file.
 
-    `extends: NAME` in the file starts from another scale; nested keys are merged.
+    `extends: NAME` in the file starts from another scale; nested keys are merged, a base of another
+    `kind` is replaced.
     Raises InputError for an unknown name, broken YAML, unknown or ill-typed keys.
     """
     data = _merge(_read(name, ()), overrides or {})
@@ -355,6 +399,10 @@ def _find(name: str) -> Path:
 def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     merged = dict(lower)
     for key, value in upper.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        below = merged.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            # A base of another kind has none of the settings below it.
+            same = value.get("kind") in (None, below.get("kind"))
+            value = _merge(below, value) if same else value
+        merged[key] = value
     return merged

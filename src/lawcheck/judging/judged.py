@@ -62,7 +62,7 @@ def judge_file(
         cost=planned_cost,
         bases=_bases(scale, law, table) if scale else None,
         preregistered=record.fits,
-        pretrained=scale is None or all(b.kind == "pretrained" for b in scale.bases.values()),
+        pretrained=scale is None or all(b.kind != "built" for b in scale.bases.values()),
         looks=record.looks if looks is None else looks,
         leave_out=leave_out,
         quick=quick,

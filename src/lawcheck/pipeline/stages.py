@@ -22,7 +22,7 @@ from lawcheck.files.records import TrainedOnPhases, fitting
 from lawcheck.files.refusals import doing
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
-from lawcheck.planning.shipped import resolve_base
+from lawcheck.planning.shipped import build_command, resolve_base
 from lawcheck.training.heap import settled
 from lawcheck.training.record import Link, read_record
 
@@ -30,11 +30,13 @@ from lawcheck.training.record import Link, read_record
 def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
     """Where a run's base model lies. Raises InputError if it is not built yet."""
     scale = planner.scale
-    found = resolve_base(scale, base, seed, layout.base(base, seed))
+    own = scale.base_seed(base, seed)
+    found = resolve_base(scale, base, seed, layout.base(base, own))
     if found is None:
+        seeded = "" if own is None else f" with seed {seed}"
         raise InputError(
-            f"base model {base!r} with seed {seed} at scale {scale.name!r}: not built; "
-            f"run: lawcheck base --scale {scale.name} --base {base} --seed {seed}"
+            f"base model {base!r}{seeded} at scale {scale.name!r}: not built; "
+            f"run: {build_command(scale, base, own)}"
         )
     return found
 
@@ -51,25 +53,34 @@ def build_bases(
 
     wait: seconds to wait for another live process that builds one of them.
     """
-    from lawcheck.training.base.build import build_base
-
     scale = planner.scale
-    built = {}
+    built: dict[int, Path] = {}
     for seed in seeds:
-        target = layout.base(base, seed)
+        target = layout.base(base, scale.base_seed(base, seed))
 
         def ready(seed: int = seed, target: Path = target) -> bool:
             return not rebuild and _stands(scale, base, seed, target)
 
-        if not ready():
+        # One that all seeds share is made once.
+        if target not in built.values() and not ready():
             with held(target.with_name(f".{target.name}.lock"), f"base {target.name!r}", wait):
                 # Whoever held it may have built it.
                 if not ready():
-                    progress = sys.stderr.isatty()
-                    data = data_folder(scale)
-                    build_base(scale, base, seed, target, data=data, progress=progress)
+                    _build(scale, base, seed, target)
         built[seed] = target
     return built
+
+
+def _build(scale: Scale, base: str, seed: int, target: Path) -> None:
+    if scale.base_seed(base, seed) is None:
+        from lawcheck.training.base.package import convert_base
+
+        convert_base(scale, base, target)
+        return
+    from lawcheck.training.base.build import build_base
+
+    progress = sys.stderr.isatty()
+    build_base(scale, base, seed, target, data=data_folder(scale), progress=progress)
 
 
 def _stands(scale: Scale, base: str, seed: int, target: Path) -> bool:

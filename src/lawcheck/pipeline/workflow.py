@@ -13,7 +13,7 @@ from typing import Any
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import BuiltBase, PretrainedBase, Scale, load_scale
+from lawcheck.declare.scale import PretrainedBase, Scale, load_scale
 from lawcheck.declare.worlds import scale_laws
 from lawcheck.errors import InputError, one_line
 from lawcheck.planning.cluster import asked
@@ -122,9 +122,15 @@ class Workflow:
     def base_file(self, base: str, seed: int) -> str | None:
         """The record of a base model to be built; None where one is shipped or pretrained."""
         recipe = self.scale.bases.get(base)
-        if not isinstance(recipe, BuiltBase) or shipped_hash(self.scale, base, seed):
+        if isinstance(recipe, PretrainedBase) or shipped_hash(self.scale, base, seed):
             return None
-        return str(self.layout.base(base, seed) / "base.json")
+        return str(self.layout.base(base, self.scale.base_seed(base, seed)) / "base.json")
+
+    @staticmethod
+    def base_options(folder: str) -> str:
+        """Options of `lawcheck base` for the folder that a base is built into."""
+        base, _, seed = folder.partition("-s")
+        return f"--base {base} --seed {seed}" if seed else f"--base {base}"
 
     def resources(self, training: bool = True) -> dict[str, Any]:
         """Resources of the rules that carry batches: constants, or functions of a job and attempt.

@@ -51,17 +51,22 @@ def resolve_base(scale: Scale, base: str, seed: int, built_folder: Path) -> Path
     # A workflow engine makes the folder before the base is built; the record is written last.
     if not (built_folder / RECORD).exists():
         return None
-    record = read_record(built_folder)
-    if record["seed"] != seed:
+    record, own = read_record(built_folder), scale.base_seed(base, seed)
+    if record["seed"] != own:
         raise InputError(
-            f"base folder {built_folder}: holds seed {record['seed']}, expected seed {seed}; "
+            f"base folder {built_folder}: holds seed {record['seed']}, expected seed {own}; "
             f"remove it and run `lawcheck base`"
         )
     if record["recipe_digest"] != digest:
         return None
-    step = f"run: lawcheck base --scale {scale.name} --base {base} --seed {seed}"
-    origin.require(built_folder / RECORD, "base", base_name(base, seed), step)
+    step = f"run: {build_command(scale, base, own)}"
+    origin.require(built_folder / RECORD, "base", base_name(base, own), step)
     return built_folder
+
+
+def build_command(scale: Scale, base: str, seed: int | None) -> str:
+    words = f"lawcheck base --scale {scale.name} --base {base}"
+    return words if seed is None else f"{words} --seed {seed}"
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -69,8 +74,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     step = "expected the record of a built base; remove the folder and run `lawcheck base`"
     record = read_object(path, step, str(path))
-    for key, kind in (("seed", int), ("recipe_digest", str)):
-        if type(record.get(key)) is not kind:
+    for key, kinds in (("seed", (int, type(None))), ("recipe_digest", (str,))):
+        if key not in record or type(record[key]) not in kinds:
             raise InputError(f"{path}: found {key} {str(record.get(key))[:40]!r}, {step}")
     return record
 

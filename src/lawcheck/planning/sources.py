@@ -8,7 +8,7 @@ from pathlib import Path
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run
 from lawcheck.declare.layout import Layout, base_name
-from lawcheck.declare.scale import PretrainedBase, Scale
+from lawcheck.declare.scale import PackageBase, PretrainedBase, Scale
 from lawcheck.files import origin
 from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.planning.plan import Planner, Source
@@ -42,9 +42,12 @@ def corpus(layout: Layout) -> dict[str, str]:
 
 
 def base(planner: Planner, layout: Layout, name: str, seed: int) -> dict[str, str]:
-    """A shipped base's weights, a built one's record, or what names a pretrained one."""
+    """A shipped base's weights, a built one's record, or what names one that was made elsewhere."""
     scale = planner.scale
     recipe = scale.bases.get(name)
+    if isinstance(recipe, PackageBase):
+        # Its conversion is exact: known without it, and equal wherever it is made.
+        return {f"base {name}": digest(scale.base_recipe(name), 64)}
     if isinstance(recipe, PretrainedBase):
         folder = Path(recipe.model).expanduser()
         known = _listing(folder) if folder.is_dir() else {"model": recipe.model}

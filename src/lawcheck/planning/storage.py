@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Run
-from lawcheck.declare.scale import PretrainedBase, Scale
+from lawcheck.declare.scale import BuiltBase, Scale
 from lawcheck.declare.worlds import scale_laws
 from lawcheck.planning.cost import adapter_settings, shapes
 from lawcheck.planning.plan import Planner, plannable
@@ -23,7 +23,7 @@ def run_bytes(arm: Arm, scale: Scale) -> int:
     """Saved weights of one run of an arm. A built base counts as a small constant."""
     if not arm.has_weights:
         return 0
-    if not isinstance(scale.bases[arm.base], PretrainedBase):
+    if isinstance(scale.bases[arm.base], BuiltBase):
         return BUILT_BASE
     module = discovery.method_module(arm.method)
     model = shapes(scale, arm)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import BuiltBase, Scale
+from lawcheck.declare.scale import Base, BuiltBase, PackageBase, Scale
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.reading import read_object
@@ -77,14 +77,17 @@ def family_titles(scale: Scale) -> dict[str, str]:
 
     Where that does not tell two bases apart, their own names are appended.
     """
-    titles = {
-        name: style_of(str(base.architecture["model_type"]), _parameters(scale, name))
-        if isinstance(base, BuiltBase)
-        else base.model.rstrip("/").rsplit("/", 1)[-1]
-        for name, base in scale.bases.items()
-    }
+    titles = {name: _title(scale, name, base) for name, base in scale.bases.items()}
     shared = [t for t in titles.values() if list(titles.values()).count(t) > 1]
     return {n: f"{t} ({n.replace('_', ' ')})" if t in shared else t for n, t in titles.items()}
+
+
+def _title(scale: Scale, name: str, base: Base) -> str:
+    if isinstance(base, BuiltBase):
+        return style_of(str(base.architecture["model_type"]), _parameters(scale, name))
+    if isinstance(base, PackageBase):
+        return PurePosixPath(base.file).stem
+    return base.model.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _parameters(scale: Scale, base: str) -> int | None:

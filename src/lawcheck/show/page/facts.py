@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.scale import BuiltBase, Scale
+from lawcheck.declare.scale import BuiltBase, PackageBase, Scale
 from lawcheck.show.judged import family_titles
 from lawcheck.show.labels import method_label
 from lawcheck.show.page.gather import Entry
@@ -94,6 +95,9 @@ def _base(name: str, title: str, scale: Scale) -> str:
     layers, width = (shape.get(k, "?") for k in ("num_hidden_layers", "hidden_size"))
     if isinstance(recipe, BuiltBase):
         return f"{title} ({layers} layers, width {width}), trained from scratch for every seed"
+    if isinstance(recipe, PackageBase):
+        source = f"{PurePosixPath(recipe.file).name} of {recipe.package} {recipe.version}"
+        return f"{source} ({layers} layers, width {width})"
     revision = f" at {recipe.revision}" if recipe.revision else ""
     return f"{recipe.model}{revision} ({layers} layers, width {width})"
 
