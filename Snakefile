@@ -1,5 +1,6 @@
 # A target for every law and study: snakemake --profile local law_share_then_specialize
 import shlex
+import sys
 from contextlib import ExitStack
 
 from snakemake.exceptions import WorkflowError
@@ -8,11 +9,16 @@ from lawcheck.errors import InputError
 from lawcheck.files.times import settle
 from lawcheck.files.holding import held
 from lawcheck.files.refusals import refusal
-from lawcheck.pipeline.workflow import Workflow, signed
+from lawcheck.pipeline.workflow import Workflow, shell_prefix, signed
 
 WORKFLOW = Workflow(config)
 try:
     WORKFLOW.batches
+    # An environment that Snakemake deploys brings its own program.
+    if not workflow.deployment_settings.deployment_method:
+        shell.prefix(
+            shell_prefix(sys.executable).replace("{", "{{").replace("}", "}}")
+        )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

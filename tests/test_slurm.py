@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from lawcheck.declare.scale import load_scale
-from lawcheck.pipeline.workflow import Workflow
+from lawcheck.errors import InputError
+from lawcheck.pipeline.workflow import Workflow, shell_prefix
 from lawcheck.planning.cluster import asked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,6 +159,26 @@ def test_where_bases_are_built_here_nothing_is_looked_up_and_nothing_started_by_
     text = dry_run(tmp_path, "scale=smoke")
     assert "preflight" not in text
     assert "srun" not in text
+
+
+def test_rules_find_the_program_beside_the_interpreter_with_nothing_activated(tmp_path):
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    if "PYTHONPATH" in os.environ:
+        bare["PYTHONPATH"] = os.environ["PYTHONPATH"]
+    command = [
+        *(str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(ROOT / "Snakefile")),
+        *("--profile", str(ROOT / "local"), "--config", "scale=smoke", "--"),
+        "results/smoke/corpus/manifest.json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=bare, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_without_the_program_no_job_starts(tmp_path):
+    with pytest.raises(InputError, match=r"no program lawcheck beside it; install"):
+        shell_prefix(str(tmp_path / "python"))
+    (tmp_path / "lawcheck").touch()
+    assert f"PATH={tmp_path}:$PATH" in shell_prefix(str(tmp_path / "python"))
 
 
 def test_a_retry_asks_for_more_time_and_memory():

@@ -188,6 +188,21 @@ def signed(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def shell_prefix(interpreter: str) -> str:
+    """What stands before every rule's command, so that rules find the program beside Python.
+
+    interpreter: the one that runs the engine; nothing need be activated. Raises InputError where
+    lawcheck is not installed with it: no job is queued to find that out.
+    """
+    folder = Path(interpreter).parent
+    if not (folder / "lawcheck").is_file():
+        raise InputError(
+            f"{interpreter}: runs Snakemake, and there is no program lawcheck beside it; install "
+            f"lawcheck into the same environment (make setup), then start that snakemake"
+        )
+    return f"set -euo pipefail; export PATH={shlex.quote(str(folder))}:$PATH; "
+
+
 def parse_seeds(value: Any, scale: Scale) -> tuple[int, ...]:
     """A count (seeds 0 to n - 1), a list, or None for the scale's own seeds."""
     if value is None or value == "":
