@@ -1,7 +1,10 @@
 # A target for every law and study: snakemake --profile local law_share_then_specialize
+import os
 import shlex
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -9,18 +12,38 @@ from lawcheck.errors import InputError
 from lawcheck.files.times import settle
 from lawcheck.files.holding import held
 from lawcheck.files.refusals import refusal
-from lawcheck.pipeline.workflow import Workflow, shell_prefix, signed
+from lawcheck.pipeline.workflow import Workflow, as_text, shell_prefix, signed
 
-WORKFLOW = Workflow(config)
+# Nothing goes into the home directory; see also shared-fs-usage in the profiles.
+os.environ.setdefault("MPLCONFIGDIR", str(Path.cwd() / ".cache" / "matplotlib"))
+
+# Text that Snakemake took for numbers, for the jobs too: results=2026, account=00123.
+MEANT = as_text(config, sys.argv)
+config.update(MEANT)
+workflow.config_settings.config_args = [
+    *(
+        entry
+        for entry in workflow.config_settings.config_args
+        if entry.partition("=")[0] not in MEANT
+    ),
+    *(f"{name}='{value}'" for name, value in MEANT.items()),
+]
+
 try:
+    WORKFLOW = Workflow(config)
     WORKFLOW.batches
+    WORKFLOW.site
     # An environment that Snakemake deploys brings its own program.
-    if not workflow.deployment_settings.deployment_method:
-        shell.prefix(
-            shell_prefix(sys.executable).replace("{", "{{").replace("}", "}}")
-        )
+    deployed = workflow.deployment_settings.deployment_method
+    prefix = shell_prefix(None if deployed else sys.executable)
+    shell.prefix(prefix.replace("{", "{{").replace("}", "}}"))
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+if find_spec("snakemake_executor_plugin_slurm"):
+    from lawcheck.pipeline.cluster.executor import install
+
+    install()
 
 ROOT = str(WORKFLOW.layout.root)
 SCALE, RESULTS = WORKFLOW.words
