@@ -1,9 +1,14 @@
-"""The study on a real Slurm: one machine, two virtual nodes, fake accelerators."""
+"""Jobs on a real Slurm: one machine, three virtual nodes, fake accelerators.
+
+With accounting and without. The long form (make slurm) disturbs a whole study and compares it with
+one that ran undisturbed.
+"""
 
 import importlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,23 +21,53 @@ from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.pipeline.workflow import Workflow, shell_prefix
 from lawcheck.planning.cluster import asked
+from lawcheck.planning.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "reproduce" / "slurm" / "one_machine.sh"
 TARGET = "law_share_then_specialize"
+LONG = os.environ.get("LAWCHECK_SLURM") == "long"
+
+
+def started(folder, *accounting):
+    if os.getuid() != 0 or not shutil.which("slurmctld") or not shutil.which("munged"):
+        pytest.skip("needs root, slurm-wlm and munge: apt-get install slurm-wlm munge")
+    if accounting and not (shutil.which("slurmdbd") and shutil.which("mariadbd")):
+        pytest.skip("needs slurmdbd and mariadb-server: apt-get install slurmdbd mariadb-server")
+    done = subprocess.run([SCRIPT, "start", folder, *accounting], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no Slurm could be started: {done.stderr.strip().splitlines()[-1]}")
+
+
+def stopped(folder):
+    subprocess.run(["scancel", "--user=root"], check=False)
+    subprocess.run([SCRIPT, "stop", folder], check=True)
+    assert not Path("/etc/slurm/slurm.conf").is_symlink()
+    assert not list(folder.glob("*.pid"))
 
 
 @pytest.fixture
 def cluster(tmp_path):
-    if os.getuid() != 0 or not shutil.which("slurmctld") or not shutil.which("munged"):
-        pytest.skip("needs root, slurm-wlm and munge: apt-get install slurm-wlm munge")
-    folder = tmp_path / "slurm"
-    started = subprocess.run([SCRIPT, "start", folder], capture_output=True, text=True)
-    if started.returncode:
-        pytest.skip(f"no Slurm could be started: {started.stderr.strip().splitlines()[-1]}")
+    """Without accounting, for one test."""
+    started(tmp_path / "slurm")
+    yield tmp_path / "slurm"
+    stopped(tmp_path / "slurm")
+
+
+@pytest.fixture(scope="module", params=["without accounting", "accounting"])
+def shared(request, tmp_path_factory):
+    """Folder of a Slurm for several tests, once without and once with accounting."""
+    folder = tmp_path_factory.mktemp("slurm")
+    started(folder, *(["accounting"] if request.param == "accounting" else []))
     yield folder
-    subprocess.run(["scancel", "--user=root"], check=False)
-    subprocess.run([SCRIPT, "stop", folder], check=True)
+    stopped(folder)
+
+
+@pytest.fixture
+def accounted(shared, request):
+    if request.node.callspec.params["shared"] != "accounting":
+        pytest.skip("about accounting")
+    return shared
 
 
 def on_path() -> dict[str, str]:
@@ -40,56 +75,223 @@ def on_path() -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
+def bare(**more) -> dict[str, str]:
+    """Nothing activated; the checkout under test stays importable."""
+    kept = {k: v for k, v in os.environ.items() if k == "PYTHONPATH"}
+    return {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", **kept, **more}
+
+
 def jobs() -> dict[str, str]:
-    """Rule name -> id of a running job."""
+    """Comment of a running job (rule and wildcards) -> id."""
     out = subprocess.run(
-        ["squeue", "-h", "-t", "RUNNING", "-o", "%i %k"], capture_output=True, text=True, check=True
+        ["squeue", "-h", "-t", "RUNNING", "-o", "%k %i"], capture_output=True, text=True, check=True
     ).stdout
-    found = {}
-    for line in out.splitlines():
-        number, _, comment = line.partition(" ")
-        found[re.sub(r"^rule_|_wildcards.*", "", comment)] = number
-    return found
+    return dict(line.split() for line in out.splitlines() if len(line.split()) == 2)
+
+
+def within(seconds, look):
+    """The first true value of `look`."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"not within {seconds} s")
+
+
+SNAKEFILE = """
+from lawcheck.pipeline.cluster.executor import install
+install()
+NAMES = config["names"].split("-")
+rule all:
+    default_target: True
+    input: [f"out/{name}" for name in NAMES]
+    localrule: True
+rule job:
+    output: "out/{name}"
+    resources:
+        **{word: (lambda wildcards, of=of: of[wildcards.name]) for word, of in config["ask"].items()}
+    shell: "echo $SLURM_JOB_ID >> {wildcards.name}.attempts; bash {wildcards.name}.sh; touch {output}"
+"""
+# Holds on at the first attempt only, until something ends it.
+STAY = "[ $(wc -l < {0}.attempts) -gt 1 ] || sleep 300"
+
+
+class Tiny:
+    """A workflow of one rule under the shipped profile. scripts: name of a job -> its script."""
+
+    def __init__(self, folder, scripts, ask=None):
+        self.folder, self.log = folder, folder / "snakemake.log"
+        folder.mkdir(exist_ok=True)
+        (folder / "Snakefile").write_text(SNAKEFILE)
+        for name, script in scripts.items():
+            (folder / f"{name}.sh").write_text(script.format(name) + "\n")
+        ask = {n: {k: of[k] for k in scripts} for n, of in (ask or {}).items()}
+        self.config = ["names=" + "-".join(scripts), f"ask={ask}"]
+
+    def start(self, *more, default=("slurm_partition=main", "mem_mb=800", "runtime=5")):
+        command = [
+            *(sys.executable, "-m", "snakemake", "--profile", str(ROOT / "slurm")),
+            *("--config", *self.config, "--default-resources", *default),
+            *("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5", *more),
+        ]
+        with self.log.open("a") as stream:
+            self.process = subprocess.Popen(
+                command, stdout=stream, stderr=subprocess.STDOUT, env=on_path(), cwd=self.folder
+            )
+        return self
+
+    def end(self, seconds=240):
+        self.process.wait(timeout=seconds)
+        return self.log.read_text()
+
+    def attempts(self, name):
+        path = self.folder / f"{name}.attempts"
+        return path.read_text().split() if path.is_file() else []
+
+    def running(self, name):
+        return jobs().get(f"rule_job_wildcards_{name}")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_the_users_command_on_slurm_survives_a_cancelled_and_an_overrunning_job(cluster, tmp_path):
-    folder = tmp_path / "study"
-    folder.mkdir()
+@pytest.mark.timeout(400)
+def test_jobs_that_are_cancelled_preempted_killed_or_lose_their_node_end_well(shared, tmp_path):
+    memory = f"{sys.executable} -c 'import time; x = bytearray(600 << 20); time.sleep(6)'"
+    names = ("cancelled", "preempted", "fallen", "grown")
+    where = dict.fromkeys(names, "main") | {"preempted": "low"}
+    node = {"cancelled": "-w n2", "preempted": "-w n1", "fallen": "-w n2", "grown": "-w n1"}
+    tiny = Tiny(
+        tmp_path / "a b",
+        {n: memory if n == "grown" else STAY for n in names},
+        {"slurm_partition": where, "slurm_extra": node},
+    ).start()
+    within(60, lambda: all(tiny.running(n) for n in names))
+    subprocess.run(["scancel", tiny.running("cancelled")], check=True)
+    subprocess.run([SCRIPT, "down", shared, "n2"], check=True)
+    high = ["sbatch", "--parsable", "-p", "high", "-c2", "-o", "/dev/null", "--wrap", "sleep 5"]
+    subprocess.run([*high, "--mem=100"], check=True, capture_output=True)
+    within(60, lambda: "NODE_FAIL on n2; submitted again" in tiny.log.read_text())
+    subprocess.run([SCRIPT, "up", shared, "n2"], check=True)
+    text = tiny.end()
+    assert tiny.process.returncode == 0, text[-4000:]
+    assert "PREEMPTED on n1; submitted again, no attempt is lost" in text
+    assert "ended as CANCELLED" in text
+    # 800 MB, then as much again.
+    assert "out of memory; a further attempt asks 1600 MB" in text
+    assert text.count("Trying to restart job") == 2
+    assert [len(tiny.attempts(n)) for n in names] == [2, 2, 2, 2]
+    # A log of every attempt.
+    logs = [p.stem for p in (tiny.folder / ".snakemake/slurm_logs").rglob("*.log")]
+    assert sorted(logs) == sorted(i for n in names for i in tiny.attempts(n))
+
+
+@pytest.mark.slow
+def test_a_killed_head_leaves_jobs_that_the_next_one_names(shared, tmp_path):
+    tiny = Tiny(tmp_path, {"left": STAY}).start()
+    number = within(60, lambda: tiny.running("left"))
+    tiny.process.kill()
+    tiny.end()
+    head = re.search(r"SLURM run ID: (\S+)", tiny.log.read_text()).group(1)
+    again = Tiny(tmp_path, {"left": STAY}).start()
+    line = f"to end them: scancel --name={head}"
+    within(60, lambda: line in again.log.read_text())
+    # A third one, in the same folder, is not told of the second's jobs and leaves their logs.
+    folder = tmp_path / ".snakemake/slurm_logs/rule_job/waiting"
+    folder.mkdir(parents=True)
+    beside = Tiny(tmp_path, {"beside": "true"}).start()
+    assert beside.end().count("scancel --name=") == 2
+    assert folder.is_dir()
+    subprocess.run(["scancel", number], check=True)
+    assert again.end() and again.process.returncode == 0
+    last = Tiny(tmp_path, {"last": "true"}).start()
+    assert last.end().count("scancel --name=") == 2
+    assert list((tmp_path / ".snakemake/slurm_heads").iterdir()) == []
+    assert list((tmp_path / ".snakemake").glob("tmp.*")) == []
+
+
+@pytest.mark.slow
+def test_an_interrupted_head_cancels_its_jobs(shared, tmp_path):
+    tiny = Tiny(tmp_path, {"a": STAY, "b": STAY}).start()
+    within(60, lambda: tiny.running("a") and tiny.running("b"))
+    tiny.process.send_signal(signal.SIGINT)
+    tiny.end(90)
+    within(30, lambda: not jobs())
+
+
+@pytest.mark.slow
+def test_a_full_queue_delays_submissions_and_takes_no_attempt(accounted, tmp_path):
+    tiny = Tiny(tmp_path, {name: "sleep 3" for name in "abcde"}).start("--slurm-qos", "two")
+    text = tiny.end()
+    assert tiny.process.returncode == 0, text[-3000:]
+    assert "is held back: " in text
+    assert "Error in rule" not in text
+    assert [len(tiny.attempts(n)) for n in "abcde"] == [1] * 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("default", "line"),
+    [
+        ("slurm_partition=man", "partition: 'man' does not exist; choose one of 00123, high, low"),
+        ("slurm_account=chemistry", "account: 'chemistry' is none of yours; choose one of 00123, "),
+        ("qos=three", "QOS: 'three' does not exist; choose one of normal, two"),
+        ("gpu=1 gpu_model=a100", "GPU type: 'a100' is not in partition 'main'; it has h100"),
+        ("constraint=ib", "constraint: no node of partition 'main' has 'ib'; there is none"),
+        ("mem_mb=2000000", "memory: 2000000 MB a node asked, 1000000 at most in partition 'main'"),
+        ("slurm_partition=short runtime=6", "time: 6 minutes asked, 5 at most in partition 'short'"),
+    ],
+)
+def test_what_the_cluster_lacks_is_one_line_before_any_submission(accounted, tmp_path, default, line):
+    given = {"slurm_partition": "main", "mem_mb": "800", "runtime": "5"}
+    given |= dict(part.split("=") for part in default.split())
+    tiny = Tiny(tmp_path, {"a": "true", "b": "true"})
+    text = tiny.start(default=[f"{k}={v}" for k, v in given.items()]).end(60)
+    assert tiny.process.returncode == 1
+    assert f"slurm {line}" in text
+    assert text.count("slurm ") <= 2
+    assert "submitted with" not in text
+    assert len(text) < 2500
+
+
+@pytest.mark.slow
+def test_names_of_digits_a_bare_environment_and_no_home(shared, tmp_path):
+    """The real Snakefile, with nothing activated and no home folder."""
+    accounting = shutil.which("sacctmgr") and "physics" in subprocess.run(
+        ["sacctmgr", "-nP", "show", "account", "format=account"], capture_output=True, text=True
+    ).stdout
+    (tmp_path / "site.yaml").write_text("partition: 00123\n")
     command = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-        *("--profile", str(ROOT / "slurm"), "--directory", str(folder), TARGET),
-        *("--config", "scale=smoke", "seeds=1"),
-        *("--default-resources", "slurm_partition=main", "mem_mb=1500", "runtime=10"),
-        # No accounting database here, and a file system that shows files at once.
-        *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"),
-        *("--latency-wait", "5"),
-        # Snakemake alone takes about 250 MB of a job: the first attempt of this rule overruns.
-        *("--set-resources", "judge:mem_mb=120*attempt**4"),
+        *(str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(ROOT / "Snakefile")),
+        *("--profile", str(ROOT / "slurm"), "--config", "scale=smoke", "results=02026"),
+        *(["account=00123"] if accounting else []),
+        *("--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "1"),
+        *("--default-resources", "mem_mb=1500", "runtime=10", "--"),
+        "02026/smoke/corpus/manifest.json",
     ]
-    log = folder / "snakemake.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=on_path(), cwd=folder
-        )
-        cancelled = None
-        while process.poll() is None:
-            running = jobs()
-            if cancelled is None and "train" in running:
-                cancelled = running["train"]
-                subprocess.run(["scancel", cancelled], check=True)
-            time.sleep(1)
-    text = log.read_text()
-    assert process.returncode == 0, text[-3000:]
-    assert cancelled is not None
-    assert f"external_jobid: {cancelled}" in text, text[-3000:]
-    assert "Error in rule judge" in text, text[-3000:]
-    assert text.count("Trying to restart job") >= 2, text[-3000:]
-    assert (folder / "results/smoke/laws/share_then_specialize.json").is_file()
-    assert (folder / "results/smoke/benchmarks").is_dir()
-    left = subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout
-    assert left.strip() == ""
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=bare(HOME="/dev/null"), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    listed = subprocess.run(
+        ["squeue", "-h", "-t", "all", "-o", "%P|%a|%Z"], capture_output=True, text=True
+    ).stdout
+    account = "00123" if accounting else "(null)"
+    assert f"00123|{account}|{tmp_path}" in listed.splitlines()
+    assert not (tmp_path / "2026").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["4090", "1g.10gb"])
+def test_accelerator_types_that_begin_with_a_digit_are_allocated(shared, tmp_path, kind):
+    hardware = load_scale("gpu").hardware
+    resources = asked(hardware, 1, "evaluate", Site(partition="odd", gpu=kind))
+    resources |= {"mem_mb": 800, "runtime": 5}
+    script = "test -n \"$CUDA_VISIBLE_DEVICES\""
+    ask = {name: {"a": value} for name, value in resources.items()}
+    tiny = Tiny(tmp_path, {"a": script}, ask).start()
+    text = tiny.end()
+    assert tiny.process.returncode == 0, text[-3000:]
+    assert len(tiny.attempts("a")) == 1
 
 
 def submitted(resources: dict) -> str:

@@ -35,8 +35,21 @@ end() {
 }
 
 down() {
+    local jobs step
+    jobs="$(squeue -h -t R -w "$third" -o %A)"
     end "slurmd.$third"
+    # What the node ran dies with it.
+    for job in $jobs; do
+        for step in $(pgrep -f "^slurmstepd: \[$job\."); do tree "$step"; done
+    done
     scontrol update "nodename=$third" state=down reason=test
+}
+
+# A process and all that it started.
+tree() {
+    local child
+    for child in $(pgrep -P "$1"); do tree "$child"; done
+    kill -9 "$1" 2>/dev/null || true
 }
 
 up() {

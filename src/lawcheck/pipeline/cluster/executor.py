@@ -156,7 +156,7 @@ class Executor(Submitting):  # type: ignore[misc]
         # squeue forgets a job after MinJobAge.
         ceiling = max(min(180, self._cluster.job_age_seconds // 3), 1)
         self.next_seconds_between_status_checks = min(
-            initial if any_ended else waited + 10, ceiling
+            initial if any_ended else 1.5 * waited, ceiling
         )
 
     def _states(self, jobs: list[str]) -> dict[str, str]:
