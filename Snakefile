@@ -14,20 +14,13 @@ from lawcheck.files.holding import held
 from lawcheck.files.refusals import refusal
 from lawcheck.pipeline.workflow import Workflow, as_text, shell_prefix, signed
 
-# Nothing goes into the home directory; see also shared-fs-usage in the profiles.
-os.environ.setdefault("MPLCONFIGDIR", str(Path.cwd() / ".cache" / "matplotlib"))
+# Nothing goes into the home directory, of jobs neither; see also shared-fs-usage in the profiles.
+CACHE = Path.cwd() / ".cache"
+os.environ.setdefault("XDG_CACHE_HOME", str(CACHE))
+os.environ.setdefault("MPLCONFIGDIR", str(CACHE / "matplotlib"))
 
-# Text that Snakemake took for numbers, for the jobs too: results=2026, account=00123.
-MEANT = as_text(config, sys.argv)
-config.update(MEANT)
-workflow.config_settings.config_args = [
-    *(
-        entry
-        for entry in workflow.config_settings.config_args
-        if entry.partition("=")[0] not in MEANT
-    ),
-    *(f"{name}='{value}'" for name, value in MEANT.items()),
-]
+# Text that Snakemake took for numbers: results=2026, account=00123. Jobs get the same words.
+config.update(as_text(config, workflow.config_settings.config_args or []))
 
 try:
     WORKFLOW = Workflow(config)

@@ -54,7 +54,9 @@ tree() {
 
 up() {
     slurmd -N "$third"
-    scontrol update "nodename=$third" state=resume
+    # A node that registers returns to service by itself; then there is nothing to resume.
+    scontrol update "nodename=$third" state=resume 2>/dev/null || true
+    waited "node $third" "sinfo -h -n $third -o %t | grep -qE '^(idle|mix|alloc)$'"
 }
 
 stop() {

@@ -44,8 +44,8 @@ class Workflow:
             value = self.settings[name]
             if not isinstance(value, str) and not (value is None and name in SITE):
                 raise InputError(
-                    f"setting {name}: found {value!r}, expected text; quote it, on the command "
-                    f"line twice: --config {name}=\"'...'\""
+                    f"setting {name}: found {value!r}, expected text; quote it in the file "
+                    f"that sets it"
                 )
 
     @cached_property
@@ -210,11 +210,12 @@ def signed(function: Callable[..., Any]) -> Callable[..., Any]:
 def as_text(settings: Mapping[str, Any], words: Sequence[str]) -> dict[str, str]:
     """Settings that should be text and were read as something else, as they were written.
 
-    words: of the command line that gave them. What they do not hold is left out.
+    words: NAME=VALUE, as the command line and the profile gave them. What they do not hold is left
+    out.
     """
     odd = {name for name in TEXTS & settings.keys() if not isinstance(settings[name], str)}
-    given = (word.removeprefix("--config=").partition("=") for word in words)
-    return {name: value for name, mark, value in given if mark and name in odd and value}
+    given = {name: value.strip("'\"") for name, _, value in (w.partition("=") for w in words)}
+    return {name: given[name] for name in odd & given.keys() if given[name]}
 
 
 # Logs of earlier attempts stay beside the newest, as NAME.1, NAME.2 and so on.
