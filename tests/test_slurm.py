@@ -317,6 +317,112 @@ def test_accelerator_types_that_begin_with_a_digit_are_allocated(shared, tmp_pat
     assert len(tiny.attempts("a")) == 1
 
 
+def published(folder):
+    """Verdict, scores, tables and figures of the study there, relative path -> bytes."""
+    files = [
+        *(folder / "results/smoke/laws").glob("*"),
+        *(folder / "results/smoke/tables").rglob("*"),
+    ]
+    files += (folder / "paper_figures").rglob("*")
+    kept = (f for f in files if f.is_file() and not f.name.endswith(".provenance.json"))
+    return {str(f.relative_to(folder)): f.read_bytes() for f in kept}
+
+
+class Study:
+    """The user's command at scale smoke, under a profile."""
+
+    def __init__(self, folder):
+        self.folder, self.log = folder, folder / "snakemake.log"
+        folder.mkdir()
+
+    def start(self, profile, *more):
+        command = [
+            *(
+                str(Path(sys.executable).parent / "snakemake"),
+                "--snakefile",
+                str(ROOT / "Snakefile"),
+            ),
+            *(
+                "--profile",
+                str(ROOT / profile),
+                TARGET,
+                "--config",
+                "scale=smoke",
+                "seeds=1",
+                *more,
+            ),
+        ]
+        with self.log.open("a") as stream:
+            process = subprocess.Popen(
+                command,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=bare(HOME=str(self.folder)),
+                cwd=self.folder,
+            )
+        Tiny.started.append(process)
+        return process
+
+    def running(self, rule):
+        found = (number for comment, number in jobs().items() if comment.startswith(f"rule_{rule}"))
+        return next(found, None)
+
+
+SUBMITTED = (
+    *("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5"),
+    *("--default-resources", "mem_mb=1500", "runtime=10"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_disturbed_study_ends_like_an_undisturbed_one(accounted, tmp_path):
+    """Cancelled, preempted, without its node, over time, over memory, its head killed."""
+    if not LONG:
+        pytest.skip("the long form: make slurm")
+    calm = Study(tmp_path / "calm")
+    assert calm.start("local").wait() == 0, calm.log.read_text()[-3000:]
+    study = Study(tmp_path / "disturbed")
+    (study.folder / "site.yaml").write_text("account: '00123'\npartition: low\nqos: normal\n")
+    disturbed = (
+        *("partition=low", *SUBMITTED, "--set-resources", "judge:mem_mb=200", "train:runtime=1"),
+        # Without the warning that would let it end before the limit.
+        "train:slurm_extra=''",
+    )
+    head = study.start("slurm", *disturbed)
+    subprocess.run(["scancel", within(300, lambda: study.running("corpus"))], check=True)
+    first = within(300, lambda: study.running("train"))
+    subprocess.run(
+        [*("sbatch", "-A", "physics", "-p", "high", "-c2", "--mem=100", "-o", "/dev/null")]
+        + ["--wrap", "sleep 3"],
+        check=True,
+    )
+    second = within(120, lambda: (n := study.running("train")) != first and n)
+    time.sleep(5)
+    subprocess.run([SCRIPT, "down", accounted, "n1"], check=True)
+    within(60, lambda: "NODE_FAIL on n1; submitted again" in study.log.read_text())
+    subprocess.run([SCRIPT, "up", accounted, "n1"], check=True)
+    within(120, lambda: (n := study.running("train")) not in (first, second) and n)
+    head.kill()
+    head.wait()
+    head = study.start("slurm", *disturbed)
+    assert head.wait() == 0, study.log.read_text()[-4000:]
+    text = study.log.read_text()
+    for part in (
+        "ended as CANCELLED",
+        "PREEMPTED on n1; submitted again",
+        "an earlier Snakemake are still there",
+        "ended as TIMEOUT",
+        "out of memory; a further attempt asks 400 MB",
+    ):
+        assert part in text, text[-6000:]
+    assert published(study.folder) == published(calm.folder)
+    assert not squeue("%i", "-t", "PENDING,RUNNING")
+    # Nothing in the home folder: it is the study's, and holds what a study has.
+    kept = {".cache", ".snakemake", "results", "paper_figures", "site.yaml", "snakemake.log"}
+    assert {p.name for p in study.folder.iterdir()} == kept
+
+
 def submitted(resources: dict) -> str:
     """The sbatch line of the executor plugin for these resources."""
     plugin = pytest.importorskip("snakemake_executor_plugin_slurm.submit_string")

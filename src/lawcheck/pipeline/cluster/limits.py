@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lawcheck.pipeline.cluster.reading import Cluster, Partition
+from lawcheck.planning.site import Site
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,31 @@ def differences(cluster: Cluster, ask: Ask) -> Iterator[tuple[str, str]]:
         yield "partition", f"{partition.name!r} takes no jobs now; wait or take another"
     yield from _names(cluster, ask, partition)
     yield from _sizes(cluster, ask, partition)
+
+
+def differences_of_site(cluster: Cluster, site: Site) -> Iterator[tuple[str, str]]:
+    """Of a site's names alone, in both its partitions, with the least that a job asks."""
+    gpus = 1 if site.gpu else 0
+    named = Ask(site.partition, site.account, site.qos, site.constraint, gpu=site.gpu, gpus=gpus)
+    yield from differences(cluster, named)
+    if site.cpu_partition:
+        yield from differences(cluster, Ask(site.cpu_partition, site.account, site.qos))
+
+
+def choices(cluster: Cluster | None, setting: str) -> list[str]:
+    """What a site's setting may be here; empty where that is not known."""
+    if cluster is None:
+        return []
+    nodes = [node for partition in cluster.partitions.values() for node in partition.nodes]
+    known: dict[str, Iterable[str]] = {
+        "account": cluster.accounts or (),
+        "partition": cluster.partitions,
+        "cpu_partition": cluster.partitions,
+        "qos": cluster.qos,
+        "gpu": {kind for node in nodes for kind in node.gpus},
+        "constraint": {feature for node in nodes for feature in node.features},
+    }
+    return sorted(filter(None, known[setting]))
 
 
 def _names(cluster: Cluster, ask: Ask, partition: Partition) -> Iterator[tuple[str, str]]:
