@@ -28,6 +28,8 @@ from lawcheck.planning.site import Site
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "reproduce" / "slurm" / "one_machine.sh"
 TARGET = "law_share_then_specialize"
+# Takes the processors of n1 from jobs of partition low.
+HIGH = ["sbatch", "-p", "high", "-c2", "--mem=100", "-o", "/dev/null", "--wrap", "sleep 5"]
 LONG = os.environ.get("LAWCHECK_SLURM") == "long"
 
 
@@ -72,6 +74,14 @@ def shared(request, tmp_path_factory):
 def accounted(shared, request):
     if request.node.callspec.params["shared"] != "accounting":
         pytest.skip("about accounting")
+    return shared
+
+
+@pytest.fixture
+def either(shared, request):
+    """With accounting; in the long form without it too."""
+    if not LONG and request.node.callspec.params["shared"] != "accounting":
+        pytest.skip("without accounting in the long form alone: make slurm")
     return shared
 
 
@@ -184,8 +194,7 @@ def test_jobs_that_are_cancelled_preempted_killed_or_lose_their_node_end_well(sh
     within(60, lambda: all(tiny.running(n) for n in names))
     subprocess.run(["scancel", tiny.running("cancelled")], check=True)
     subprocess.run([SCRIPT, "down", shared, "n2"], check=True)
-    high = ["sbatch", "--parsable", "-p", "high", "-c2", "-o", "/dev/null", "--wrap", "sleep 5"]
-    subprocess.run([*high, "--mem=100"], check=True, capture_output=True)
+    subprocess.run(HIGH, check=True)
     within(60, lambda: "NODE_FAIL on n2; submitted again" in tiny.log.read_text())
     subprocess.run([SCRIPT, "up", shared, "n2"], check=True)
     text = tiny.end()
@@ -202,7 +211,7 @@ def test_jobs_that_are_cancelled_preempted_killed_or_lose_their_node_end_well(sh
 
 
 @pytest.mark.slow
-def test_a_killed_head_leaves_jobs_that_the_next_one_names(shared, tmp_path):
+def test_a_killed_head_leaves_jobs_that_the_next_one_names(either, tmp_path):
     tiny = Tiny(tmp_path, {"left": STAY}).start()
     number = within(60, lambda: tiny.running("left"))
     tiny.process.kill()
@@ -227,7 +236,7 @@ def test_a_killed_head_leaves_jobs_that_the_next_one_names(shared, tmp_path):
 
 
 @pytest.mark.slow
-def test_an_interrupted_head_cancels_its_jobs(shared, tmp_path):
+def test_an_interrupted_head_cancels_its_jobs(either, tmp_path):
     tiny = Tiny(tmp_path, {"a": STAY, "b": STAY}).start()
     within(60, lambda: tiny.running("a") and tiny.running("b"))
     tiny.process.send_signal(signal.SIGINT)
@@ -276,7 +285,7 @@ def test_what_the_cluster_lacks_is_one_line_before_any_submission(
 
 
 @pytest.mark.slow
-def test_names_of_digits_a_bare_environment_and_no_home(shared, tmp_path):
+def test_names_of_digits_a_bare_environment_and_no_home(either, tmp_path):
     """The real Snakefile, with nothing activated and no home folder."""
     accounting = (
         shutil.which("sacctmgr")
@@ -304,17 +313,71 @@ def test_names_of_digits_a_bare_environment_and_no_home(shared, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["4090", "1g.10gb"])
-def test_accelerator_types_that_begin_with_a_digit_are_allocated(shared, tmp_path, kind):
+def test_accelerator_types_that_begin_with_a_digit_are_allocated(either, tmp_path):
     hardware = load_scale("gpu").hardware
-    resources = asked(hardware, 1, "evaluate", Site(partition="odd", gpu=kind))
-    resources |= {"mem_mb": 800, "runtime": 5}
-    script = 'test -n "$CUDA_VISIBLE_DEVICES"'
-    ask = {name: {"a": value} for name, value in resources.items()}
-    tiny = Tiny(tmp_path, {"a": script}, ask).start()
+    ask: dict[str, dict] = {}
+    for name, kind in {"a": "4090", "b": "1g.10gb"}.items():
+        resources = asked(hardware, 1, "evaluate", Site(partition="odd", gpu=kind))
+        for word, value in (resources | {"mem_mb": 800, "runtime": 5}).items():
+            ask.setdefault(word, {})[name] = value
+    tiny = Tiny(tmp_path, dict.fromkeys("ab", 'test -n "$CUDA_VISIBLE_DEVICES"'), ask).start()
     text = tiny.end()
     assert tiny.process.returncode == 0, text[-3000:]
+    assert [len(tiny.attempts(n)) for n in "ab"] == [1, 1]
+
+
+@pytest.mark.slow
+def test_an_outage_of_the_controller_is_waited_for(either, tmp_path):
+    tiny = Tiny(tmp_path, {"a": "sleep 4"}).start()
+    within(60, lambda: tiny.running("a"))
+    subprocess.run([SCRIPT, "down", either, "slurmctld"], check=True)
+    within(60, lambda: "Slurm does not answer" in tiny.log.read_text())
+    subprocess.run([SCRIPT, "up", either, "slurmctld"], check=True)
+    text = tiny.end()
+    assert tiny.process.returncode == 0, text[-3000:]
+    assert "Slurm answers again" in text
     assert len(tiny.attempts("a")) == 1
+
+
+def test_states_are_one_word_and_reasons_are_slurms_own(tmp_path):
+    executor = pytest.importorskip("lawcheck.pipeline.cluster.executor")
+    assert executor._table("7|CANCELLED by 1000\n8|TIMEOUT\n9|\n") == {
+        "7": "CANCELLED",
+        "8": "TIMEOUT",
+    }
+    log = tmp_path / "log"
+    log.write_text("torch.OutOfMemoryError: CUDA out of memory.")
+    assert executor._short_of("FAILED", {}, log) is None
+    log.write_text("slurmstepd: error: Detected 1 oom_kill event in StepId=7.0.")
+    assert executor._short_of("FAILED", {}, log) == "mem_mb"
+    assert executor._short_of("OUT_OF_MEMORY", {}, None) == "mem_mb"
+    assert executor._short_of("TIMEOUT", {}, None) == "runtime"
+    # Warned two minutes before the end, a training keeps a checkpoint and fails.
+    warned = {"RunTime": "05:08:10", "TimeLimit": "05:10:00"}
+    assert executor._short_of("FAILED", warned, None) == "runtime"
+    assert executor._short_of("FAILED", {**warned, "RunTime": "00:00:09"}, None) is None
+    assert executor._short_of("CANCELLED", warned, None) is None
+    full = "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed"
+    assert executor.PASSING.search(full)
+    assert not executor.PASSING.search("sbatch: error: invalid partition specified: man")
+
+
+def test_the_plugin_has_what_the_executor_overrides():
+    executor = pytest.importorskip("lawcheck.pipeline.cluster.executor")
+    mine = {n for n in vars(executor.Executor) if n in dir(executor.Submitting)}
+    assert mine >= {
+        *("run_job", "check_active_jobs", "cancel_jobs", "shutdown", "__post_init__"),
+        *("get_account_arg", "get_partition_arg", "_report_job_error_threadsafe"),
+    }
+
+
+def test_a_log_of_every_attempt_is_kept(tmp_path):
+    prefix = shell_prefix(None)
+    for attempt in range(3):
+        command = f"{prefix} keep log; echo {attempt} > log"
+        subprocess.run(["bash", "-c", command], check=True, cwd=tmp_path)
+    kept = {p.name: p.read_text() for p in tmp_path.iterdir()}
+    assert kept == {"log": "2\n", "log.1": "0\n", "log.2": "1\n"}
 
 
 def published(folder):
@@ -392,11 +455,7 @@ def test_a_disturbed_study_ends_like_an_undisturbed_one(accounted, tmp_path):
     head = study.start("slurm", *disturbed)
     subprocess.run(["scancel", within(300, lambda: study.running("corpus"))], check=True)
     first = within(300, lambda: study.running("train"))
-    subprocess.run(
-        [*("sbatch", "-A", "physics", "-p", "high", "-c2", "--mem=100", "-o", "/dev/null")]
-        + ["--wrap", "sleep 3"],
-        check=True,
-    )
+    subprocess.run([*HIGH, "--account=physics"], check=True)
     second = within(120, lambda: (n := study.running("train")) != first and n)
     time.sleep(5)
     subprocess.run([SCRIPT, "down", accounted, "n1"], check=True)

@@ -2,7 +2,8 @@
 # A real Slurm on one machine, for tests.
 #   one_machine.sh start FOLDER                 needs root and Debian's slurm-wlm and munge
 #   one_machine.sh start FOLDER accounting      and slurmdbd and mariadb-server
-#   one_machine.sh down|up FOLDER NODE          kill a node's daemon and declare it down; start it
+#   one_machine.sh down|up FOLDER NODE          kill what a node runs and declare it down; start it
+#   one_machine.sh down|up FOLDER slurmctld     an outage of the controller
 #   one_machine.sh stop FOLDER
 # State, spool, logs and keys of the daemons lie in FOLDER; /etc/slurm points there while it runs.
 # Nodes n1 and n2 have eight fake GPUs each, n3 other types. Partitions: main (n1, n2), short (five
@@ -36,6 +37,10 @@ end() {
 
 down() {
     local jobs step
+    if [ "$third" = slurmctld ]; then
+        end slurmctld
+        return
+    fi
     jobs="$(squeue -h -t R -w "$third" -o %A)"
     end "slurmd.$third"
     # What the node ran dies with it.
@@ -53,6 +58,11 @@ tree() {
 }
 
 up() {
+    if [ "$third" = slurmctld ]; then
+        slurmctld
+        waited slurmctld "scontrol ping | grep -q UP"
+        return
+    fi
     slurmd -N "$third"
     # A node that registers returns to service by itself; then there is nothing to resume.
     scontrol update "nodename=$third" state=resume 2>/dev/null || true
