@@ -395,7 +395,7 @@ def test_a_site_keeps_text_as_written(tmp_path, monkeypatch, capsys, programs):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("acount: physics", "no setting 'acount'; nearest: account"),
+        ("accounts: physics", "no setting 'accounts'; nearest: account"),
         ("account: physics\naccount: x", "account: expected one word, once"),
         ("account: [a]", "account: expected one word, once"),
         ("account: a b", "site setting account: found 'a b', expected one word"),
