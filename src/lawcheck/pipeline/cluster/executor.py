@@ -73,7 +73,7 @@ class Executor(Submitting):  # type: ignore[misc]
         self._grown: Counter[tuple[Any, str]] = Counter()
         self._first: dict[tuple[Any, str], int] = {}
         self._resubmitted: Counter[Any] = Counter()
-        self._held_back: Counter[Any] = Counter()
+        self._passing: dict[Any, str] = {}
         self._unlisted: dict[str, float] = {}
         self._silent = False
         try:
@@ -95,8 +95,20 @@ class Executor(Submitting):  # type: ignore[misc]
     # ------------------------------------------------------------------ submission
 
     def run_job(self, job: Any) -> None:
-        if self._closing.is_set():
-            return
+        seconds = [*HOLD_SECONDS]
+        while not self._closing.is_set():
+            self._grow(job)
+            self._passing.pop(job, None)
+            super().run_job(job)
+            reason = self._passing.get(job)
+            if reason is None:
+                return
+            if len(seconds) == len(HOLD_SECONDS):
+                self.logger.info(f"{_label(job)} is held back: {reason}")
+            self._closing.wait(seconds.pop(0) if len(seconds) > 1 else seconds[0])
+
+    def _grow(self, job: Any) -> None:
+        """Let the job ask for more of what it ran out of."""
         for name, most in (("mem_mb", largest_mb), ("runtime", longest)):
             steps = self._grown[job, name]
             asked = getattr(job.resources, name, None)
@@ -106,7 +118,6 @@ class Executor(Submitting):  # type: ignore[misc]
             if steps:
                 limit = most(self._cluster, Ask.of(_resources(job)))
                 setattr(job.resources, name, min(max(asked, first * (1 + steps)), limit or 1 << 62))
-        super().run_job(job)
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
         """No guess from earlier jobs: without an account, Slurm takes the user's default."""
@@ -118,18 +129,12 @@ class Executor(Submitting):  # type: ignore[misc]
         return f" -p {shlex.quote(str(partition))}" if partition else ""
 
     def _report_job_error_threadsafe(self, job_info: Any, msg: str) -> None:
-        """What sbatch refused: held back where that passes, else one line."""
+        """What sbatch refused: left to `run_job` where that passes, else one line."""
         reason = _one_line(re.sub(r"(?s)\n +sbatch (call|script):.*", "", msg))
-        if self._closing.is_set() or not PASSING.search(msg):
+        if PASSING.search(msg):
+            self._passing[job_info.job] = reason
+        else:
             super()._report_job_error_threadsafe(job_info, f"{reason} ")
-            return
-        held_back = self._held_back[job_info.job]
-        self._held_back[job_info.job] += 1
-        if not held_back:
-            self.logger.info(f"{_label(job_info.job)} is held back: {reason}")
-        seconds = HOLD_SECONDS[min(held_back, len(HOLD_SECONDS) - 1)]
-        if not self._closing.wait(seconds):
-            self.run_job(job_info.job)
 
     # ------------------------------------------------------------------ watching
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lawcheck.pipeline.cluster.reading import Cluster, Partition
@@ -64,7 +64,20 @@ def _gpus(resources: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def differences(cluster: Cluster, ask: Ask) -> Iterator[tuple[str, str]]:
-    """(what, line) of whatever Slurm would refuse or leave pending for ever."""
+    """(what, line) of whatever Slurm would refuse or leave pending for ever.
+
+    Of several partitions (a,b) each must exist, and one must fit.
+    """
+    names = ask.partition.split(",")
+    found = [[*_in_one(cluster, replace(ask, partition=name))] for name in names]
+    known = [lines for name, lines in zip(names, found, strict=True) if cluster.partition(name)]
+    for name, lines in zip(names, found, strict=True):
+        if not cluster.partition(name):
+            yield from lines
+    yield from min(known, key=len, default=())
+
+
+def _in_one(cluster: Cluster, ask: Ask) -> Iterator[tuple[str, str]]:
     partition = cluster.partition(ask.partition)
     if partition is None:
         found = (

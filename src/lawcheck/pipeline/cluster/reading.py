@@ -87,9 +87,9 @@ class Cluster:
         return int(found.group()) if found else 300
 
     def partition(self, name: str) -> Partition | None:
-        """The one named, else the default one."""
+        """The one named, or the first of a list of names; else the default one."""
         if name:
-            return self.partitions.get(name)
+            return self.partitions.get(name.split(",")[0])
         return next((p for p in self.partitions.values() if p.default), None)
 
 
