@@ -12,7 +12,7 @@ ifneq ($(filter-out $(ROOMS),$(ROOM)),)
 $(error ROOM=$(ROOM): unknown; one of: $(ROOMS))
 endif
 
-.PHONY: setup laws test smoke slices lint publish report faults
+.PHONY: setup laws test smoke slices lint publish report faults slurm
 
 setup: $(READY)
 
@@ -75,3 +75,9 @@ faults: $(READY)
 	$(BIN)/python benchmarks/fuzz.py
 	$(BIN)/python benchmarks/determinism.py
 	$(BIN)/python benchmarks/load.py
+
+# The long form of what `make test` tries on a real Slurm, with and without accounting: a whole
+# study is cancelled, preempted, loses its node, its time, its memory and its head, and is compared
+# with an undisturbed one. Needs root, slurm-wlm, munge, slurmdbd and mariadb-server; 25 minutes.
+slurm: $(READY)
+	LAWCHECK_SLURM=long $(BIN)/pytest tests/test_slurm.py tests/test_launch_slurm.py

@@ -1,7 +1,10 @@
 # A target for every law and study: snakemake --profile local law_share_then_specialize
+import os
 import shlex
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -9,15 +12,33 @@ from lawcheck.errors import InputError
 from lawcheck.files.times import settle
 from lawcheck.files.holding import held
 from lawcheck.files.refusals import refusal
-from lawcheck.pipeline.workflow import Workflow, signed
+from lawcheck.pipeline.workflow import Workflow, as_text, shell_prefix, signed
 
-WORKFLOW = Workflow(config)
+# Nothing goes into the home directory, of jobs neither; see also shared-fs-usage in the profiles.
+CACHE = Path.cwd() / ".cache"
+os.environ.setdefault("XDG_CACHE_HOME", str(CACHE))
+os.environ.setdefault("MPLCONFIGDIR", str(CACHE / "matplotlib"))
+
+# Text that Snakemake took for numbers: results=2026, account=00123. Jobs get the same words.
+config.update(as_text(config, workflow.config_settings.config_args or []))
+
 try:
+    WORKFLOW = Workflow(config)
     WORKFLOW.batches, WORKFLOW.found
+    WORKFLOW.site
+    # An environment that Snakemake deploys brings its own program.
+    deployed = workflow.deployment_settings.deployment_method
+    prefix = shell_prefix(None if deployed else sys.executable)
+    shell.prefix(prefix.replace("{", "{{").replace("}", "}}"))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 for line in WORKFLOW.left_out:
     print(f"lawcheck: left out: {line}", file=sys.stderr)
+
+if find_spec("snakemake_executor_plugin_slurm"):
+    from lawcheck.pipeline.cluster.executor import install
+
+    install()
 
 ROOT = str(WORKFLOW.layout.root)
 SCALE, RESULTS = WORKFLOW.words

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -14,8 +15,10 @@ from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import PretrainedBase, load_scale
 from lawcheck.errors import InputError
+from lawcheck.pipeline.cluster.reading import gpus, minutes
 from lawcheck.pipeline.doctor import Check, examine, hub, machine, slurm
 from lawcheck.planning.plan import Planner
+from lawcheck.planning.site import Site, load_site
 
 SECRET = "hf_ThisTokenMustNeverBePrinted0123"
 
@@ -44,12 +47,48 @@ def programs(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def cluster(programs):
-    programs("sbatch", "exit 0")
-    programs(
-        "sinfo", "printf 'main*|gpu:h100:8(S:0-1)|4|64\\ncpu|(null)|20|64\\nold|gpu:8|4|32\\n'"
-    )
-    programs("sacctmgr", "printf 'physics\\nchemistry\\n'")
+def cluster(programs, monkeypatch):
+    """A function that fakes a cluster: what Slurm 22.05 prints, cut to what is read."""
+
+    def fake(accounting="accounting_storage/slurmdbd", age="300 sec"):
+        node = (
+            "NodeName={} CPUTot={} AvailableFeatures={} Gres={} RealMemory={} State={} "
+            "Partitions={} Reason=Kill task failed [root@2026-01-01T00:00:00]"
+        )
+        nodes = [
+            *(
+                node.format(f"m{k}", 64, "ib", "gpu:h100:8(S:0-1)", 515000, "IDLE", "main")
+                for k in range(3)
+            ),
+            node.format("m3", 64, "ib", "gpu:h100:8", 515000, "IDLE+DRAIN", "main"),
+            node.format("c0", 128, "(null)", "(null)", 900000, "MIXED", "cpu"),
+            *(node.format(f"o{k}", 64, "(null)", "gpu:8", 900000, "IDLE", "old") for k in range(4)),
+        ]
+        partition = "PartitionName={} Default={} MaxTime={} PreemptMode={} State=UP AllowQos=ALL"
+        partitions = [
+            partition.format("main", "YES", "2-00:00:00", "REQUEUE"),
+            partition.format("cpu", "NO", "UNLIMITED", "OFF"),
+            partition.format("old", "NO", "01:00:00", "OFF"),
+        ]
+        config = (
+            f"AccountingStorageType = {accounting}\nAccountingStorageEnforce = associations\n"
+            f"MinJobAge = {age}\nJobRequeue = 1\n"
+        )
+        cases = {
+            "config": config,
+            "partition": "\n".join(partitions),
+            "node": "\n".join(nodes),
+        }
+        body = "".join(f"*{n}) cat <<'END'\n{t}\nEND\n;;\n" for n, t in cases.items())
+        programs("sbatch", "exit 0")
+        programs("scontrol", f'case "$*" in\n{body}esac')
+        programs(
+            "sacctmgr",
+            'case "$*" in\n*assoc*) printf "physics|long,normal||\\n00123|normal||\\n";;\n'
+            '*qos*) printf "normal||\\nlong|20|12:00:00\\n";;\n*) echo physics;;\nesac',
+        )
+
+    return fake
 
 
 @pytest.fixture
@@ -264,47 +303,72 @@ def test_a_local_folder_must_hold_a_whole_model(tmp_path):
     assert hub.model("default", base(str(tmp_path))).ok
 
 
-def lines(scale="paper", partition="", account="", gpu=""):
-    return {c.name: c for c in slurm.checks(load_scale(scale), partition, account, gpu)}
+def lines(scale="paper", **site):
+    return {c.name: c for c in slurm.checks(load_scale(scale), Site(**site))}
 
 
 def test_a_cluster_that_fits_passes(cluster):
-    found = lines(partition="main", account="physics", gpu="h100")
-    assert all(c.ok for c in found.values())
-    assert "4 nodes with 8 or more, 8 at most (h100)" in found["slurm accelerators"].found
-
-
-def test_a_wrong_partition_names_the_right_ones(cluster):
-    check = lines(partition="gpu")["slurm partition"]
-    assert check.ok is False
-    assert "choose one of cpu, main, old" in check.line
+    cluster()
+    found = lines(partition="main", account="physics", qos="long", gpu="h100", constraint="ib")
+    assert all(c.ok for c in found.values()), [c.line for c in found.values()]
+    assert found["slurm jobs"].found == (
+        "4 nodes in main (3 usable now), each at most 515000 MB, 8 h100; a job at most 720 minutes"
+    )
+    assert found["slurm submission"].found.startswith("20 jobs at once")
+    assert "REQUEUE in main" in found["slurm preemption"].found
 
 
 @pytest.mark.parametrize(
-    ("partition", "gpu", "ok"),
-    [("main", "a100", False), ("cpu", "", False), ("old", "", True), ("", "h100", True)],
+    ("site", "what", "line"),
+    [
+        ({"partition": "gpu"}, "partition", "'gpu' does not exist; choose one of cpu, main, old"),
+        ({"account": "biology"}, "account", "choose one of 00123, physics"),
+        ({"qos": "longer"}, "QOS", "'longer' does not exist; choose one of long, normal"),
+        ({"account": "00123", "qos": "long"}, "QOS", "'long' is not open to account '00123'"),
+        ({"gpu": "a100"}, "GPU type", "'a100' is not in partition 'main'; it has h100"),
+        ({"constraint": "opa"}, "constraint", "no node of partition 'main' has 'opa'; there is ib"),
+        ({"partition": "cpu"}, "nodes", "4 with 8 GPUs, 64 processors and 500000 MB each asked, 0"),
+        ({"partition": "old"}, "time", "310 minutes asked, 60 at most in partition 'old'"),
+    ],
 )
-def test_accelerators_are_counted_by_type_and_partition(cluster, partition, gpu, ok):
-    assert lines(partition=partition, gpu=gpu)["slurm accelerators"].ok is ok
+def test_each_mismatch_is_one_line(cluster, site, what, line):
+    cluster()
+    found = [
+        c for c in slurm.checks(load_scale("paper"), Site(**site)) if c.name == f"slurm {what}"
+    ]
+    assert found
+    assert all(c.ok is False and "\n" not in c.line for c in found)
+    assert any(line in c.line for c in found), [c.line for c in found]
 
 
-def test_fewer_nodes_than_a_run_spans_are_missing(programs):
-    programs("sbatch", "exit 0")
-    programs("sinfo", "echo 'main*|gpu:h100:8|3|64'")
-    assert lines()["slurm accelerators"].ok is False
+def test_types_begin_with_letters_or_digits():
+    assert gpus("gpu:4090:8(S:0-1)") == {"4090": 8}
+    assert gpus("gpu:1g.10gb:4,gpu:a100_3g.20gb:2(S:0,2),mps:400") == {
+        "1g.10gb": 4,
+        "a100_3g.20gb": 2,
+    }
+    assert gpus("gpu:nvidia_a100-sxm4-80gb:8") == {"nvidia_a100-sxm4-80gb": 8}
+    assert gpus("gpu:8") == {"": 8}
+    assert gpus("gpu:tesla") == {"tesla": 1}
+    assert gpus("(null)") == {}
 
 
-def test_accounts_are_compared_where_accounting_answers(cluster, programs):
-    check = lines(account="biology")["slurm account"]
-    assert check.ok is False
-    assert "choose one of chemistry, physics" in check.line
-    programs("sacctmgr", "exit 1")
-    assert lines(account="biology")["slurm account"].ok is None
+def test_limits_of_time_are_read_in_every_form():
+    texts = ("UNLIMITED", "", "30", "00:05:00", "1-12:00:00", "7-00")
+    assert [minutes(t) for t in texts] == [None, None, 30, 5, 2160, 10080]
+
+
+def test_without_accounting_an_account_is_not_compared(cluster):
+    cluster(accounting="accounting_storage/none", age="2 sec")
+    found = lines(account="biology")
+    assert found["slurm account"].ok is None
+    assert found["slurm accounting"].ok is None
+    assert "squeue remembers a job for 2 s" in found["slurm accounting"].found
 
 
 def test_a_silent_cluster_fails_only_where_one_is_meant(programs):
     programs("sbatch", "exit 0")
-    programs("sinfo", "exit 1")
+    programs("scontrol", "exit 1")
     assert lines()["slurm"].ok is None
     assert lines(partition="main")["slurm"].ok is False
 
@@ -313,6 +377,41 @@ def test_no_cluster_is_fine_unless_one_is_named(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert lines() == {}
     assert lines(partition="main")["slurm"].ok is False
+
+
+def test_a_site_keeps_text_as_written(tmp_path, monkeypatch, capsys, programs):
+    programs("scontrol", "exit 1")
+    monkeypatch.chdir(tmp_path)
+    assert main(["site", "init", "--account", "00123", "--qos", "1e3", "--gpu", "4090"]) == 0
+    assert load_site() == Site(account="00123", qos="1e3", gpu="4090")
+    (tmp_path / "site.yaml").write_text("account: 00123\npartition: yes\n")
+    assert load_site() == Site(account="00123", partition="yes")
+    assert main(["site", "show", "--gpu", "1g.10gb"]) == 0
+    shown = capsys.readouterr().out
+    assert "slurm_account=00123" in shown
+    assert "gpu_model=1g.10gb" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("accounts: physics", "no setting 'accounts'; nearest: account"),
+        ("account: physics\naccount: x", "account: expected one word, once"),
+        ("account: [a]", "account: expected one word, once"),
+        ("account: a b", "site setting account: found 'a b', expected one word"),
+        ("- a", "expected lines such as `account: physics`"),
+        ("account: 'a", "no YAML at line 1"),
+    ],
+)
+def test_a_broken_site_file_is_one_line(tmp_path, text, line):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(InputError, match=re.escape(line)):
+        load_site(str(tmp_path / "s.yaml"))
+
+
+def test_next_steps_name_the_scale_as_it_was_given(tmp_path):
+    planner, layout = study("proxy", tmp_path)
+    assert "--scale mine.yaml" in machine.corpus(planner.scale, layout, "mine.yaml").line
 
 
 def test_the_token_is_in_no_output(answers, tmp_path, monkeypatch, capsys):

@@ -9,11 +9,13 @@ rule corpus:
         f"{ROOT}/benchmarks/corpus.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        **WORKFLOW.resources("data"),
     params:
         study=STUDY_ARGUMENTS,
         wait=WAIT,
     shell:
-        "lawcheck corpus {params.study} {params.wait} > {log:q} 2>&1"
+        "keep {log:q}; lawcheck corpus {params.study} {params.wait} > {log:q} 2>&1"
 
 
 # Needs no accelerator and no base model: it runs beside the first training jobs.
@@ -29,11 +31,11 @@ rule mixtures:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=WORKFLOW.scale.hardware.memory_mb,
+        **WORKFLOW.resources("data"),
     params:
         study=STUDY_ARGUMENTS,
     shell:
-        "lawcheck mixtures {params.study} > {log:q} 2>&1"
+        "keep {log:q}; lawcheck mixtures {params.study} > {log:q} 2>&1"
 
 
 rule base:
@@ -48,10 +50,10 @@ rule base:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=WORKFLOW.scale.hardware.memory_mb,
+        **WORKFLOW.resources("build"),
     params:
         study=STUDY_ARGUMENTS,
         wait=WAIT,
         base=signed(lambda wildcards: WORKFLOW.base_options(wildcards.base)),
     shell:
-        "lawcheck base {params.study} {params.wait} {params.base} > {log:q} 2>&1"
+        "keep {log:q}; lawcheck base {params.study} {params.wait} {params.base} > {log:q} 2>&1"

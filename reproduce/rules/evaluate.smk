@@ -12,7 +12,7 @@ if not WORKFLOW.joined:
         conda:
             ENVIRONMENT
         resources:
-            **WORKFLOW.resources(training=False),
+            **WORKFLOW.resources("evaluate"),
         params:
             study=STUDY_ARGUMENTS,
             runs=signed(
@@ -21,7 +21,7 @@ if not WORKFLOW.joined:
                 )
             ),
         shell:
-            "lawcheck evaluate {params.study} --record {output:q} {params.runs} > {log:q} 2>&1"
+            "keep {log:q}; lawcheck evaluate {params.study} --record {output:q} {params.runs} > {log:q} 2>&1"
 
 
 rule collect:
@@ -36,8 +36,10 @@ rule collect:
         f"{ROOT}/benchmarks/collect.{{law}}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        **WORKFLOW.resources("light"),
     params:
         study=STUDY_ARGUMENTS,
         seeds=SEEDS,
     shell:
-        "lawcheck collect {wildcards.law} {params.study} {params.seeds} > {log:q} 2>&1"
+        "keep {log:q}; lawcheck collect {wildcards.law} {params.study} {params.seeds} > {log:q} 2>&1"

@@ -15,10 +15,12 @@ rule judge:
         f"{ROOT}/benchmarks/judge.{{law}}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        **WORKFLOW.resources("light"),
     params:
         scale=SCALE,
     shell:
-        "lawcheck judge {wildcards.law} --scale {params.scale} --scores {input:q} --json {output:q} > {log:q} 2>&1"
+        "keep {log:q}; lawcheck judge {wildcards.law} --scale {params.scale} --scores {input:q} --json {output:q} > {log:q} 2>&1"
 
 
 for _law in WORKFLOW.found:
@@ -50,6 +52,8 @@ for _law in WORKFLOW.found:
             f"{ROOT}/benchmarks/render.{_law}.tsv"
         conda:
             ENVIRONMENT
+        resources:
+            **WORKFLOW.resources("light"),
         params:
             study=STUDY_ARGUMENTS,
             law=_law,
@@ -58,7 +62,7 @@ for _law in WORKFLOW.found:
             claim=WORKFLOW.found[_law].claim,
             captions=WORKFLOW.captions(_law),
         shell:
-            "lawcheck render {params.law} {params.study} --figures {params.figures:q} > {log:q} 2>&1"
+            "keep {log:q}; lawcheck render {params.law} {params.study} --figures {params.figures:q} > {log:q} 2>&1"
 
     rule:
         name:
@@ -97,7 +101,9 @@ rule report:
         f"{ROOT}/benchmarks/report.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        **WORKFLOW.resources("light"),
     params:
         study=STUDY_ARGUMENTS,
     shell:
-        "lawcheck report {params.study} > {log:q} 2>&1"
+        "keep {log:q}; lawcheck report {params.study} > {log:q} 2>&1"

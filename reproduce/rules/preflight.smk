@@ -16,4 +16,4 @@ if PREFLIGHT:
             seeds=SEEDS,
             options=WORKFLOW.doctor_options,
         shell:
-            "lawcheck doctor {params.study} {params.seeds} {params.options} --record {output:q} > {log:q} 2>&1"
+            "keep {log:q}; lawcheck doctor {params.study} {params.seeds} {params.options} --record {output:q} > {log:q} 2>&1"

@@ -23,7 +23,7 @@ rule train:
     conda:
         ENVIRONMENT
     resources:
-        **WORKFLOW.resources(),
+        **WORKFLOW.resources("train"),
     params:
         launcher=launcher(WORKFLOW.scale.hardware),
         study=STUDY_ARGUMENTS,
@@ -39,4 +39,4 @@ rule train:
             )
         ),
     shell:
-        "{params.launcher}lawcheck train {params.study} {params.wait} --record {output.train:q} {params.scores} {params.runs} > {log:q} 2>&1"
+        "keep {log:q}; {params.launcher}lawcheck train {params.study} {params.wait} --record {output.train:q} {params.scores} {params.runs} > {log:q} 2>&1"

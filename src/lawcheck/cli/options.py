@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lawcheck.declare.design import Law
     from lawcheck.declare.layout import Layout
     from lawcheck.planning.plan import Planner
+    from lawcheck.planning.site import Site
 
 SEED_IN_ID = re.compile(r"-s(\d+)-[0-9a-f]{12}\Z")
 
@@ -159,6 +160,30 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
 def add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--record", help="JSON file written when all are done")
+
+
+# Setting of planning.site -> what it is.
+SITE = {
+    "account": "account that jobs are charged to",
+    "partition": "partition of jobs that need accelerators",
+    "cpu_partition": "partition of jobs that need none (the same)",
+    "qos": "quality of service",
+    "gpu": "accelerator type as Slurm names it, such as h100",
+    "constraint": "node features, as sbatch -C takes them",
+}
+
+
+def add_site(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", metavar="FILE", help="site file (LAWCHECK_SITE, site.yaml)")
+    for name, what in SITE.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", default="", help=f"Slurm: {what}")
+
+
+def site(arguments: argparse.Namespace) -> Site:
+    """The site file's settings, with those of the command line before them."""
+    from lawcheck.planning.site import load_site
+
+    return load_site(arguments.site).but(vars(arguments))
 
 
 def _quieten(scale: Any) -> None:

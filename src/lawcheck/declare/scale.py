@@ -221,6 +221,7 @@ class Hardware(Part):
 
     nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
     process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.
+    evaluation_minutes: of scoring one run on one GPU (None: as minutes_per_run).
     zero_stage: how DeepSpeed shards, `auto` for ZeRO-2 under adapters and ZeRO-3 under full
     fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
     packing: `samples` packs each device's share of an optimizer batch, in rows of its longest
@@ -242,6 +243,7 @@ class Hardware(Part):
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
     minutes_per_run: float = Field(default=1.0, gt=0)
+    evaluation_minutes: float | None = Field(default=None, gt=0)
 
     @property
     def processes_per_node(self) -> int:

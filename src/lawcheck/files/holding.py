@@ -50,6 +50,15 @@ def held(lock: Path, what: str, wait: float = 0.0) -> Iterator[None]:
         yield
 
 
+def is_held(lock: Path) -> bool:
+    """Whether a live process holds the lock file; False where there is none."""
+    try:
+        with lock.open("a+", encoding="utf-8") as stream:
+            return not _taken(stream.fileno())
+    except FileNotFoundError:
+        return False
+
+
 def _taken(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import PretrainedBase, Scale, load_scale
 from lawcheck.declare.worlds import scale_laws
 from lawcheck.errors import InputError, one_line
-from lawcheck.planning.cluster import asked
+from lawcheck.planning.cluster import Stage, asked
 from lawcheck.planning.plan import Batch, Planner, every_batch, plannable
 from lawcheck.planning.shipped import shipped_hash
+from lawcheck.planning.site import Site, load_site
 
 # Of the forms of a table or figure, the one that an engine's own report shows.
 KINDS = {".png": "figure", ".csv": "table"}
+SITE = {f.name for f in fields(Site)}
+TEXTS = SITE | {"scale", "results", "figures", "law", "site"}
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,21 @@ class Workflow:
     """All laws at one scale, as batches and files.
 
     settings: `scale` (name or YAML path), `seeds` (a count or a list), `results` (folder),
-    `figures` (folder). What is looked up before a run at scales with pretrained bases: `law` (the
-    only one there need be room for), `partition`, `account`, `gpu` (a type) as the cluster has
-    them.
+    `figures` (folder), `law` (the only one that the doctor looks for room for), `site` (a file)
+    and the site's own settings (planning.site), which stand before those of its file. All but
+    seeds are text: an engine that guessed another type loses zeros and more.
     """
 
     settings: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name in TEXTS & self.settings.keys():
+            value = self.settings[name]
+            if not isinstance(value, str) and not (value is None and name in SITE):
+                raise InputError(
+                    f"setting {name}: found {value!r}, expected text; quote it in the file "
+                    f"that sets it"
+                )
 
     @cached_property
     def scale(self) -> Scale:
@@ -132,25 +144,30 @@ class Workflow:
         base, _, seed = folder.partition("-s")
         return f"--base {base} --seed {seed}" if seed else f"--base {base}"
 
-    def resources(self, training: bool = True) -> dict[str, Any]:
-        """Resources of the rules that carry batches: constants, or functions of a job and attempt.
+    @cached_property
+    def site(self) -> Site:
+        return load_site(self.settings.get("site")).but(self.settings)
+
+    def resources(self, stage: Stage) -> dict[str, Any]:
+        """Resources of a rule: constants, or functions of the batch that a job carries.
 
         A function is asked for every job, with a look at its signature: together with the short
         constraint on batch names, constants take planning 2,000 jobs from 10.8 to 7.5 CPU s.
         """
-        hardware = self.scale.hardware
-        least, more = (asked(hardware, n, n, training) for n in (1, 2))
+        hardware, site = self.scale.hardware, self.site
+        if stage not in ("train", "evaluate"):
+            return asked(hardware, 1, stage, site)
+        sizes = {len(batch.runs) for batch in self.batches.values()} or {1}
+        most = asked(hardware, max(sizes), stage, site)
+        least = asked(hardware, min(sizes), stage, site)
 
         def resource(name: str) -> Callable[..., Any]:
-            def of(wildcards: Any, attempt: int = 1) -> Any:
-                runs = len(self.batches[wildcards.batch].runs)
-                return asked(hardware, runs, attempt, training)[name]
+            def of(wildcards: Any) -> Any:
+                return asked(hardware, len(self.batches[wildcards.batch].runs), stage, site)[name]
 
             return signed(of)
 
-        return {
-            name: value if value == more[name] else resource(name) for name, value in least.items()
-        }
+        return {n: value if value == least[n] else resource(n) for n, value in most.items()}
 
     @property
     def words(self) -> tuple[str, str]:
@@ -166,8 +183,10 @@ class Workflow:
     @property
     def doctor_options(self) -> str:
         """Options of `lawcheck doctor` that the settings name."""
-        named = {name: self.settings.get(name) for name in ("law", "partition", "account", "gpu")}
-        return " ".join(f"--{name} {shlex.quote(str(v))}" for name, v in named.items() if v)
+        named = {"law": self.settings.get("law"), **self.site.settings}
+        return " ".join(
+            f"--{name.replace('_', '-')} {shlex.quote(v)}" for name, v in named.items() if v
+        )
 
     def score_inputs(self, law: str) -> list[str]:
         wanted = set(self.planner.law_runs(discovery.law(law)))
@@ -210,6 +229,42 @@ def signed(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return function
+
+
+def as_text(settings: Mapping[str, Any], words: Sequence[str]) -> dict[str, str]:
+    """Settings that should be text and were read as something else, as they were written.
+
+    words: NAME=VALUE, as the command line and the profile gave them. What they do not hold is left
+    out.
+    """
+    odd = {name for name in TEXTS & settings.keys() if not isinstance(settings[name], str)}
+    given = {name: value.strip("'\"") for name, _, value in (w.partition("=") for w in words)}
+    return {name: given[name] for name in odd & given.keys() if given[name]}
+
+
+# Logs of earlier attempts stay beside the newest, as NAME.1, NAME.2 and so on.
+KEEP = (
+    'keep() { [ -s "$1" ] || return 0; local n=1; while [ -e "$1.$n" ]; do n=$((n+1)); done; '
+    'mv "$1" "$1.$n"; }; '
+)
+
+
+def shell_prefix(interpreter: str | None) -> str:
+    """What stands before every rule's command: `keep`, and the way to the program beside Python.
+
+    interpreter: the one that runs the engine; nothing need be activated. None where an environment
+    of its own brings the program. Raises InputError where lawcheck is not installed with it: no
+    job is queued to find that out.
+    """
+    if interpreter is None:
+        return f"set -euo pipefail; {KEEP}"
+    folder = Path(interpreter).parent
+    if not (folder / "lawcheck").is_file():
+        raise InputError(
+            f"{interpreter}: runs Snakemake, and there is no program lawcheck beside it; install "
+            f"lawcheck into the same environment (make setup), then start that snakemake"
+        )
+    return f"set -euo pipefail; export PATH={shlex.quote(str(folder))}:$PATH; {KEEP}"
 
 
 def parse_seeds(value: Any, scale: Scale) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lawcheck.cli.options import add_study, study
+from lawcheck.cli.options import add_site, add_study, site, study
 
 ORDER = 30
 GROUP = "integrity"
@@ -20,11 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--law", action="append", help="disk space for this law's runs (repeatable; all)"
     )
-    parser.add_argument("--partition", default="", help="Slurm partition that jobs will use")
-    parser.add_argument("--account", default="", help="Slurm account that jobs will use")
-    parser.add_argument(
-        "--gpu", default="", help="accelerator type as Slurm names it, such as h100"
-    )
+    add_site(parser)
     parser.add_argument("--record", help="JSON file written where nothing is missing")
 
 
@@ -39,9 +35,8 @@ def run(arguments: argparse.Namespace) -> None:
         planner,
         layout,
         laws,
-        partition=arguments.partition,
-        account=arguments.account,
-        gpu=arguments.gpu,
+        site=site(arguments),
+        named=arguments.scale,
     ):
         print(check.line, flush=True)
         checks.append(check)

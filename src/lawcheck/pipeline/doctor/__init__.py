@@ -19,6 +19,7 @@ from lawcheck.files.atomic import write_json
 from lawcheck.pipeline.doctor import hub, machine, slurm
 from lawcheck.pipeline.doctor.check import Check
 from lawcheck.planning.plan import Planner
+from lawcheck.planning.site import Site
 
 __all__ = ["Check", "examine", "refuse_missing", "write_record"]
 
@@ -28,14 +29,14 @@ def examine(
     layout: Layout,
     laws: Sequence[Law] | None = None,
     *,
-    partition: str = "",
-    account: str = "",
-    gpu: str = "",
+    site: Site | None = None,
+    named: str | None = None,
 ) -> Iterator[Check]:
     """Every check for a scale, cheapest first.
 
-    laws: whose runs need room on the disk (None: every law of the scale). partition, account,
-    gpu: what jobs will be submitted with, where a cluster is meant; gpu is a type such as h100.
+    laws: whose runs need room on the disk (None: every law of the scale). site: what jobs will be
+    submitted with, where a cluster is meant. named: the scale as `--scale` takes it, a YAML file's
+    path where it is one.
     """
     scale = planner.scale
     yield machine.python()
@@ -43,14 +44,14 @@ def examine(
     yield machine.accelerator(scale)
     yield machine.disk(planner, layout, laws)
     yield machine.data(planner)
-    yield machine.corpus(scale, layout)
+    yield machine.corpus(scale, layout, named or scale.name)
     needed = scale.bases if laws is None else {a.base for law in laws for a in law.arms}
     for name, base in scale.bases.items():
         if isinstance(base, PretrainedBase) and name in needed:
             yield hub.model(name, base)
         if isinstance(base, PackageBase) and name in needed:
             yield hub.package(scale, name, layout)
-    yield from slurm.checks(scale, partition, account, gpu)
+    yield from slurm.checks(scale, site or Site())
 
 
 def refuse_missing(checks: Sequence[Check]) -> None:

@@ -147,15 +147,15 @@ def _declared_sets(scale: Scale) -> Check:
     return Check("data", not absent and not unpinned, found, f"run: {COMMAND}")
 
 
-def corpus(scale: Scale, layout: Layout) -> Check:
+def corpus(scale: Scale, layout: Layout, named: str = "") -> Check:
     """Counts in a built corpus against the published ones; hashes are the training stage's."""
     path: Path = layout.manifest
+    step = f"run: lawcheck corpus --scale {named or scale.name}"
     if not path.is_file():
-        return Check("corpus", None, "not built yet", f"run: lawcheck corpus --scale {scale.name}")
+        return Check("corpus", None, "not built yet", step)
     from lawcheck.corpus.build import corpus_identity
     from lawcheck.corpus.sources.tables import deviation
 
-    step = f"run: lawcheck corpus --scale {scale.name}"
     try:
         manifest = read_object(path, step)
         kind = StreamedManifest if "counts" in manifest else Manifest

@@ -2,84 +2,103 @@
 
 from __future__ import annotations
 
-import getpass
-import re
 import shutil
-import subprocess
 from collections.abc import Iterator
+from typing import get_args
 
 from lawcheck.declare.scale import Scale
+from lawcheck.errors import InputError
+from lawcheck.pipeline.cluster.limits import Ask, differences, longest, submitted
+from lawcheck.pipeline.cluster.reading import Cluster, Partition, read_cluster
 from lawcheck.pipeline.doctor.check import Check
+from lawcheck.planning.cluster import Stage, asked
+from lawcheck.planning.site import Site
 
-SECONDS = 10
-GPUS = re.compile(r"gpu:(?:([A-Za-z][\w.-]*):)?(\d+)")
+# squeue is asked at least every 20 s; a job that ended must still be listed then.
+LEAST_JOB_AGE = 60
+STEP = "correct the site (lawcheck site init) or the scale's hardware"
+# What is compared, in the order of its line.
+NAMED = ("partition", "account", "QOS", "constraint")
+ASKED = ("GPU type", "nodes", "processors", "memory", "time")
 
 
-def checks(scale: Scale, partition: str, account: str, gpu: str) -> Iterator[Check]:
-    """partition, account, gpu: as asked for, or empty. Nothing where no cluster is meant."""
+def checks(scale: Scale, site: Site) -> Iterator[Check]:
+    """Nothing where no cluster is meant: no sbatch here and no setting of a site."""
+    meant = any(site.settings.values())
     if shutil.which("sbatch") is None:
-        if partition or account or gpu:
-            step = "load Slurm's client commands, or leave the options out"
+        if meant:
+            step = "load Slurm's client commands, or leave the site's settings out"
             yield Check("slurm", False, "no sbatch on the path", step)
         return
-    # Partition (the default one with a star), generic resources, nodes, processors of a node.
-    listed = _output(["sinfo", "-h", "-o", "%P|%G|%D|%c"])
-    if listed is None:
-        meant = bool(partition or account or gpu)
-        step = "ask whether slurmctld is up"
-        yield Check("slurm", False if meant else None, "sinfo does not answer", step)
-        return
-    rows = [line.split("|") for line in listed.splitlines() if line.count("|") == 3]
-    names = sorted({r[0].rstrip("*") for r in rows})
-    if partition and partition not in names:
-        step = f"choose one of {', '.join(names)}"
-        yield Check("slurm partition", False, f"{partition!r} does not exist", step)
-        return
-    inside = [r for r in rows if not partition or r[0].rstrip("*") == partition]
-    yield Check("slurm partition", True, partition or f"any of {', '.join(names)}")
-    if scale.hardware.gpus_per_node:
-        yield _accelerators(scale, inside, gpu)
-    if account:
-        yield _account(account)
-
-
-def _accelerators(scale: Scale, rows: list[list[str]], gpu: str) -> Check:
-    """Enough nodes with enough accelerators, of the type asked for."""
-    hardware = scale.hardware
-    types: set[str] = set()
-    nodes = 0
-    most = 0
-    for row in rows:
-        offered = GPUS.findall(row[1])
-        types |= {kind for kind, _ in offered if kind}
-        count = sum(int(n) for kind, n in offered if not gpu or kind == gpu)
-        most = max(most, count)
-        if count >= hardware.gpus_per_node:
-            nodes += int(row[2])
-    kinds = f" ({', '.join(sorted(types))})" if types else ""
-    found = f"{nodes} nodes with {hardware.gpus_per_node} or more, {most} at most{kinds}"
-    step = (
-        f"the scale asks for {hardware.nodes} nodes with {hardware.gpus_per_node} "
-        f"{gpu or 'of any type'} each; correct --gpu, --partition or the scale's hardware"
-    )
-    return Check("slurm accelerators", nodes >= hardware.nodes, found, step)
-
-
-def _account(account: str) -> Check:
-    command = ["sacctmgr", "-nP", "show", "assoc", f"user={getpass.getuser()}", "format=account"]
-    known = _output(command)
-    if not known:
-        found = f"{account}: no accounting database answers here"
-        return Check("slurm account", None, found, "without one, set slurm-status-command: squeue")
-    accounts = sorted(set(known.split()))
-    step = f"choose one of {', '.join(accounts)}"
-    return Check("slurm account", account in accounts, account, step)
-
-
-def _output(command: list[str]) -> str | None:
-    """Output of a command, None where it fails, is missing or takes too long."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+        cluster = read_cluster()
+    except InputError:
+        step = "ask whether slurmctld is up"
+        yield Check("slurm", False if meant else None, "scontrol does not answer", step)
+        return
+    yield from settings(cluster, site)
+    lines: dict[str, dict[str, list[str]]] = {}
+    for stage in get_args(Stage):
+        runs = scale.hardware.runs_per_job
+        ask = Ask.of(asked(scale.hardware, runs, stage, site))
+        for what, line in differences(cluster, ask):
+            lines.setdefault(what, {}).setdefault(line, []).append(stage)
+    for what in NAMED:
+        given = getattr(site, what.lower())
+        unknown = what in ("account", "QOS") and cluster.accounts is None
+        if (given and not unknown) or what in lines:
+            yield from _compared(f"slurm {what}", lines.get(what), given)
+    offered = cluster.partition(site.partition)
+    for what in ASKED:
+        if what in lines:
+            yield from _compared(f"slurm {what}", lines[what], "")
+    if offered is not None and not lines:
+        yield Check("slurm jobs", True, _offer(cluster, offered, site))
+
+
+def _compared(name: str, lines: dict[str, list[str]] | None, given: str) -> Iterator[Check]:
+    if not lines:
+        yield Check(name, True, given)
+        return
+    for line, stages in lines.items():
+        whose = "" if len(stages) == len(get_args(Stage)) else f" ({', '.join(stages)})"
+        yield Check(name, False, f"{line}{whose}", STEP)
+
+
+def _offer(cluster: Cluster, partition: Partition, site: Site) -> str:
+    minutes = longest(cluster, Ask(site.partition, site.account, site.qos))
+    gpus = ", ".join(f"{n} {kind or 'GPUs'}" for kind, n in sorted(partition.gpus.items()))
+    usable = sum(node.usable for node in partition.nodes)
+    return (
+        f"{len(partition.nodes)} nodes in {partition.name} ({usable} usable now), each at most "
+        f"{partition.node_memory_mb} MB{f', {gpus}' if gpus else ''}; a job at most "
+        f"{'unlimited' if minutes is None else minutes} minutes"
+    )
+
+
+def settings(cluster: Cluster, site: Site) -> Iterator[Check]:
+    """What the cluster does with jobs; each is handled, and each explains what is seen."""
+    age = cluster.job_age_seconds
+    if cluster.accounts is None:
+        found = f"none; squeue remembers a job for {age} s after its end (MinJobAge)"
+        step = "without accounting, ask the administrators for MinJobAge of 60 s or more"
+        yield Check("slurm accounting", age >= LEAST_JOB_AGE or None, found, step)
+        for what, given in (("account", site.account), ("QOS", site.qos)):
+            if given:
+                found = f"{given}: no accounting database answers here"
+                yield Check(f"slurm {what}", None, found, "it is not compared")
+    else:
+        yield Check("slurm accounting", True, f"there, and MinJobAge is {age} s")
+    most = submitted(cluster, Ask(site.partition, site.account, site.qos))
+    if most is not None:
+        found = f"{most} jobs at once by account and QOS; further ones wait in Snakemake"
+        yield Check("slurm submission", True, found)
+    partition = cluster.partition(site.partition)
+    mode = partition.preempt if partition else "OFF"
+    if mode != "OFF":
+        found = f"{mode} in {site.partition or 'the default partition'}"
+        found += "; a preempted job is submitted again and resumes"
+        yield Check("slurm preemption", True, found)
+    if cluster.settings.get("JobRequeue") == "1":
+        found = "on by default; jobs are submitted with --no-requeue and again by Snakemake"
+        yield Check("slurm requeue", True, found)
