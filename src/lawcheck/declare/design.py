@@ -20,6 +20,7 @@ from lawcheck.errors import InputError
 from lawcheck.files.hashing import digest
 
 Role = Literal["discipline", "general", "out_of_domain"]
+Decoding = Literal["model", "greedy"]
 Scalar = str | int | float | bool
 # Arms above one another, and characters of an arm's name, which names folders.
 DEPTH, LONGEST = 6, 120
@@ -243,6 +244,8 @@ class Arm:
     base: which of the scale's base models; `default` unless a law compares families.
     parents: arms whose models this one starts from or is made of; its method says how many
     (lawcheck.methods.base.Method.takes). Run for run of the same seed, and of the same part.
+    decoding: of generated answers; `model` as its generation_config.json says, without sampling,
+    which is what lm-eval's `hf` does; `greedy` the most likely token, whatever that file says.
     """
 
     method: str
@@ -251,9 +254,15 @@ class Arm:
     each_alone: bool = False
     base: str = "default"
     parents: tuple[Arm, ...] = later(2, ())
+    decoding: Decoding = later(2, "model")
 
     def __post_init__(self) -> None:
         require_name("method", self.method)
+        if self.decoding not in get_args(Decoding):
+            raise InputError(
+                f"arm of method {self.method!r}: decoding {self.decoding!r} is unknown; choose one "
+                f"of {', '.join(get_args(Decoding))}"
+            )
         object.__setattr__(self, "design", tuple(sorted(self.design)))
         if self.each_alone and self.mixture is not None:
             raise InputError(
@@ -309,6 +318,8 @@ class Arm:
             parts.append(self.recipe.label)
         if self.base != "default":
             parts.append(f"on_{self.base}")
+        if self.decoding != "model":
+            parts.append(self.decoding)
         own = ".".join(parts)
         if not self.parents:
             return own
@@ -338,6 +349,7 @@ def arm(
     each_alone: bool = False,
     base: str = "default",
     parents: Iterable[Arm] = (),
+    decoding: Decoding = "model",
     **design: Scalar,
 ) -> Arm:
     """Shorthand for an `Arm` with its design as keywords."""
@@ -348,6 +360,7 @@ def arm(
         each_alone=each_alone,
         base=base,
         parents=tuple(parents),
+        decoding=decoding,
     )
 
 
