@@ -36,7 +36,10 @@ _FREE = frozenset(
         "problem_type", "tokenizer_class", "tie_word_embeddings", "hidden_act", "activation",
         "activation_function", "hidden_activation", "use_cache", "attention_bias", "mlp_bias",
         "attention_dropout", "head_dim", "intermediate_size", "n_inner", "num_key_value_heads",
-        "use_bias", "bias", "_attn_implementation",
+        "use_bias", "bias", "_attn_implementation", "dropout", "activation_dropout", "attn_pdrop",
+        "embd_pdrop", "resid_pdrop", "hidden_dropout", "embedding_dropout", "residual_dropout",
+        "resid_dropout", "attn_dropout", "embed_dropout", "classifier_dropout", "emb_pdrop",
+        "summary_first_dropout", "layerdrop",
     }
 )  # fmt: skip
 _FREE_OF_ADAPTERS = frozenset(
