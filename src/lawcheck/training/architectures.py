@@ -53,7 +53,13 @@ _FREE_OF_ADAPTERS = frozenset(
     }
 )  # fmt: skip
 # What a model's own file leaves to others.
-_SHARED = ("masking_utils", "cache_utils", "modeling_rope_utils", "integrations.sdpa_attention")
+_SHARED = (
+    "masking_utils",
+    "cache_utils",
+    "modeling_utils",
+    "modeling_rope_utils",
+    "integrations.sdpa_attention",
+)
 
 
 def features(config: Mapping[str, Any], free: frozenset[str] = _FREE) -> dict[str, Any]:
@@ -136,27 +142,32 @@ def _of_model(model: Any, lists: list[dict[str, Any]], way: Way) -> str | None:
     if not entries:
         return f"{name} is not among the compared architectures"
     attention = getattr(config, "_attn_implementation", None)
-    mine, reasons = features(config.to_dict()), []
+    mine, nearest = features(config.to_dict()), []
     for entry in entries:
-        odd = _difference(mine, entry["features"], type(model))
-        if odd is None and attention not in entry["attention"]:
-            odd = f"attention {attention!r} was not compared"
-        if odd is None:
+        odd = _differences(mine, entry["features"], type(model))
+        if attention not in entry["attention"]:
+            odd.append(f"attention {attention!r} was not compared")
+        if not odd:
             return None if entry[way] is True else f"{name}: compared, and {entry[way]}"
-        reasons.append(odd)
-    return f"{name}: {reasons[0]}"
+        if not nearest or len(odd) < len(nearest):
+            nearest = odd
+    return f"{name}: {nearest[0]}"
 
 
-def _difference(mine: Mapping[str, Any], theirs: Mapping[str, Any], kind: type) -> str | None:
-    for key in sorted(mine.keys() | theirs.keys()):
-        if mine.get(key) == theirs.get(key) or (key not in theirs and not _is_read(key, kind)):
-            continue
-        return f"{key} is {mine.get(key)!r}, compared was {theirs.get(key)!r}"
-    return None
+def _differences(
+    mine: Mapping[str, Any], theirs: Mapping[str, Any], kind: type | None = None
+) -> list[str]:
+    """kind: the model's class; a field that its code does not name may be there or not."""
+    return [
+        f"{key} is {mine.get(key)!r}, compared was {theirs.get(key)!r}"
+        for key in sorted(mine.keys() | theirs.keys())
+        if mine.get(key) != theirs.get(key)
+        and (key in theirs or kind is None or _is_read(key, kind))
+    ]
 
 
 def _is_read(key: str, kind: type) -> bool:
-    """Whether the model's code names a field that its configuration does not declare."""
+    """Whether a field that the configuration does not declare is named where models are made."""
     return key.split("/")[0] in _source(kind)
 
 
@@ -174,23 +185,14 @@ def _of_adapters(model: Any, lists: list[dict[str, Any]], way: Way) -> str | Non
         entries = [e for one in lists for e in one["adapters"] if e["adapter"] == kind]
         if not entries:
             return f"adapters of kind {kind} were not compared"
-        odd: str | None = None
+        reasons = []
         for entry in entries:
-            different = sorted(
-                k
-                for k in mine.keys() | entry["features"].keys()
-                if mine.get(k) != entry["features"].get(k)
-            )
-            if not different and entry[way] is True:
+            odd = _differences(mine, entry["features"])
+            if not odd and entry[way] is True:
                 break
-            odd = odd or (
-                f"adapter {kind}: {different[0]} is {mine.get(different[0])!r}, compared was "
-                f"{entry['features'].get(different[0])!r}"
-                if different
-                else f"adapter {kind}: compared, and {entry[way]}"
-            )
+            reasons.append(odd[0] if odd else f"compared, and {entry[way]}")
         else:
-            return odd
+            return f"adapter {kind}: {min(reasons, key=lambda r: not r.startswith('compared,'))}"
     return None
 
 

@@ -82,6 +82,12 @@ class LoraMoeModel(BaseTuner):
             if self._is_target(peft_config, key):
                 self._gate_of[key] = _enclosing_gate(key, peft_config.gate_module, modules)
         self._states = {gate: GateState() for gate in self._gate_of.values()}
+        for gate in self._states if self._stored is not None else ():
+            if not any(name.startswith(f"{gate}.lora_moe_gate.") for name in self._stored):
+                raise InputError(
+                    f"state_dict: no gate at {gate!r}, expected one for its experts; take the "
+                    f"whole state of an adapter, and the gate_module it was trained with"
+                )
 
     def _is_target(self, peft_config: PeftConfig, key: str) -> Any:
         if self._stored is None:
