@@ -216,14 +216,12 @@ def build(config: Any, kernel: str, seed: int = 0) -> Any:
     return model
 
 
-class Other(Exception):
+class DifferentError(Exception):
     """What a comparison found, in a few words."""
 
 
 def requests(kind: str, arguments: list[tuple[Any, ...]]) -> list[Instance]:
-    return [
-        Instance(kind, {}, a, k, metadata=("t", k, 1)) for k, a in enumerate(arguments)
-    ]
+    return [Instance(kind, {}, a, k, metadata=("t", k, 1)) for k, a in enumerate(arguments)]
 
 
 def questions(draw: random.Random) -> list[tuple[str, str]]:
@@ -239,7 +237,7 @@ def questions(draw: random.Random) -> list[tuple[str, str]]:
 
 def forced() -> Any:
     """The fast paths whatever the list says."""
-    return mock.patch.object(scorer, "why_not", lambda *_: None)
+    return mock.patch.object(scorer, "why_not", return_value=None)
 
 
 def compare_options(model: Any, tokenizer: Any, paths: Any = forced) -> None:
@@ -250,14 +248,14 @@ def compare_options(model: Any, tokenizer: Any, paths: Any = forced) -> None:
     others = [(c[:-4] + "hhhh", o) for c, o in (a.args for a in asked)]
     moved = HFLM(**kwargs).loglikelihood(requests("loglikelihood", others), disable_tqdm=True)
     if max(abs(a[0] - b[0]) for a, b in zip(theirs, moved, strict=True)) < 100 * NATS:
-        raise Other("the model hardly reads its prompt")
+        raise DifferentError("the model hardly reads its prompt")
     with paths():
         mine = scorer.PrefixSharingLM(**kwargs).loglikelihood(asked, disable_tqdm=True)
     apart = max(abs(a[0] - b[0]) for a, b in zip(theirs, mine, strict=True))
     if not apart <= NATS:
-        raise Other(f"log-likelihoods differ by {apart:.2g} nats")
+        raise DifferentError(f"log-likelihoods differ by {apart:.2g} nats")
     if [a[1] for a in theirs] != [b[1] for b in mine]:
-        raise Other("other options are greedy")
+        raise DifferentError("other options are greedy")
 
 
 def compare_greedy(model: Any, tokenizer: Any, paths: Any = forced) -> None:
@@ -271,17 +269,17 @@ def compare_greedy(model: Any, tokenizer: Any, paths: Any = forced) -> None:
             lm = scorer.PrefixSharingLM(**kwargs)
             mine = lm.generate_until(requests("generate_until", asked), True)
         if paths is forced and lm.paths["generate_until"] != [scorer.OWN["greedy"]]:
-            raise Other(lm.paths["generate_until"][0])
+            raise DifferentError(lm.paths["generate_until"][0])
         if len(set(theirs)) == 1:
-            raise Other("the model answers every prompt alike")
+            raise DifferentError("the model answers every prompt alike")
         odd = sum(a != b for a, b in zip(theirs, mine, strict=True))
         if odd:
-            raise Other(f"{odd} of {len(prompts)} answers differ")
+            raise DifferentError(f"{odd} of {len(prompts)} answers differ")
 
 
 def compare_packing(model: Any, tokenizer: Any) -> None:
     if isolation.leaks(model, isolation.in_one_row):
-        raise Other("packed samples see one another")
+        raise DifferentError("packed samples see one another")
     draw = torch.Generator().manual_seed(1)
     first, second = (torch.randint(3, 200, (n,), generator=draw) for n in (9, 40))
     both = torch.cat([first, second])[None]
@@ -291,7 +289,7 @@ def compare_packing(model: Any, tokenizer: Any) -> None:
         alone = model(input_ids=second[None], use_cache=False).logits[0]
     apart = float((packed - alone).abs().max() / alone.abs().max())
     if not apart <= isolation.ROUNDING[torch.float32]:
-        raise Other(f"packed and alone, logits differ by {apart:.2g} of their size")
+        raise DifferentError(f"packed and alone, logits differ by {apart:.2g} of their size")
 
 
 COMPARISONS: dict[architectures.Way, Callable[..., None]] = {
@@ -308,7 +306,7 @@ def outcome(model: Any, tokenizer: Any) -> dict[str, bool | str]:
         try:
             compare(model, tokenizer)
             found[way] = True
-        except Other as other:
+        except DifferentError as other:
             found[way] = str(other)
         except Exception as error:  # a model that does not go this way fails in any way
             found[way] = f"{type(error).__name__}: {str(error).splitlines()[0][:80]}"

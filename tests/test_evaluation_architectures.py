@@ -175,7 +175,7 @@ def test_other_versions_and_other_classes_were_not_compared(monkeypatch, tmp_pat
     assert "no model class of transformers" in architectures.why_not(theirs, "greedy")
     more.write_text("{")
     architectures._lists.cache_clear()
-    with pytest.raises(InputError, match="benchmarks/architectures.py"):
+    with pytest.raises(InputError, match=r"benchmarks/architectures\.py"):
         architectures.why_not(model, "greedy")
     architectures._lists.cache_clear()
 

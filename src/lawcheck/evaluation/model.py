@@ -46,8 +46,8 @@ OWN = {"options": "options share their prompt", "greedy": "own greedy loop"}
 # the harness gives with every call.
 NOT_GREEDY = frozenset(
     {
-        "bos_token_id", "eos_token_id", "pad_token_id", "transformers_version", "_from_model_config",
-        "do_sample", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p",
+        "bos_token_id", "eos_token_id", "pad_token_id", "transformers_version",
+        "_from_model_config", "do_sample", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p",
         "epsilon_cutoff", "eta_cutoff", "max_length", "use_cache",
     }
 )  # fmt: skip
@@ -286,7 +286,9 @@ class PrefixSharingLM(HFLM):
                 return found
         self._takes("generate_until", "greedy", reason)
         if self.collects_not_finite:
-            kwargs["logits_processor"] = LogitsProcessorList([_Finite(self._asked, self.not_finite)])
+            kwargs["logits_processor"] = LogitsProcessorList(
+                [_Finite(self._asked, self.not_finite)]
+            )
         return super()._model_generate(context, max_length, stop, **kwargs)
 
     def _unlike_greedy(self, stop: list[str], kwargs: dict[str, Any]) -> str | None:
@@ -406,7 +408,7 @@ def _rows(context: list[int], members: list[int], requests: list[Request]) -> It
 
 
 def _tree(parts: Tensor, dtype: torch.dtype) -> Tensor:
-    """What is added to attention, [rows, 1, width, width]. parts: 0 at the prompt, k at option k."""
+    """Added to attention, [rows, 1, width, width]. parts: 0 at the prompt, k at option k."""
     width = parts.shape[1]
     mask = torch.zeros((len(parts), 1, width, width), dtype=dtype)
     seen = torch.ones(width, width, dtype=torch.bool).tril()

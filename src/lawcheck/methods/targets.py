@@ -40,7 +40,7 @@ def check_targets(
     for key, inner in fused:
         name = inner.rpartition(".")[2]
         if isinstance(targets, str):
-            hit = targets.lower() == "all-linear" or re.fullmatch(targets, key)
+            hit = targets.lower() == "all-linear" or bool(re.fullmatch(targets, key))
         else:
             hit = any(t.rpartition(".")[2] in FUSED.get(name, (name,)) for t in targets)
         if hit:
@@ -85,9 +85,10 @@ def _fused(model: Any) -> Iterator[str]:
     """Parameters that hold every expert's matrix: [experts, rows, columns]."""
     for key, parameter in model.named_parameters():
         owner = key.rpartition(".")[0]
-        if len(getattr(parameter, "ds_shape", parameter.shape)) == 3 and (
-            "expert" in owner.lower() or "expert" in type(model.get_submodule(owner)).__name__.lower()
-        ):
+        where = f"{owner} {type(model.get_submodule(owner)).__name__}"
+        # Under ZeRO-3 a parameter is empty until it is gathered; its true shape is kept aside.
+        shape = getattr(parameter, "ds_shape", parameter.shape)
+        if len(shape) == 3 and "expert" in where.lower():
             yield key
 
 

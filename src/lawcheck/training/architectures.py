@@ -47,7 +47,8 @@ _FREE_OF_ADAPTERS = frozenset(
         "base_model_name_or_path", "revision", "task_type", "inference_mode", "auto_mapping",
         "peft_version", "r", "lora_alpha", "lora_dropout", "target_modules", "exclude_modules",
         "rank_pattern", "alpha_pattern", "layers_to_transform", "layers_pattern", "bias",
-        "modules_to_save", "init_lora_weights", "use_rslora", "fan_in_fan_out", "feedforward_modules",
+        "modules_to_save", "init_lora_weights", "use_rslora", "fan_in_fan_out",
+        "feedforward_modules",
         "init_ia3_weights", "gate_module", "gate_input", "gate_bias", "gate_init", "gate_dtype",
         "train_experts", "expert_names", "dropout_memory",
     }
@@ -104,9 +105,7 @@ def compared() -> list[dict[str, Any]]:
 @functools.cache
 def _lists(further: str | None) -> list[dict[str, Any]]:
     files = [LIST] if LIST.is_file() else []
-    return [
-        read_object(path, AGAIN) for path in [*files, *([Path(further)] if further else [])]
-    ]
+    return [read_object(path, AGAIN) for path in [*files, *([Path(further)] if further else [])]]
 
 
 def why_not(model: Any, way: Way) -> str | None:
@@ -142,7 +141,8 @@ def _of_model(model: Any, lists: list[dict[str, Any]], way: Way) -> str | None:
     if not entries:
         return f"{name} is not among the compared architectures"
     attention = getattr(config, "_attn_implementation", None)
-    mine, nearest = features(config.to_dict()), []
+    mine = features(config.to_dict())
+    nearest: list[str] = []
     for entry in entries:
         odd = _differences(mine, entry["features"], type(model))
         if attention not in entry["attention"]:

@@ -38,13 +38,9 @@ def packs(base_folder: Path | str, revision: str, device: str, attention: str) -
     if attention != "flash" and why_not(_skeleton(base_folder, revision), "packing") is None:
         return True
     flash = attention == "flash"
-    model = load_model(
-        base_folder,
-        revision,
-        dtype=torch.bfloat16 if flash else torch.float32,
-        **({"attn_implementation": "flash_attention_2"} if flash else {}),
-    )
-    model = model.to(device).eval()
+    options: dict[str, Any] = {"attn_implementation": "flash_attention_2"} if flash else {}
+    dtype = torch.bfloat16 if flash else torch.float32
+    model = load_model(base_folder, revision, dtype=dtype, **options).to(device).eval()
     kind = type(model).__name__
     if not leaks(model, in_one_flat_row if flash else in_one_row):
         return True

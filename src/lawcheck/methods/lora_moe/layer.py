@@ -99,7 +99,7 @@ class DownProjection(nn.Module):
     def __init__(self, features: int, config: LoraMoeConfig) -> None:
         super().__init__()
         rows = config.r * (1 if config.variant == "shared_a" else config.total_experts)
-        # A module, so that whoever turns dropout off by class finds it; its forward is never called.
+        # A module, so that whoever turns dropout off by its class finds it; never called itself.
         self.dropout = nn.Dropout(config.lora_dropout)
         self.memory = config.dropout_memory
         self.weight = nn.Parameter(torch.empty(rows, features))

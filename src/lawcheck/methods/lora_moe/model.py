@@ -26,7 +26,6 @@ from lawcheck.methods.lora_moe.layer import (
 )
 from lawcheck.methods.targets import LAYER, check_targets
 
-
 # An expert among several in a layer gets some of the tokens, in an order of its own.
 DISPATCHED = re.compile(r"\.\d+\..*\.\d+\.|expert", re.IGNORECASE)
 
@@ -51,14 +50,13 @@ class LoraMoeModel(BaseTuner):
         low_cpu_mem_usage: bool = False,
         state_dict: dict[str, torch.Tensor] | None = None,
     ) -> None:
-        config = self.peft_config[adapter_name]
+        config: Any = self.peft_config[adapter_name]
         # Before peft rewrites the targets for experts that transformers holds in one tensor. An
         # adapter that is loaded names what it was trained on.
         if state_dict is None and not config.inference_mode:
-            targets = config.target_modules  # type: ignore[attr-defined]
-            check_targets(
-                model, "all-linear" if targets is None else targets, config.layers_to_transform
-            )
+            asked = config.target_modules
+            asked = "all-linear" if asked is None else asked
+            check_targets(model, asked, config.layers_to_transform)
         self._stored = None if state_dict is None else list(state_dict)
         super().inject_adapter(
             model, adapter_name, autocast_adapter_dtype, low_cpu_mem_usage, state_dict
@@ -70,9 +68,7 @@ class LoraMoeModel(BaseTuner):
         peft_config = _maybe_include_all_linear_layers(peft_config, model)
         if whole and peft_config.layers_to_transform is not None:
             # peft looks at the layer only where a module is named without it.
-            peft_config.target_modules = {
-                k.rpartition(".")[2] for k in peft_config.target_modules
-            }
+            peft_config.target_modules = {k.rpartition(".")[2] for k in peft_config.target_modules}
         modules = dict(model.named_modules())
         inside = tuple(f"{k}." for k, m in modules.items() if isinstance(m, BaseTunerLayer))
         self._gate_of: dict[str, str] = {}
@@ -82,8 +78,11 @@ class LoraMoeModel(BaseTuner):
             if self._is_target(peft_config, key):
                 self._gate_of[key] = _enclosing_gate(key, peft_config.gate_module, modules)
         self._states = {gate: GateState() for gate in self._gate_of.values()}
-        for gate in self._states if self._stored is not None else ():
-            if not any(name.startswith(f"{gate}.lora_moe_gate.") for name in self._stored):
+        stored = self._stored
+        for gate in self._states:
+            if stored is not None and not any(
+                name.startswith(f"{gate}.lora_moe_gate.") for name in stored
+            ):
                 raise InputError(
                     f"state_dict: no gate at {gate!r}, expected one for its experts; take the "
                     f"whole state of an adapter, and the gate_module it was trained with"
