@@ -47,8 +47,8 @@ OWN = {"options": "options share their prompt", "greedy": "own greedy loop"}
 NOT_GREEDY = frozenset(
     {
         "bos_token_id", "eos_token_id", "pad_token_id", "transformers_version",
-        "_from_model_config", "do_sample", "temperature", "top_k", "top_p", "min_p", "top_h", "typical_p",
-        "epsilon_cutoff", "eta_cutoff", "max_length", "use_cache",
+        "_from_model_config", "do_sample", "temperature", "top_k", "top_p", "min_p", "top_h",
+        "typical_p", "epsilon_cutoff", "eta_cutoff", "max_length", "use_cache",
     }
 )  # fmt: skip
 # Numbers at a time whose logarithms of the softmax are held.
