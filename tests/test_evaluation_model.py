@@ -1,6 +1,8 @@
 """The faster harness model against the harness's own."""
 
 import random
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from tiny_world import WORDS, make_base, make_run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lawcheck.declare import discovery
-from lawcheck.evaluation.model import PrefixSharingLM
+from lawcheck.evaluation.model import PrefixSharingLM, make_greedy
 from lawcheck.methods.base import AdapterSettings
 
 
@@ -87,9 +89,10 @@ def test_a_greedy_option_is_seen_as_greedy(base):
 def test_prompts_that_must_be_cut_go_the_harness_way(base):
     stock, ours = pair(base, make_model(base, "base"), max_length=20)
     requests = questions(8)
-    assert ours.loglikelihood(requests, disable_tqdm=True) == stock.loglikelihood(
-        requests, disable_tqdm=True
-    )
+    expected = stock.loglikelihood(requests, disable_tqdm=True)
+    found = ours.loglikelihood(requests, disable_tqdm=True)
+    assert [f[0] for f in found] == pytest.approx([e[0] for e in expected], abs=1e-4)
+    assert len(ours.paths["loglikelihood"]) == 2
 
 
 @pytest.mark.parametrize("method", ["base", "lora_moe"])
@@ -120,3 +123,128 @@ def test_sampling_is_left_to_the_harness(base):
 
 def test_the_harness_knows_it_by_name():
     assert get_model("lawcheck-hf") is PrefixSharingLM
+
+
+def requests_on(*pairs):
+    return [
+        Instance("loglikelihood", {}, pair, k, metadata=("t", k, 1)) for k, pair in enumerate(pairs)
+    ]
+
+
+class Calls:
+    """Shapes of the batches that a model is given."""
+
+    def __init__(self, model):
+        self.model, self.shapes = model, []
+
+    def __enter__(self):
+        def note(_, args, kwargs):
+            self.shapes.append(tuple((args[0] if args else kwargs["input_ids"]).shape))
+
+        self.handle = self.model.register_forward_pre_hook(note, with_kwargs=True)
+        return self.shapes
+
+    def __exit__(self, *_):
+        self.handle.remove()
+
+
+def test_options_of_one_context_are_split_by_the_batch(base):
+    """400 sentences after an empty context, and more options of one token than 16 bits count."""
+    model = make_model(base, "base")
+    stock, ours = pair(base, model)
+    rng = random.Random(1)
+    sentences = requests_on(*(("", " ".join(rng.choices(WORDS, k=8))) for _ in range(400)))
+    with Calls(model) as shapes:
+        found = ours.loglikelihood(sentences, disable_tqdm=True)
+    # hf gives the model 7 rows of 8 places at a time.
+    assert max(rows * width for rows, width in shapes) <= 3 * 7 * 8
+    expected = stock.loglikelihood(sentences, disable_tqdm=True)
+    assert [f[0] for f in found] == pytest.approx([e[0] for e in expected], abs=1e-4)
+
+    one = [(("a", "b"), [5, 6], [7 + k % 20, 9]) for k in range(33_000)]
+    few = ours._loglikelihood_tokens(one[:20], disable_tqdm=True)
+    many = ours._loglikelihood_tokens(one, disable_tqdm=True)
+    assert [m[0] for m in many] == pytest.approx([few[k % 20][0] for k in range(33_000)], abs=1e-4)
+
+
+def test_what_the_harness_refuses_is_refused_alike(base):
+    stock, ours = pair(base, make_model(base, "base"))
+    for lm in (stock, ours):
+        with pytest.raises(AssertionError):
+            lm._loglikelihood_tokens([(("a", ""), [5], [])], disable_tqdm=True)
+    asked = ("w1 w2", {"until": [""], "max_gen_toks": 4})
+    answers = [
+        lm.generate_until([Instance("generate_until", {}, asked, 0)], True) for lm in (stock, ours)
+    ]
+    assert answers[0] == answers[1]
+    assert ours.paths["generate_until"] == ["lm-eval: an empty stop sequence"]
+
+
+def test_rolling_documents_are_the_harness_own(base):
+    stock, ours = pair(base, make_model(base, "base"), max_length=16)
+    texts = [" ".join(WORDS[k : k + n]) for k, n in enumerate((3, 15, 16, 17, 35))]
+    documents = [Instance("loglikelihood_rolling", {}, (t,), k) for k, t in enumerate(texts)]
+    expected = stock.loglikelihood_rolling(documents, disable_tqdm=True)
+    assert ours.loglikelihood_rolling(documents, disable_tqdm=True) == expected
+    assert ours.paths == {"loglikelihood_rolling": ["lm-eval: rolling documents"]}
+
+
+def test_a_stop_inside_a_special_token_goes_on_as_the_harness_does(base):
+    """The harness decodes answers without special tokens, and so without such a stop."""
+    model = make_model(base, "base")
+    stock, ours = pair(base, model)
+    special = stock.tokenizer.convert_tokens_to_ids("<|user|>")
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    model.lm_head.weight.data[special] *= 3
+    kwargs = {"until": ["<|user|>"], "do_sample": False, "max_gen_toks": 12}
+    requests = [
+        Instance("generate_until", {}, (i.args[0], dict(kwargs)), 0, metadata=("t", k, 1))
+        for k, i in enumerate(questions(20, options=1))
+    ]
+    expected = stock.generate_until(requests, disable_tqdm=True)
+    assert ours.generate_until(requests, disable_tqdm=True) == expected
+    assert "lm-eval: a stop sequence inside a special token" in ours.paths["generate_until"]
+
+
+def test_numbers_that_are_not_finite_are_seen_on_the_harness_way_too(base):
+    model = make_model(base, "base")
+    model.generation_config.repetition_penalty = 1.2
+    _, ours = pair(base, model)
+    ours.collects_not_finite = True
+    with torch.no_grad():
+        model.model.norm.weight[0] = float("nan")
+    asked = Instance("generate_until", {}, ("w1 w2", {"until": ["x"], "max_gen_toks": 3}), 0)
+    ours.generate_until([asked], disable_tqdm=True)
+    assert ours.not_finite == {"w1 w2"}
+    assert "repetition_penalty=1.2" in ours.paths["generate_until"][0]
+
+
+@pytest.mark.parametrize("method", ["base", "lora"])
+def test_an_arm_may_declare_plain_greedy_decoding(base, method):
+    asked = [
+        Instance("generate_until", {}, (q.args[0], {"until": ["x"], "max_gen_toks": 8}), 0)
+        for q in questions(4)
+    ]
+    plain, penalised = make_model(base, method), make_model(base, method)
+    inner = penalised.get_base_model() if method == "lora" else penalised
+    inner.generation_config.update(repetition_penalty=5.0, num_beams=2)
+    answers = []
+    for model, greedy in ((plain, False), (penalised, False), (penalised, True)):
+        if greedy:
+            make_greedy(model)
+        answers.append(pair(base, model)[1].generate_until(asked, disable_tqdm=True))
+    assert answers[0] == answers[2] != answers[1]
+
+
+def test_adapters_load_by_path_after_the_import_alone(base, tmp_path):
+    make_model(base, "lora_moe").save_pretrained(tmp_path)
+    code = (
+        "import sys, lawcheck.evaluation.model\n"
+        "from lm_eval.api.registry import get_model\n"
+        "for name in ('lawcheck-hf', 'hf'):\n"
+        "    lm = get_model(name)(pretrained=sys.argv[1], peft=sys.argv[2], device='cpu')\n"
+        "    print(type(lm.model.base_model).__name__)\n"
+    )
+    command = [sys.executable, "-c", code, str(base), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["LoraMoeModel"] * 2

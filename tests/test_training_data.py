@@ -40,6 +40,30 @@ def test_only_response_and_eos_are_learnt(tokenizer):
     assert (packed["labels"][0][learnt] == packed["input_ids"][0][learnt]).all()
 
 
+CHATML = (
+    "{% for m in messages %}{{'<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n'}}"
+    "{% endfor %}{% if add_generation_prompt %}{{'<|im_start|>assistant\n'}}{% endif %}"
+)
+EOS = "<|endoftext|>"
+
+
+@pytest.mark.parametrize("ending", ["", EOS, f"{EOS}\n"])
+@pytest.mark.parametrize("known", [None, {}])
+def test_text_that_quotes_the_end_of_text_is_learnt_whole(ending, known):
+    made = byte_level(None, False)
+    made.chat_template = CHATML + ("{% if not add_generation_prompt %}" + ending + "{% endif %}")
+    responses = ["It is 4.", f"The token {EOS} does.", f"{EOS}{EOS} twice", f"at its end {EOS}"]
+    rows = [
+        {"id": str(k), "prompt": f"What is {EOS}?" if k % 2 else "What ends?", "response": r}
+        for k, r in enumerate(responses)
+    ]
+    found = data.encode(made, rows, 400, known)
+    assert (found.cut, found.lost) == (0, 0)
+    for k, response in enumerate(responses):
+        learnt = made.decode(found.sample(k)[int(found.answers[k]) :])
+        assert learnt == f"{response}<|im_end|>\n{EOS}"
+
+
 def test_long_samples_are_cut_and_counted(tokenizer):
     rows = make_rows(50)
     encoded = data.encode(tokenizer, rows, 12)
@@ -174,7 +198,7 @@ def test_pieces_give_the_tokens_of_whole_texts(kind, pairs):
     encoder = encoding.Encoder(tokenizer)
     piecewise, whole = encoder._piecewise(rows), encoding._whole(tokenizer, rows)
     if piecewise is None:
-        assert any("\0" in p + r for p, r in pairs)
+        assert any("\0" in p + r or tokenizer.eos_token in p + r for p, r in pairs)
         return
     for name, value in vars(whole).items():
         assert np.array_equal(getattr(piecewise, name), value), name

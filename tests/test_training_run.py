@@ -11,9 +11,10 @@ from tiny_world import make_base, make_rows, make_run, make_scale
 
 from lawcheck.errors import InputError
 from lawcheck.files.holding import held
-from lawcheck.training import record
+from lawcheck.training import data, record
 from lawcheck.training.checkpoints import kept_state
 from lawcheck.training.divergence import DivergenceWatch
+from lawcheck.training.learnt import learnt_tokens
 from lawcheck.training.record import is_complete
 from lawcheck.training.run import train_run
 from lawcheck.training.trainer import TimedCheckpoints
@@ -179,3 +180,42 @@ def test_a_folder_in_use_is_refused(base, tmp_path):
         train(base, tmp_path)
     assert not (tmp_path / "train.json").exists()
     assert train(base, tmp_path)["steps"] == 15
+
+
+def test_a_base_that_mixes_packed_samples_is_trained_sample_by_sample(base, tmp_path, capsys):
+    from transformers import AutoTokenizer, OPTConfig, OPTForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    sizes = {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = OPTConfig(
+        **sizes,
+        vocab_size=len(tokenizer),
+        word_embed_proj_dim=32,
+        max_position_embeddings=128,
+        init_std=0.3,
+        dropout=0.0,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    torch.manual_seed(0)
+    model = OPTForCausalLM(config).eval()
+    model.save_pretrained(tmp_path / "opt")
+    tokenizer.save_pretrained(tmp_path / "opt")
+    found = train(tmp_path / "opt", tmp_path / "run", "full")
+    assert found["packed"] is False
+    assert "a row of its own" in capsys.readouterr().err
+    assert "packed" not in train(base, tmp_path / "llama", "full")
+
+    encoded = data.encode(tokenizer, make_rows(24), 64)
+    batches = data.MicroBatches(encoded, 0, 8, 1, packed=False)
+    whole = alone = 0.0
+    with torch.no_grad():
+        for batch in (batches[k] for k in range(len(batches))):
+            learnt, _ = learnt_tokens(model, model, batch)
+            whole += float(-learnt.log_probabilities.sum())
+        for k in range(24):
+            ids = torch.tensor(encoded.sample(k)).long()
+            each = model(ids[None]).logits[0, :-1].log_softmax(-1).gather(1, ids[1:, None])
+            alone += float(-each[int(encoded.answers[k]) - 1 :].sum())
+    assert whole == pytest.approx(alone, rel=1e-5)

@@ -12,14 +12,7 @@ from __future__ import annotations
 
 
 def main() -> None:
-    import lawcheck.evaluation.model  # noqa: F401  (registers lawcheck-hf)
-    from lawcheck.declare import discovery
-    from lawcheck.declare.method import Registers
-
-    for name in discovery.methods():
-        module = discovery.method_module(name)
-        if isinstance(module, Registers):
-            module.register()
+    import lawcheck.evaluation.model  # noqa: F401  (registers lawcheck-hf and the adapters)
     from lm_eval.__main__ import cli_evaluate
 
     cli_evaluate()

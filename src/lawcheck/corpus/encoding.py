@@ -6,7 +6,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -304,7 +304,8 @@ class Encoder:
         return _whole(self.tokenizer, rows) if found is None else found
 
     def _piecewise(self, rows: Sequence[dict[str, Any]]) -> Chunk | None:
-        if self._pieces is None:
+        quoted = self.tokenizer.eos_token
+        if self._pieces is None or any(_quotes(row, quoted) for row in rows):
             return None
         prompts, texts = _conversations(self.tokenizer, rows)
         found = self._pieces.encode(texts, [len(p) for p in prompts])
@@ -431,17 +432,30 @@ def _byte_characters() -> dict[int, str]:
 _BYTES = _byte_characters()
 
 
+def _response_end(text: str, prompt: int, response: str) -> int:
+    """Where the response ends in a conversation; templates may strip it, or word it anew."""
+    words = response.strip()
+    found = text.find(words, prompt)
+    return prompt if found < 0 else found + len(words)
+
+
+def _quotes(row: Mapping[str, Any], token: str) -> bool:
+    return token in row["prompt"] or token in row["response"]
+
+
 def _whole_samples(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[Sample]:
     prompts, texts = _conversations(tokenizer, rows)
     encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
     _require_known(tokenizer, rows, texts, encoded["input_ids"])
     samples = []
-    for prompt, ids, offsets in zip(
-        prompts, encoded["input_ids"], encoded["offset_mapping"], strict=True
+    for row, prompt, text, ids, offsets in zip(
+        rows, prompts, texts, encoded["input_ids"], encoded["offset_mapping"], strict=True
     ):
-        # A template may add a line break after EOS; nothing after EOS is learnt.
+        # A template may add a line break after EOS; nothing after EOS is learnt. One that the
+        # prompt or the response quotes is text and ends nothing.
+        behind = _response_end(text, len(prompt), row["response"])
         end = len(ids)
-        while end and ids[end - 1] != tokenizer.eos_token_id:
+        while end and (ids[end - 1] != tokenizer.eos_token_id or offsets[end - 1][0] < behind):
             end -= 1
         ids = ids[:end] if end else [*ids, tokenizer.eos_token_id]
         # By where a token starts: special tokens may swallow the space behind them.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Role = Literal["discipline", "general", "out_of_domain"]
+Decoding = Literal["model", "greedy"]
 Scalar = str | int | float | bool
 # Arms above one another, and characters of an arm's name, which names folders.
 DEPTH, LONGEST = 6, 120
@@ -248,6 +249,8 @@ class Arm:
     base: which of the scale's base models; `default` unless a law compares families.
     parents: arms whose models this one starts from or is made of; its method says how many
     (lawcheck.methods.base.Method.takes). Run for run of the same seed, and of the same part.
+    decoding: of generated answers; `model` as its generation_config.json says, without sampling,
+    which is what lm-eval's `hf` does; `greedy` the most likely token, whatever that file says.
     """
 
     method: str
@@ -256,8 +259,14 @@ class Arm:
     each_alone: bool = False
     base: str = "default"
     parents: tuple[Arm, ...] = later(2, ())
+    decoding: Decoding = later(2, "model")
 
     def __post_init__(self) -> None:
+        if self.decoding not in get_args(Decoding):
+            raise InputError(
+                f"arm of method {self.method!r}: decoding {self.decoding!r} is unknown; choose one "
+                f"of {', '.join(get_args(Decoding))}"
+            )
         object.__setattr__(self, "design", tuple(sorted(self.design)))
         if self.trained or self.base != "default":
             require_name("method", self.method)
@@ -324,6 +333,8 @@ class Arm:
             parts.append(self.recipe.label)
         if self.base != "default":
             parts.append(f"on_{self.base}")
+        if self.decoding != "model":
+            parts.append(self.decoding)
         own = ".".join(parts)
         if not self.parents:
             return own
@@ -353,6 +364,7 @@ def arm(
     each_alone: bool = False,
     base: str = "default",
     parents: Iterable[Arm] = (),
+    decoding: Decoding = "model",
     **design: Scalar,
 ) -> Arm:
     """Shorthand for an `Arm` with its design as keywords."""
@@ -363,6 +375,7 @@ def arm(
         each_alone=each_alone,
         base=base,
         parents=tuple(parents),
+        decoding=decoding,
     )
 
 

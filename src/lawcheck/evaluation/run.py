@@ -17,11 +17,11 @@ import torch
 from transformers import logging
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Discipline, Score
+from lawcheck.declare.design import Decoding, Discipline, Score
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
 from lawcheck.evaluation.answers import faults, unanswered
-from lawcheck.evaluation.model import PrefixSharingLM
+from lawcheck.evaluation.model import PrefixSharingLM, make_greedy
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet, undigested
 from lawcheck.files import origin
@@ -42,7 +42,8 @@ class EvalJob:
 
     base_folder: a folder, or a hub's name, with `revision`. start: the runs on whose model the
     run's own weights are loaded, first to last. disciplines: whose tasks are asked. made_from:
-    digests of corpus, base and weights (lawcheck.planning.sources); None compares none.
+    digests of corpus, base and weights (lawcheck.planning.sources); None compares none. decoding:
+    as of lawcheck.declare.design.Arm.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class EvalJob:
     revision: str = "main"
     start: tuple[Link, ...] = ()
     made_from: Mapping[str, str] | None = None
+    decoding: Decoding = "model"
 
 
 def evaluate_runs(
@@ -139,6 +141,7 @@ def _evaluate_on_base(
         lm = PrefixSharingLM(
             pretrained=base, tokenizer=tokenizer, batch_size=hardware.evaluation_batch
         )
+    lm.collects_not_finite = True
     wanted = {d.name: d for job in jobs for d in job.disciplines}
     placed = load_tasks(wanted.values(), scale, corpus, split)
     build_requests(placed, lm)
@@ -153,6 +156,8 @@ def _evaluate_on_base(
             if job.run_folder is not None:
                 module = discovery.method_module(job.method)
                 own = module.load(own, job.run_folder / ADAPTER)
+            if job.decoding == "greedy":
+                make_greedy(own)
             lm.exchange(own)
             names = {d.name for d in job.disciplines}
             chosen = [p for p in placed if p.discipline.name in names]
@@ -160,7 +165,7 @@ def _evaluate_on_base(
             items = _whole(rows, chosen)
             path, kind = out_for(job.run_id), score_kind(split)
             write_scores(rows, path)
-            holds = {"items": items}
+            holds = {"items": items, "paths": lm.paths, "decoding": job.decoding}
             origin.seal(path, kind, job.run_id, made_from=job.made_from, holds=holds)
 
 

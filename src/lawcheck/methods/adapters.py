@@ -12,6 +12,7 @@ from lawcheck.errors import InputError
 from lawcheck.files.foreign import check_adapter
 from lawcheck.files.reading import read_object, short
 from lawcheck.methods.base import AdapterSettings
+from lawcheck.methods.targets import check_targets
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -36,9 +37,10 @@ def add_adapter(
     model: Any, config: Callable[..., Any], settings: AdapterSettings, seed: int, **fields: Any
 ) -> Any:
     """A PeftModel whose initial weights follow the seed. fields: of the configuration, beyond the
-    settings'."""
+    settings'. Raises InputError for a model that lacks one of the settings' modules somewhere."""
     from peft import get_peft_model
 
+    check_targets(model, settings.modules)
     made = config(
         r=settings.rank,
         lora_alpha=settings.alpha,

@@ -233,6 +233,7 @@ def evaluate(
             disciplines=tuple(d for d in world if run.part in (None, d.name)),
             revision=scale.revision(run.arm.base),
             made_from=sources.scores(planner, layout, run),
+            decoding=run.arm.decoding,
         )
         for run in runs
     ]

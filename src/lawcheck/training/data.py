@@ -3,7 +3,8 @@
 An optimizer batch is a run of consecutive samples in the order of a hash of (seed, sample id).
 Arms that share samples therefore see them in the same relative order, whatever else each arm
 mixes in. Within a batch samples are packed into rows without padding to the longest; position
-ids restart at every sample, and transformers builds the block-diagonal causal mask from them.
+ids restart at every sample, and transformers builds the block-diagonal causal mask from them; for
+architectures where it does not (lawcheck.training.isolation) every sample has a row of its own.
 Measured at proxy width (batch 32, 32 tokens a sample, one thread): right-padded batches 101 ms
 a step, length-sorted windows of 8 batches 60 ms, packed batches 58 ms. Packing is as fast as
 sorting and, unlike it, moves no sample to another batch.
@@ -47,7 +48,8 @@ class MicroBatches(Dataset):
     smaller step still has `parts` parts; one without samples carries no label and adds nothing.
     flat: one row a micro-batch, as flash attention needs it (see `pack_flat`). row: samples of the
     whole step are put into rows of at most so many tokens before rows are dealt to parts (see
-    `balanced_rows`). devices: how many parts run at a time. replica: of the order.
+    `balanced_rows`). devices: how many parts run at a time. replica: of the order. packed: whether
+    samples share rows (see lawcheck.training.isolation).
 
     A preference pair counts as one sample as long as its two; it is never split over parts.
     Micro-batches of pairs hold EXTRAS: pairs: (n,), their places among `encoded.ids`. sequences,
@@ -65,13 +67,14 @@ class MicroBatches(Dataset):
         row: int | None = None,
         devices: int = 1,
         replica: int = 1,
+        packed: bool = True,
     ) -> None:
         self.encoded = encoded
         self.reference: NDArray[np.float32] | None = None
         self.order = order(encoded.ids, seed, replica)
         self.batch_size = batch_size
         self.parts = parts
-        self.flat, self.row, self.devices = flat, row, devices
+        self.flat, self.row, self.devices, self.packed = flat, row, devices, packed
         self._last: tuple[int, list[list[int]]] = (-1, [])
 
     @property
@@ -86,9 +89,9 @@ class MicroBatches(Dataset):
         batch = self.order[step * self.batch_size : (step + 1) * self.batch_size]
         lengths = self.encoded.row_lengths[batch]
         longest_first = batch[np.argsort(-lengths, kind="stable")]
-        if self.row is None:
+        if self.row is None or not self.packed:
             members = longest_first[part :: self.parts].tolist()
-            packed = self._pack(pack_flat if self.flat else pack, members)
+            packed = self._pack(layout(self.flat, self.packed), members)
         else:
             if self._last[0] != step:
                 self._last = step, self._rows(longest_first)
@@ -150,6 +153,24 @@ def balanced_rows(lengths: Sequence[int], limit: int, devices: int) -> list[list
         else:
             return [rows[row] for _, row in sorted(shortest, key=lambda pair: (-pair[0], pair[1]))]
         count += devices
+
+
+def layout(flat: bool, packed: bool) -> Callable[[Encoded, NDArray[np.int64]], dict[str, Any]]:
+    """How a micro-batch is made of its samples."""
+    if not packed:
+        return pad
+    return pack_flat if flat else pack
+
+
+def pad(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Tensor]:
+    """One micro-batch as `pack` makes it, a row for each sample, without position ids.
+
+    What follows a sample is never seen by a causal model, so that no mask is needed.
+    """
+    width = int(encoded.lengths[members[0]]) if len(members) else 1
+    filled = _fill(encoded, [[member] for member in members.tolist()], width)
+    del filled["position_ids"]
+    return filled
 
 
 def pack(encoded: Encoded, members: NDArray[np.int64]) -> dict[str, Tensor]:

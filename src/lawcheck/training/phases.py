@@ -21,7 +21,7 @@ from lawcheck.corpus.encoding import Encoded
 from lawcheck.corpus.moving import apportioned, copy_id, draws
 from lawcheck.declare.design import Mixture
 from lawcheck.declare.mixing import MixingRule, Phase
-from lawcheck.training.data import MicroBatches, pack, pack_flat
+from lawcheck.training.data import MicroBatches, layout
 from lawcheck.training.learnt import learnt_tokens
 from lawcheck.training.mixture import Domains
 from lawcheck.training.trainer import CompletionTrainer
@@ -199,11 +199,11 @@ def _of_first_rank(values: dict[str, float], device: Any) -> dict[str, float]:
 
 
 def held_out_losses(
-    trainer: CompletionTrainer, domains: Domains, micro_batch: int, flat: bool
+    trainer: CompletionTrainer, domains: Domains, micro_batch: int, flat: bool, packed: bool
 ) -> dict[str, float]:
     """Mean loss per response token of each domain's held-out rows, in nats. Every process calls it.
 
-    micro_batch: samples at a time. flat: as of `MicroBatches`.
+    micro_batch: samples at a time. flat, packed: as of `MicroBatches`.
     """
     model: Any = trainer.model_wrapped
     was_training = model.training
@@ -215,7 +215,7 @@ def held_out_losses(
             total, tokens = 0.0, 0
             for begin in range(0, len(members), micro_batch):
                 some = longest_first[begin : begin + micro_batch]
-                batch = (pack_flat if flat else pack)(domains.encoded, some)
+                batch = layout(flat, packed)(domains.encoded, some)
                 inputs = {
                     k: v.to(trainer.args.device) if isinstance(v, torch.Tensor) else v
                     for k, v in batch.items()

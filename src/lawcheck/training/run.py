@@ -31,6 +31,7 @@ from lawcheck.training.checkpoints import kept_state, last_checkpoint
 from lawcheck.training.divergence import SNAPSHOT_LIMIT, DivergenceWatch
 from lawcheck.training.hardware import accumulation_steps, check_attention
 from lawcheck.training.health import fingerprints, health
+from lawcheck.training.isolation import packs
 from lawcheck.training.launch import rank, world_size
 from lawcheck.training.outcome import Size, outcome
 from lawcheck.training.phases import MovingWeights, PhasedBatches, held_out_losses
@@ -105,11 +106,13 @@ def _train(
     run = start.run
     module = discovery.objective_module(start.objective.name)
     beta = start.objective.weight(start.recipe)
-    batches = _batches(start, rows, module)
-    last = batches.steps * start.epochs_run
     # transformers warns of settings that are meant, and draws bars around files of a megabyte.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    hardware = start.scale.hardware
+    packed = packs(start.base_folder, start.revision, hardware.device, hardware.attention)
+    batches = _batches(start, rows, module, packed)
+    last = batches.steps * start.epochs_run
     before_training = None
     if start.objective.reference:
         assert isinstance(batches, data.MicroBatches)
@@ -143,7 +146,7 @@ def _train(
         data_collator=_only,
         callbacks=[StopAfter(last), checkpoints],
     )
-    weights = _weights(start, rows, batches, trainer)
+    weights = _weights(start, rows, batches, trainer, packed)
     if weights is not None:
         trainer.add_callback(weights)
         if resumed.checkpoint:
@@ -172,6 +175,8 @@ def _train(
     )
     if weights is not None:
         found["mixture"] = weights.record()
+    if not packed:
+        found["packed"] = False
     with sharding.whole(model, kept):
         if trainer.is_world_process_zero():
             with atomic_folder(out / record.ADAPTER) as folder:
@@ -190,6 +195,7 @@ def _batches(
     start: Start,
     rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     objective: ModuleType,
+    packed: bool,
 ) -> data.MicroBatches | PhasedBatches:
     training, hardware = start.scale.training, start.scale.hardware
     accumulation = accumulation_steps(training.batch_size, hardware.micro_batch, world_size())
@@ -205,6 +211,7 @@ def _batches(
         row=training.max_length if hardware.packing == "rows" else None,
         devices=world_size(),
         replica=start.recipe.replica,
+        packed=packed,
     )
     if not isinstance(rows, mixture.DomainRows):
         return batches(mixture.encoded(rows, tokenizer, training.max_length, known, objective))
@@ -222,6 +229,7 @@ def _weights(
     rows: mixture.Rows | mixture.StoredMixture | mixture.DomainRows,
     batches: data.MicroBatches | PhasedBatches,
     trainer: CompletionTrainer,
+    packed: bool,
 ) -> MovingWeights | None:
     """What sets the weights of a mixture's phases; None of rows that are known from the start."""
     if not isinstance(batches, PhasedBatches):
@@ -235,6 +243,7 @@ def _weights(
         batches.domains,
         hardware.micro_batch,
         hardware.attention == "flash",
+        packed,
     )
     rule = discovery.mixing_rule(declared.update)
     return MovingWeights(rule, declared, rows.weights, batches, measure)

@@ -22,7 +22,8 @@ class LoraMoeConfig(PeftConfig):
     gate per rank component.
 
     target_modules: names, a regular expression, or None for every linear layer but the output
-    embedding. gate_module: the first module a decoder layer runs; the gate reads its `input`
+    embedding. layers_to_transform, layers_pattern: as of peft's LoraConfig, with names or None.
+    gate_module: the first module a decoder layer runs; the gate reads its `input`
     (the layer's input) or its `output` (gate_input). gate_init: `kaiming` as the experts, or
     `zeros` for a uniform start. gate_dtype: precision of the softmax, `float32` at least or the
     `compute` precision. train_experts: False trains the gates only. expert_names: what expert k
@@ -71,6 +72,16 @@ class LoraMoeConfig(PeftConfig):
                     f"LoraMoeConfig: {key} is {getattr(self, key)!r}, expected a "
                     f"whole number of at least 1; correct it"
                 )
+        if self.layers_pattern and self.layers_to_transform is None:
+            raise InputError(
+                f"LoraMoeConfig: layers_pattern {self.layers_pattern!r} without "
+                f"layers_to_transform; name the layers as well"
+            )
+        if isinstance(self.target_modules, str) and self.layers_to_transform is not None:
+            raise InputError(
+                f"LoraMoeConfig: layers_to_transform with target_modules {self.target_modules!r}, "
+                f"expected a list of names or None; a regular expression can name layers itself"
+            )
         if not 0 <= self.lora_dropout < 1:
             raise InputError(
                 f"LoraMoeConfig: lora_dropout is {self.lora_dropout}, expected a "

@@ -99,13 +99,19 @@ class DownProjection(nn.Module):
     def __init__(self, features: int, config: LoraMoeConfig) -> None:
         super().__init__()
         rows = config.r * (1 if config.variant == "shared_a" else config.total_experts)
-        self.p, self.memory = config.lora_dropout, config.dropout_memory
+        # A module, so that whoever turns dropout off by its class finds it; never called itself.
+        self.dropout = nn.Dropout(config.lora_dropout)
+        self.memory = config.dropout_memory
         self.weight = nn.Parameter(torch.empty(rows, features))
         # The bound depends on the inputs alone, so one call draws each expert as its own.
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
+    @property
+    def p(self) -> float:
+        return self.dropout.p
+
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and self.p:
+        if self.dropout.training and self.p:
             dtype = compute_dtype(x, self.weight.dtype)
             # Unpacking bits does not compile (C++ error of inductor, torch 2.13 on AVX2).
             unpackable = self.memory == "bits" and torch.compiler.is_compiling()
@@ -206,6 +212,8 @@ class LoraMoeLinear(nn.Module, LoraMoeLayer):
         self.lora_moe_B = nn.ModuleDict({})
         self.gate_state: dict[str, GateState] = {}
         self.frozen_peft_weight_names = {}
+        # Whether tokens may come as [batch x tokens, d_in], in their order (OPT).
+        self.may_be_flat = False
         self._active_adapter = adapter_name
         self.update_layer(adapter_name, state, config)
 
@@ -225,6 +233,8 @@ class LoraMoeLinear(nn.Module, LoraMoeLayer):
             if name not in self.lora_moe_A:
                 continue
             weights = self.gate_state[name].weights
+            if self.may_be_flat and weights is not None and x.dim() == 2 and weights.dim() == 3:
+                weights = weights.flatten(0, 1)
             if weights is None or weights.shape[:-1] != x.shape[:-1]:
                 raise InputError(
                     f"LoRA-MoE adapter {name!r}: no gate was computed for this input of shape "
