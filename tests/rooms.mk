@@ -14,7 +14,7 @@ judging := missing multiverse operating posterior verdict_logic importing pilot 
 show := figures tables
 studies := families published published_audit studies
 pipeline := doctor verify
-cli := cli pytest_plugin report contributing
+cli := cli pytest_plugin report contributing documentation
 whole := render reference sizing bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
 whole += numerical_faults security slurm smoke stats_calibration strangers
 
