@@ -1,4 +1,4 @@
-"""What the site needs beyond docs/: the pages at the root, and files that pages link to elsewhere."""
+"""What the site needs beyond docs/: pages at the root, and other files that pages link to."""
 
 import os
 import re
@@ -8,11 +8,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {
-    "README.md": "readme.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "CHANGELOG.md": "changelog.md",
-}
+PAGES = {f"{name}.md": f"{name.lower()}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")}
 LINK = re.compile(r'(\]\(|src=")([^)\s"#:]+)(#[^)\s"]*)?(?=[)"])')
 LOADED = re.compile(r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)="(https?:[^"]+)"')
 
@@ -68,7 +64,5 @@ def as_text(name):
 
 def on_post_page(output, page, config):
     if loaded := LOADED.search(output):
-        raise PluginError(
-            f"{page.file.src_uri}: loads {loaded[1]}; a page loads nothing from elsewhere"
-        )
+        raise PluginError(f"{page.file.src_uri}: loads {loaded[1]}; ship that file instead")
     return output

@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs/: links, names and commands are right, and commands run as they stand.
+"""README, CONTRIBUTING and docs/: links, names and commands are right; commands run as they stand.
 
 `python tests/test_documentation.py` writes the outputs that the pages show again.
 """
