@@ -427,8 +427,8 @@ def tails_section(rows: Sequence[Sequence[str]], n: int) -> str:
 
     return (
         f"## Tails\n\nLevel of the worse of the two tails, {n:,} repetitions each; the worst of "
-        "the designs of a line ([every design](calibration/tails.csv)). Item / seed variance: of the "
-        f"two terms of the squared error, with {', '.join(map(str, UNEQUAL))} items in the five "
+        "the designs of a line ([every design](calibration/tails.csv)). Item / seed variance: of "
+        f"the two terms of the squared error, with {', '.join(map(str, UNEQUAL))} items in the five "
         "disciplines. Last, Satterthwaite's degrees of freedom on the same standard error."
         f"\n\n{table(NOMINAL, worst(rows, group))}"
     )
@@ -449,8 +449,8 @@ def all_clusters(n: int, seed: int, write: bool) -> str:
 def clusters_section(rows: Sequence[Sequence[str]], n: int) -> str:
     return (
         f"## Clusters of items\n\nAs above, {n:,} repetitions; the worst of 3, 5 and 10 seeds and "
-        "of a correlation of the answers' differences inside a cluster of 0.05 and 0.5 ([every design]"
-        "(calibration/clusters.csv)).\n\n"
+        "of a correlation of the answers' differences inside a cluster of 0.05 and 0.5 "
+        "([every design](calibration/clusters.csv)).\n\n"
         f"{table(NOMINAL, worst(rows, lambda name: name.rsplit(', ', 2)[0]))}"
     )
 
@@ -475,7 +475,8 @@ def variance_section(rows: Sequence[Sequence[str]], n: int) -> str:
         "largest level, the smallest power): a correlation of the disciplines of 0 and 0.9, normal "
         "runs and t3 (infinite kurtosis), items with no share or half of the controls' variance "
         "over seeds ([every design](calibration/variance.csv)). S - 1: those degrees of freedom "
-        "in place of S / 2 from 2 to 4. Arms are independent; studies without an estimate stay open and count in every rate."
+        "in place of S / 2 from 2 to 4. Arms are independent; studies without an "
+        "estimate stay open and count in every rate."
         f"\n\n{table(VARIANCE, worst(rows, lambda name: name.rsplit(', ', 3)[0], least=(2, 3)))}"
     )
 
