@@ -428,8 +428,8 @@ def tails_section(rows: Sequence[Sequence[str]], n: int) -> str:
     return (
         f"## Tails\n\nLevel of the worse of the two tails, {n:,} repetitions each; the worst of "
         "the designs of a line ([every design](calibration/tails.csv)). Item / seed variance: of "
-        f"the two terms of the squared error, with {', '.join(map(str, UNEQUAL))} items in the five "
-        "disciplines. Last, Satterthwaite's degrees of freedom on the same standard error."
+        f"the two terms of the squared error, with {', '.join(map(str, UNEQUAL))} items in the "
+        "five disciplines. Last, Satterthwaite's degrees of freedom on the same standard error."
         f"\n\n{table(NOMINAL, worst(rows, group))}"
     )
 
