@@ -12,7 +12,7 @@ ifneq ($(filter-out $(ROOMS),$(ROOM)),)
 $(error ROOM=$(ROOM): unknown; one of: $(ROOMS))
 endif
 
-.PHONY: setup laws test smoke slices lint publish report faults slurm
+.PHONY: setup laws test smoke slices lint docs publish report faults slurm
 
 setup: $(READY)
 
@@ -62,6 +62,17 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile reproduce/rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
+
+# The site of docs/, in site/: a warning, such as a link that leads nowhere, is an error.
+DOCS := .cache/docs
+$(DOCS)/.ready: docs.lock
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet -r docs.lock
+	touch $@
+
+docs: $(DOCS)/.ready
+	$(DOCS)/bin/mkdocs build --quiet
+	@echo "Site: site/index.html"
 
 # make test ROOM=judging: the quick tests of one room.
 test: $(READY)

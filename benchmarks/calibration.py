@@ -3,8 +3,8 @@
     python benchmarks/calibration.py --quick            a few minutes: does anything look wrong?
     python benchmarks/calibration.py --write            the table of docs/calibration.md
 
-Every method sees the same data. Rates are percentages with their standard error; the nominal
-level is 5 % one-sided, the nominal coverage 95 %. One thread, no files but the page.
+Every method sees the same data. Rates are percentages; the nominal level is 5 % one-sided, the
+nominal coverage 95 %. One thread, no files but the page and the rows beside it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from calibration_peers import AWAY, HERE, elsewhere
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
@@ -46,6 +47,7 @@ CLEAR = 50.0  # smallest effects: a part that is plainly true
 CELLS_AT_ONCE = 40_000_000  # simulated answers held at a time
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "calibration.md"
+DESIGNS = ROOT / "docs" / "calibration"
 TABLES = ROOT / "results" / "reference" / "proxy" / "laws"
 
 LEVELS = (0.05, 0.025, 0.0125)
@@ -101,8 +103,7 @@ class Rate:
     def __str__(self) -> str:
         if self.n == 0:
             return "-"
-        p = self.hits / self.n
-        return f"{100 * p:.1f} ± {100 * np.sqrt(p * (1 - p) / self.n):.1f}"
+        return f"{100 * self.hits / self.n:.1f}"
 
 
 def rate(hits: Sequence[NDArray[np.bool_]]) -> Rate:
@@ -367,8 +368,9 @@ def introduction(options: str) -> str:
     return (
         f"# Calibration\n\nMade by `python benchmarks/calibration.py --write{options}`; "
         "[statistics.md](statistics.md) has the model.\n\n"
-        "Percentages with their simulation standard error. Level: how often a contrast of zero is "
-        f"called a gain at a nominal {100 * ALPHA:g} % (one-sided). Coverage: of the nominal 95 % "
+        "Percentages; the simulation standard error of p % from n repetitions is sqrt(p (100 - p) "
+        "/ n). Level: how often a contrast of zero is called a gain at a nominal "
+        f"{100 * ALPHA:g} % (one-sided). Coverage: of the nominal 95 % "
         f"interval. Power: how often a gain of {GAIN:g} points is shown. The paired t takes the "
         f"items as fixed. Unless its name says otherwise a design has {base.items} items in "
         f"each of five disciplines, a seed SD of {base.seed_sd:g} point of the average, a "
@@ -385,20 +387,54 @@ def named(n: int, seed: int) -> str:
     return f"## Named designs\n\n{n:,} repetitions each.\n\n{table(HEAD, rows)}"
 
 
-def all_tails(n: int, seed: int) -> str:
+def keep(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]], write: bool) -> None:
+    """Every design of a section, of which the page shows extremes."""
+    if write:
+        write_text(DESIGNS / f"{name}.csv", pd.DataFrame(rows, columns=columns).to_csv(index=False))
+
+
+def worst(
+    rows: Sequence[Sequence[str]], group: Callable[[str], str], least: Sequence[int] = ()
+) -> list[list[str]]:
+    """Over the designs of a group: the largest of every rate, the smallest of those in `least`."""
+    groups: dict[str, list[list[float]]] = {}
+    for name, *cells in rows:
+        groups.setdefault(group(name), []).append([float(c) for c in cells])
+    return [
+        [name]
+        + [
+            f"{min(x) if k in least else max(x):.1f}"
+            for k, x in enumerate(zip(*found, strict=True))
+        ]
+        for name, found in groups.items()
+    ]
+
+
+def all_tails(n: int, seed: int, write: bool) -> str:
     rows = [
         line(name, *tails(of_cell(cell, n, np.random.default_rng([seed, 2, k]))))
         for k, (name, cell) in enumerate(TAILS.items())
     ]
+    keep("tails", NOMINAL, rows, write)
+    return tails_section(rows, n)
+
+
+def tails_section(rows: Sequence[Sequence[str]], n: int) -> str:
+    def group(name: str) -> str:
+        seeds, _, what = name.partition(", ")
+        of_items = what.startswith("item / seed")
+        return f"{seeds}, item / seed variance 0.1 to 1" if of_items else f"2 to 5 seeds, {what}"
+
     return (
-        f"## Tails\n\nLevel of the worse of the two tails, {n:,} repetitions each. Item / seed "
-        f"variance: of the two terms of the squared error, with {', '.join(map(str, UNEQUAL))} "
-        f"items in the five disciplines. Last, Satterthwaite's degrees of freedom on the same "
-        f"standard error.\n\n{table(NOMINAL, rows)}"
+        f"## Tails\n\nLevel of the worse of the two tails, {n:,} repetitions each; the worst of "
+        "the designs of a line ([every design](calibration/tails.csv)). Item / seed variance: of "
+        f"the two terms of the squared error, with {', '.join(map(str, UNEQUAL))} items in the "
+        "five disciplines. Last, Satterthwaite's degrees of freedom on the same standard error."
+        f"\n\n{table(NOMINAL, worst(rows, group))}"
     )
 
 
-def all_clusters(n: int, seed: int) -> str:
+def all_clusters(n: int, seed: int, write: bool) -> str:
     rows = []
     for k, ((name, sizes), seeds, share) in enumerate(
         product(CLUSTERS.items(), (3, 5, 10), (0.05, 0.5))
@@ -406,13 +442,20 @@ def all_clusters(n: int, seed: int) -> str:
         labels = [np.repeat(np.arange(len(sizes)), sizes)] * DISCIPLINES
         draw = of_clusters(sizes, seeds, share, n, np.random.default_rng([seed, 3, k]))
         rows.append(line(f"{name}, {seeds} seeds, r {share:g}", *tails(draw, labels)))
+    keep("clusters", NOMINAL, rows, write)
+    return clusters_section(rows, n)
+
+
+def clusters_section(rows: Sequence[Sequence[str]], n: int) -> str:
     return (
-        f"## Clusters of items\n\nAs above, {n:,} repetitions; r: correlation of the answers' "
-        f"differences inside a cluster.\n\n{table(NOMINAL, rows)}"
+        f"## Clusters of items\n\nAs above, {n:,} repetitions; the worst of 3, 5 and 10 seeds and "
+        "of a correlation of the answers' differences inside a cluster of 0.05 and 0.5 "
+        "([every design](calibration/clusters.csv)).\n\n"
+        f"{table(NOMINAL, worst(rows, lambda name: name.rsplit(', ', 2)[0]))}"
     )
 
 
-def all_variance_laws(n: int, seed: int) -> str:
+def all_variance_laws(n: int, seed: int, write: bool) -> str:
     rows = []
     designs = product(
         (("roughness", 3), ("spread", 1)), ((2, 1), (1, 2)), (3, 5, 10), VARIED, (0.0, 0.5)
@@ -422,20 +465,19 @@ def all_variance_laws(n: int, seed: int) -> str:
         found = variance_laws(seeds, contrasts, sides, r, shape, share, n, rng)
         title = f"{name}, {sides[0]} to {sides[1]} arms, {seeds} seeds, r {r:g}, {shape}, {share:g}"
         rows.append(line(title, *found))
-    head = (
-        "design",
-        "level",
-        "negligible at 1.25",
-        "power at 2",
-        "with an estimate",
-        "level, S - 1",
-    )
+    keep("variance", VARIANCE, rows, write)
+    return variance_section(rows, n)
+
+
+def variance_section(rows: Sequence[Sequence[str]], n: int) -> str:
     return (
-        f"## Variance laws\n\n{n:,} repetitions. r: correlation of the disciplines; then the runs' "
-        f"distribution (t3 has infinite kurtosis) and the items' share of the controls' variance "
-        "over seeds. Ratios of SDs. S - 1: those degrees of freedom in place of S / 2 from 2 to "
-        "4. Arms are independent; studies without an estimate stay open and count in every "
-        f"rate.\n\n{table(head, rows)}"
+        f"## Variance laws\n\n{n:,} repetitions. Ratios of SDs. The worst of six designs each (the "
+        "largest level, the smallest power): a correlation of the disciplines of 0 and 0.9, normal "
+        "runs and t3 (infinite kurtosis), items with no share or half of the controls' variance "
+        "over seeds ([every design](calibration/variance.csv)). S - 1: those degrees of freedom "
+        "in place of S / 2 from 2 to 4. Arms are independent; studies without an "
+        "estimate stay open and count in every rate."
+        f"\n\n{table(VARIANCE, worst(rows, lambda name: name.rsplit(', ', 3)[0], least=(2, 3)))}"
     )
 
 
@@ -477,6 +519,14 @@ def all_laws(n: int, seed: int) -> str:
 
 
 NOMINAL = ("design", "5 %", "2.5 %", "1.25 %", "1.25 %, Satterthwaite")
+VARIANCE = (
+    "design",
+    "level",
+    "negligible at 1.25",
+    "power at 2",
+    "with an estimate",
+    "level, S - 1",
+)
 VARIED = ((0.0, "normal"), (0.9, "normal"), (0.9, "t3"))
 # Repetitions of each section: whole, and --quick.
 SECTIONS: dict[str, tuple[int, int]] = {
@@ -518,9 +568,9 @@ def main() -> None:
     repetitions = {name: n[options.quick] for name, n in SECTIONS.items()}
     sections = {
         "named": lambda n: named(n, options.seed),
-        "tails": lambda n: all_tails(n, options.seed),
-        "clusters": lambda n: all_clusters(n, options.seed),
-        "variance": lambda n: all_variance_laws(n, options.seed),
+        "tails": lambda n: all_tails(n, options.seed, options.write),
+        "clusters": lambda n: all_clusters(n, options.seed, options.write),
+        "variance": lambda n: all_variance_laws(n, options.seed, options.write),
         "peers": lambda n: all_peers(n, options.peers_python, options.seed),
         "laws": lambda n: all_laws(n, options.seed),
     }

@@ -14,7 +14,7 @@ judging := missing multiverse operating posterior verdict_logic importing pilot 
 show := figures labels tables
 studies := families published published_audit studies
 pipeline := doctor verify
-cli := cli compare notebook pytest_plugin report own_report contributing
+cli := cli compare notebook pytest_plugin report own_report contributing documentation
 whole := render reference sizing bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
 whole += numerical_faults security slurm smoke stats_calibration strangers
 
