@@ -137,6 +137,8 @@ def test_an_arm_without_a_task_of_the_average_is_refused(tmp_path):
         ({"groups": {"code": "mbpp"}}, "group 'code' is 'mbpp', expected names"),
         ({"groups": {"code": ()}}, "group 'code' is empty"),
         ({"tasks": ("code", "mbpp"), "groups": GROUPS}, "'mbpp' counts twice"),
+        ({"tasks": ("mbpp", "mbpp")}, "'mbpp' counts twice"),
+        ({"tasks": 3}, "tasks is '3', expected names"),
     ],
 )
 def test_names_of_tasks_are_checked_where_they_are_declared(given, named):
