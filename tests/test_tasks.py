@@ -137,6 +137,8 @@ def test_an_arm_without_a_task_of_the_average_is_refused(tmp_path):
         ({"groups": {"code": "mbpp"}}, "group 'code' is 'mbpp', expected names"),
         ({"groups": {"code": ()}}, "group 'code' is empty"),
         ({"tasks": ("code", "mbpp"), "groups": GROUPS}, "'mbpp' counts twice"),
+        ({"tasks": ("mbpp", "mbpp")}, "'mbpp' counts twice"),
+        ({"tasks": 3}, "tasks is '3', expected names"),
     ],
 )
 def test_names_of_tasks_are_checked_where_they_are_declared(given, named):
@@ -182,4 +184,4 @@ def test_a_wide_table_of_ones_own_tasks_is_judged_with_its_mapping(tmp_path, cap
     found = json.loads(capsys.readouterr().out)
     # knowledge gains 11; code 10.5, the mean of 10 and 11.
     assert found["parts"][0]["estimate"] == pytest.approx((11 + 10.5) / 2)
-    assert any("columns left out: other" in n for n in found["notes"])
+    assert any("left out" in n and "other" in n for n in found["notes"])

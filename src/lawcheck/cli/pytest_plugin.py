@@ -211,7 +211,7 @@ class LawAssertions:
         files = list(self._files)
         if scale is not None and not files:
             files = [Layout(self._root / "results", scale.name).law_scores(law.name)]
-        lost = [p for p in files if not p.is_file()]
+        lost = [p for p in files if not p.exists()]
         if lost or not files:
             what = f"{lost[0]}: no such file" if lost else "no score table, see --lawcheck-scores"
             raise MissingScoresError(

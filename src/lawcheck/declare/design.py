@@ -268,7 +268,7 @@ class Arm:
                 f"of {', '.join(get_args(Decoding))}"
             )
         object.__setattr__(self, "design", tuple(sorted(self.design)))
-        if self.trained or self.base != "default":
+        if self.trained:
             require_name("method", self.method)
         elif not (isinstance(self.method, str) and self.method and self.method.isprintable()):
             raise InputError(
@@ -308,8 +308,9 @@ class Arm:
 
     @property
     def trained(self) -> bool:
-        """Whether it says more than a method: then its runs are trained here, and name folders."""
-        return bool(self.design or self.recipe or self.parents or self.each_alone)
+        """Whether it says more than a method: then it has runs here, which name folders."""
+        said = self.design or self.recipe or self.parents or self.each_alone
+        return bool(said) or self.base != "default"
 
     @property
     def has_weights(self) -> bool:
@@ -814,19 +815,22 @@ class Law:
         pairs = groups.items() if isinstance(groups, Mapping) else groups
         named = {"tasks": self.tasks, **{f"group {name!r}": tasks for name, tasks in pairs}}
         for what, tasks in named.items():
-            if isinstance(tasks, str) or not all(isinstance(t, str) and t for t in tasks):
+            listed = isinstance(tasks, Iterable) and not isinstance(tasks, str)
+            if not listed or not all(isinstance(t, str) and t for t in tasks):
                 raise InputError(
                     f"law {self.name!r}: {what} is {str(tasks)[:40]!r}, expected names of tasks; "
                     f"write ('mmlu_pro', 'humaneval'), with a comma after a single one"
                 )
         object.__setattr__(self, "tasks", tuple(self.tasks))
         object.__setattr__(self, "groups", tuple(sorted((n, tuple(t)) for n, t in pairs)))
-        odd = next((n for n, t in self.task_groups.items() if not t or n == "average"), None)
+        groups_of = self.task_groups
+        odd = next((n for n, t in groups_of.items() if not t or n == "average"), None)
         if odd is not None:
             raise InputError(
                 f"law {self.name!r}: group {odd!r} is empty or called average; name its tasks"
             )
-        every = [t for tasks in self.averaged.values() for t in tasks]
+        # By an entry that is repeated, or by itself and in a group.
+        every = [t for e in self.tasks or groups_of for t in groups_of.get(e, (e,))]
         twice = next((t for t in every if every.count(t) > 1), None)
         if twice is not None:
             raise InputError(
