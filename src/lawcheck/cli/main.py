@@ -11,6 +11,7 @@ import importlib
 import os
 import pkgutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -178,7 +179,12 @@ def help_text() -> str:
     lines = [f"usage: {USAGE}", "", "Empirical claims as laws: judged on scores, yours or its own."]
     for group, title in GROUPS.items():
         own = {n: v for n, v in found.items() if group == v.GROUP}
-        lines += ["", f"{title}:", *(f"  {n:<{width}}  {_line(v)}" for n, v in own.items())]
+        lines += ["", f"{title}:"]
+        for name, verb in own.items():
+            head = f"  {name:<{width}}  "
+            lines += textwrap.wrap(
+                _line(verb), 80, initial_indent=head, subsequent_indent=" " * len(head)
+            )
     lines += [
         "",
         "options:",

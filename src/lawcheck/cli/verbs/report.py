@@ -11,6 +11,7 @@ from lawcheck.cli.options import add_results, study
 
 ORDER = 130
 GROUP = "judge"
+SCORES = ("scores",)
 EXAMPLES = (
     "lawcheck report --scale proxy",
     "lawcheck report --from results/reference/proxy",
