@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parsed(argv)
     except InputError as error:
         return _refused(str(error))
+    except BrokenPipeError:
+        return _left()
     arguments.command = argv
     _set_environment()
     try:
@@ -65,9 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lawcheck: {end.line}", file=sys.stderr)
         return end.status
     except BrokenPipeError:
-        # The reader of a pipe left early; that is its right.
-        sys.stderr.close()
-        return 0
+        return _left()
     except ModuleNotFoundError as error:
         line = extras.advice(error)
         if line is None:
@@ -79,6 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if line is None:
             raise
         return _refused(line)
+
+
+def _left() -> int:
+    """The reader of a pipe left early; that is its right."""
+    sys.stderr.close()
+    return 0
 
 
 def _refused(line: str) -> int:
