@@ -150,6 +150,7 @@ BROKEN = {
     "exit": ("import sys\n\nsys.exit('bye')\n", 3),
     "arguments": ("import sys\nprint('hello')\nsys.argv[1]\n", 3),
     "asks": ("input('which?')\n", 1),
+    "moves": ("import os\nos.chdir('/')\n1 / 0\n", 3),
     "skips": ("import pytest\npytest.importorskip('not_there')\n", 2),
     "type": ("x = 1\nLAW = x\n", 2),
     "misnamed": (GOOD.replace("LAW =", "law ="), 8),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.scale import load_scale, scale_names
+from lawcheck.declare.scale import Scale, load_scale, scale_names
+from lawcheck.errors import InputError
 
 
 def listing() -> dict[str, list[dict[str, Any]]]:
@@ -70,9 +71,17 @@ def listing() -> dict[str, list[dict[str, Any]]]:
         ],
         "scales": [
             {"name": s.name, "title": s.title, "world": s.world, "seeds": list(s.seeds)}
-            for s in map(load_scale, scale_names())
+            for s in _scales()
         ],
     }
+
+
+def _scales() -> Iterator[Scale]:
+    for name in scale_names():
+        try:
+            yield load_scale(name)
+        except InputError as error:
+            discovery.leave_out("scales", str(error), name)
 
 
 def listing_text(found: dict[str, list[dict[str, Any]]]) -> str:

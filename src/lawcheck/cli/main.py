@@ -11,6 +11,7 @@ import importlib
 import os
 import pkgutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parsed(argv)
     except InputError as error:
         return _refused(str(error))
+    except BrokenPipeError:
+        return _left()
     arguments.command = argv
     _set_environment()
     try:
@@ -64,9 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lawcheck: {end.line}", file=sys.stderr)
         return end.status
     except BrokenPipeError:
-        # The reader of a pipe left early; that is its right.
-        sys.stderr.close()
-        return 0
+        return _left()
     except ModuleNotFoundError as error:
         line = extras.advice(error)
         if line is None:
@@ -78,6 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if line is None:
             raise
         return _refused(line)
+
+
+def _left() -> int:
+    """The reader of a pipe left early; that is its right."""
+    sys.stderr.close()
+    return 0
 
 
 def _refused(line: str) -> int:
@@ -178,7 +185,12 @@ def help_text() -> str:
     lines = [f"usage: {USAGE}", "", "Empirical claims as laws: judged on scores, yours or its own."]
     for group, title in GROUPS.items():
         own = {n: v for n, v in found.items() if group == v.GROUP}
-        lines += ["", f"{title}:", *(f"  {n:<{width}}  {_line(v)}" for n, v in own.items())]
+        lines += ["", f"{title}:"]
+        for name, verb in own.items():
+            head = f"  {name:<{width}}  "
+            lines += textwrap.wrap(
+                _line(verb), 80, initial_indent=head, subsequent_indent=" " * len(head)
+            )
     lines += [
         "",
         "options:",

@@ -501,14 +501,18 @@ def _out(path: str, kind: str) -> str:
 
 @contextlib.contextmanager
 def _aside(path: str) -> Iterator[None]:
-    """Inside, code from outside prints to stderr, and finds no arguments and no input."""
-    argv, stdin, said = sys.argv, sys.stdin, io.StringIO()
+    """Inside, code from outside prints to stderr and finds no arguments and no input.
+
+    The working directory is the same afterwards: what was named relative to it is read later.
+    """
+    argv, stdin, said, here = sys.argv, sys.stdin, io.StringIO(), os.getcwd()
     sys.argv, sys.stdin = [path], io.StringIO()
     try:
         with contextlib.redirect_stdout(said):
             yield
     finally:
         sys.argv, sys.stdin = argv, stdin
+        os.chdir(here)
         if said.getvalue():
             print(said.getvalue().rstrip("\n"), file=sys.stderr)
 

@@ -12,6 +12,7 @@ from lawcheck.errors import InputError
 
 ORDER = 130
 GROUP = "judge"
+SCORES = ("scores",)
 EXAMPLES = (
     "lawcheck report --scale proxy",
     "lawcheck report --from results/reference/proxy",
