@@ -94,6 +94,9 @@ def test_the_page_says_what_the_scores_say(folder, shown):
     assert sha in shown
     assert "lawcheck report --scores mine.csv --law ours_wins" in shown
     assert "1,440 rows, 3 arms, 1 task" in shown
+    # A base that the law does not compare and nobody scored is not asked for; no file is claimed.
+    assert "no scores" not in shown
+    assert ".tex" not in shown
 
 
 def test_a_stranger_sees_nothing_of_a_study(shown):

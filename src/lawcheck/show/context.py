@@ -54,6 +54,14 @@ class RenderContext:
         exploratory = self.verdict is not None and not self.verdict.preregistered
         return f"{self.scale_name}, exploratory" if exploratory else self.scale_name
 
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The law's arms; beside somebody's own scores those that are compared or have scores."""
+        if self.scale_name:
+            return self.law.arms
+        compared = {a for h in self.law.hypotheses for a in h.arms}
+        return tuple(a for a in self.law.arms if a in compared or self.summary.scored(a.name))
+
     def of_role(self, role: str) -> tuple[Discipline, ...]:
         """Disciplines of a role that exist in this world, in table order."""
         return tuple(d for d in self.disciplines if d.role == role and self.world in d.worlds)

@@ -45,7 +45,10 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """stem: of the table's files. blocks: heading -> rows that are sorted among themselves."""
+    """stem: of the table's files, if they are written.
+
+    blocks: heading -> rows that are sorted among themselves.
+    """
 
     stem: str
     title: str
@@ -53,9 +56,10 @@ class Sheet:
     headers: tuple[str, ...]
     blocks: tuple[tuple[str, tuple[Line, ...]], ...]
     published: str
+    written: bool
 
 
-def sheet(stem: str, table: Table, grid: Grid) -> Sheet:
+def sheet(stem: str, table: Table, grid: Grid, written: bool) -> Sheet:
     lines = [(r.block, _line(r, grid.columns)) for r in grid.rows]
     blocks = [(b, tuple(x for _, x in g)) for b, g in groupby(lines, key=lambda pair: pair[0])]
     printed = any(c.published for r in grid.rows for c in r.cells)
@@ -66,6 +70,7 @@ def sheet(stem: str, table: Table, grid: Grid) -> Sheet:
         headers=tuple(c.header for c in grid.columns),
         blocks=tuple(blocks),
         published=grid.published_scale if printed else "",
+        written=written,
     )
 
 

@@ -93,7 +93,8 @@ def card(
     Raises InputError where a table or figure cannot be made at all, unless `refused` takes it.
     """
     made = grids(entry.law, entry.context, refused)
-    shown = [sheet(stem, t, g) for stem, (t, g) in made.items()]
+    written = bool(entry.context.scale_name)
+    shown = [sheet(stem, t, g, written) for stem, (t, g) in made.items()]
     drawn = [
         (picture.name == "hypotheses", image(entry, stem, picture, files["png"], DPI))
         for stem, (picture, files) in pictures(entry.law, entry.context, refused).items()

@@ -17,7 +17,7 @@ COMPANIONS = {"general": "Instr.", "out_of_domain": "OOD"}
 
 
 def build(context: RenderContext) -> Grid:
-    context.summary.require(context.law.arms, f"{TABLE.name}_{context.law.name}")
+    context.summary.require(context.arms, f"{TABLE.name}_{context.law.name}")
     companions = [
         Column(key=role, header=header, unit="accuracy")
         for role, header in COMPANIONS.items()
@@ -25,5 +25,5 @@ def build(context: RenderContext) -> Grid:
     ]
     columns = (*accuracy_columns(context), *companions)
     labels = arm_labels(context.law, context.families)
-    rows = tuple(row(context, columns, arm, labels[arm.name]) for arm in context.law.arms)
+    rows = tuple(row(context, columns, arm, labels[arm.name]) for arm in context.arms)
     return filled(context, columns, rows)
