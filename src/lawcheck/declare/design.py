@@ -310,7 +310,7 @@ class Arm:
     def trained(self) -> bool:
         """Whether it says more than a method: then it has runs here, which name folders."""
         said = self.design or self.recipe or self.parents or self.each_alone
-        return bool(said) or self.base != "default"
+        return bool(said) or self.base != "default" or self.decoding != "model"
 
     @property
     def has_weights(self) -> bool:

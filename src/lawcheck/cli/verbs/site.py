@@ -8,7 +8,12 @@ import sys
 from lawcheck.cli.options import SITE, add_site, site
 from lawcheck.errors import InputError
 
+GROUP = "integrity"
 ORDER = 31
+EXAMPLES = (
+    "lawcheck site init --account mine --partition gpu",
+    "lawcheck site show --scale paper",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:

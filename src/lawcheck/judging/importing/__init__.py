@@ -278,8 +278,8 @@ def _strangers(tasks: Iterable[str], places: Mapping[str, TaskPlace]) -> list[st
     if not unknown:
         return []
     return [
-        f"tasks that belong to no discipline: {', '.join(unknown)}; rename them under 'tasks' in "
-        f"the mapping, or declare a discipline"
+        f"tasks outside lawcheck's disciplines: {', '.join(unknown)}; your own laws and `compare` "
+        f"take them as they are, laws of a study leave them unused"
     ]
 
 
