@@ -362,7 +362,7 @@ def test_parquet_with_several_files_and_renamed_tasks(tmp_path):
     assert scores.items("one", "biology") == ["arc/q"]
     assert scores.cube("two", "biology", (0, 1)).ravel().tolist() == [0, 1]
     _, notes = imported(tmp_path, *paths)
-    assert any("outside lawcheck.s disciplines: arc" in n for n in notes)
+    assert any("outside lawcheck's disciplines: arc" in n for n in notes)
 
 
 @pytest.mark.parametrize(
