@@ -41,6 +41,14 @@ def test_samples_without_a_filter_are_told_apart_by_their_order(tmp_path, versio
         assert scores.cube("ours", "my_choice", (0,)).mean() == 0.8
 
 
+def test_runs_of_different_versions_hold_the_same_documents(tmp_path):
+    mapping = {"tasks": NO_COLA, "runs": [{"match": "*0.4.0*", "arm": "old", "seed": 0}]}
+    paths = [WRITTEN / f"lm-eval-{v}" / "ours-s0" for v in ("0.4.0", "0.4.12")]
+    scores, notes = imported(tmp_path, *paths, mapping=mapping)
+    assert scores.arms == ("old", "ours")
+    assert any("differ in lm_eval_version (None and 0.4.12)" in n for n in notes)
+
+
 def test_swapped_filters_do_not_match_the_results(tmp_path):
     folder = shutil.copytree(WRITTEN / "lm-eval-0.4.3/ours-s1", tmp_path / "ours-s1")
     (file,) = folder.rglob("samples_my_two_*.jsonl")

@@ -125,7 +125,7 @@ def _place(runs: Sequence[Run], placer: Placer) -> tuple[list[pa.Table], list[st
                 f"{run.origin}: one evaluation stands for seeds {', '.join(map(str, place.seeds))};"
                 f" sound for an untrained model only"
             )
-        notes += _one_model(run, place, models)
+        _one_model(run, place, models, placer.mapping.differ)
         _no_copy(run, place, copies)
         for answers in run.tasks:
             other = first.setdefault(answers.source, (answers, run))
@@ -144,22 +144,26 @@ def _place(runs: Sequence[Run], placer: Placer) -> tuple[list[pa.Table], list[st
     return found, lost, notes
 
 
-def _one_model(run: Run, place: Placement, models: dict[tuple[str, int, str], Run]) -> list[str]:
+def _one_model(
+    run: Run,
+    place: Placement,
+    models: dict[tuple[str, int, str], Run],
+    differ: Sequence[str],
+) -> None:
     """An arm and seed is one state of a model, whatever number of files holds its tasks."""
-    notes = []
     for seed in place.seeds:
         other = models.setdefault((place.arm, seed, run.model), run)
-        odd = differences(other.identity, run.identity)
+        odd = differences(_but(other.identity, differ), _but(run.identity, differ))
         if odd:
             raise InputError(
                 f"import: {other.origin} and {run.origin} both hold arm {place.arm!r}, seed "
-                f"{seed}, but differ in {odd}; tell them apart with --map (match: '*VALUE*')"
+                f"{seed}, but differ in {odd}; tell them apart with --map (match: '*VALUE*'), or "
+                f"name under 'differ' what makes no other model"
             )
-        if run.tool != other.tool:
-            notes.append(
-                f"{other.origin} and {run.origin} differ in {differences(other.tool, run.tool)}"
-            )
-    return notes
+
+
+def _but(known: Mapping[str, str], left: Sequence[str]) -> dict[str, str]:
+    return {k: v for k, v in known.items() if k not in left}
 
 
 def _no_copy(
@@ -265,11 +269,16 @@ def _compare(
                 f"into the mapping"
             )
         )
+    notes = []
+    if run.tool != other.tool:
+        odd_tool = differences(other.tool, run.tool)
+        notes.append(f"{other.origin} and {run.origin} differ in {odd_tool}")
     if mine.prompts == theirs.prompts or odd:
-        return []
+        return notes
     return [
+        *notes,
         f"task {mine.source!r}: prompts of {run.origin} differ from those of {other.origin}; "
-        f"sound only if that belongs to the arms"
+        f"sound only if that belongs to the arms",
     ]
 
 

@@ -181,7 +181,11 @@ def _run(
         model=model,
         also=(str(folder), str(arguments), *(str(r.file) for r in dated)),
         identity=identity,
-        tool={k: str(content.get(k)) for k in ("lm_eval_version", "git_hash")},
+        tool={
+            "lm_eval_version": str(content.get("lm_eval_version")),
+            "git_hash": str(content.get("git_hash")),
+            "model_dtype": str(part(content, "config").get("model_dtype")),
+        },
         tasks=tasks,
         left_out=[task for task in latest if mapping.leaves_out(task)],
         notes=notes,
@@ -273,7 +277,6 @@ def _fill(
             found.items.append(f"{item}/{k}" if several else item)
             found.clusters.append(cluster or item if several else cluster)
             found.values.append(score(value, chosen.metric, f"{where}, line {line}"))
-        # Before 0.4.3 a document was logged without its hash.
         found.documents[item] = str(sample.get("doc_hash") or _hash(document))
         prompts.update(str(sample.get("prompt_hash") or sample.get("arguments", "")).encode())
         answered |= bool(sample.get("resps"))
@@ -284,7 +287,9 @@ def _fill(
 
 
 def _hash(document: Any) -> str:
-    return hashlib.sha256(repr(document).encode("utf-8", "backslashreplace")).hexdigest()
+    """As the harness hashes documents; before 0.4.3 it logged none."""
+    shown = json.dumps(document, indent=2, ensure_ascii=False)
+    return hashlib.sha256(shown.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def _groups(task: str, results: dict[str, Any]) -> list[str]:

@@ -80,9 +80,11 @@ def lighteval_runs(
         place = home.parent if home.name == "results" else home
         inside = place.resolve()
         label = inside.relative_to(outside) if inside.is_relative_to(outside) else place
-        identity = {
-            k: str(config[k]) for k in ("revision", "dtype", "subfolder") if config.get(k)
-        } | {"model": model}
+        identity = {"model": model}
+        for source in (config, general):
+            for k in ("revision", "dtype", "subfolder", "model_sha", "model_dtype"):
+                if source.get(k):
+                    identity[k] = str(source[k])
         runs.append(
             Run(
                 origin=str(place),
