@@ -12,8 +12,9 @@ from __future__ import annotations
 
 
 def main() -> None:
-    import lawcheck.evaluation.model  # noqa: F401  (registers lawcheck-hf and the adapters)
     from lm_eval.__main__ import cli_evaluate
+
+    import lawcheck.evaluation.model  # noqa: F401  (registers lawcheck-hf and the adapters)
 
     cli_evaluate()
 
