@@ -71,8 +71,8 @@ def _offer(cluster: Cluster, partition: Partition, site: Site) -> str:
     usable = sum(node.usable for node in partition.nodes)
     return (
         f"{len(partition.nodes)} nodes in {partition.name} ({usable} usable now), each at most "
-        f"{partition.node_memory_mb} MB{f', {gpus}' if gpus else ''}; a job at most "
-        f"{'unlimited' if minutes is None else minutes} minutes"
+        f"{partition.node_memory_mb} MB{f', {gpus}' if gpus else ''}; "
+        f"{'jobs of any length' if minutes is None else f'a job at most {minutes} minutes'}"
     )
 
 
