@@ -107,9 +107,6 @@ def test_details_of_lighteval(tmp_path, version):
     assert any("em is read, not bleu, f1" in n for n in notes)
 
 
-# ------------------------------------------------------- lm-eval's newest form, made to measure
-
-
 def written(folder: Path, values, *, task="sums", date="2026-01-01T00-00-00", metric="acc", **more):
     """A results file and its samples as lm-eval 0.4.13 lays them out."""
     flat = [x for v in values for x in (v if isinstance(v, list) else [v])]
