@@ -192,7 +192,8 @@ def test_what_no_score_depends_on_refuses_nothing(tmp_path):
 def test_what_is_not_read_is_named(tmp_path):
     folder = written(tmp_path / "a-s0", MIXED)
     (folder / "samples_old_2025-01-01T00-00-00.jsonl").write_text("")
-    (folder / "results.json").write_text("not json")
+    (folder / "other").mkdir()
+    (folder / "other" / "results.json").write_text("not json")
     (folder / "2025.json").write_text("[]")
     _, notes = imported(tmp_path, folder)
     assert any("1 files belong to no results file, not read: samples_old" in n for n in notes)

@@ -74,8 +74,9 @@ def _content(file: Path, by_name: bool) -> dict[str, Any] | None:
         whole = read_text(file, harness.AGAIN, where)
         content = parse_json(whole, where, harness.AGAIN, harness.LENIENT)
     except InputError:
-        # A file that only may be results refuses no folder.
-        if by_name or harness.DATED.match(file.name):
+        # A file that only may be results refuses no folder; beside samples it is lm-eval's.
+        early = file.name == "results.json" and any(file.parent.glob("*.jsonl"))
+        if by_name or early or harness.DATED.match(file.name):
             raise
         return None
     if not isinstance(content, dict):
