@@ -107,9 +107,6 @@ def test_details_of_lighteval(tmp_path, version):
     assert any("em is read, not bleu, f1" in n for n in notes)
 
 
-# ------------------------------------------------------- lm-eval's newest form, made to measure
-
-
 def written(folder: Path, values, *, task="sums", date="2026-01-01T00-00-00", metric="acc", **more):
     """A results file and its samples as lm-eval 0.4.13 lays them out."""
     flat = [x for v in values for x in (v if isinstance(v, list) else [v])]
@@ -195,6 +192,9 @@ def test_what_no_score_depends_on_refuses_nothing(tmp_path):
 def test_what_is_not_read_is_named(tmp_path):
     folder = written(tmp_path / "a-s0", MIXED)
     (folder / "samples_old_2025-01-01T00-00-00.jsonl").write_text("")
+    (folder / "other").mkdir()
+    (folder / "other" / "results.json").write_text("not json")
+    (folder / "2025.json").write_text("[]")
     _, notes = imported(tmp_path, folder)
     assert any("1 files belong to no results file, not read: samples_old" in n for n in notes)
 

@@ -158,7 +158,6 @@ def test_tasks_that_lawcheck_does_not_know_have_columns_of_their_own():
         for arm in ("ours", "theirs")
         for task in ("MMLU-Pro", "gsm8k")
     ]  # fmt: skip
-    made.append(made[0] | {"arm": "ours", "task": "alone", "item_id": "i"})
     part = Hypothesis(
         name="better",
         role="primary",

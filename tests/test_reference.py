@@ -66,5 +66,5 @@ def test_verdicts_of_the_first_logic_are_read_printed_and_worded(path):
     assert (old.law, old.logic, old.power) == (path.stem, 1, ())
     assert verdict_json(old) == path.read_bytes()
     assert text(old).startswith(f"{old.law}: {old.outcome} at proxy scale")
-    assert words.headline(old, True) == f"{old.outcome.capitalize()} at proxy scale"
+    assert words.headline(old, True) == f"{old.outcome} at proxy scale"
     assert words.why(old).parts or old.outcome == "HOLDS"

@@ -16,6 +16,7 @@ SCORES = ("scores",)
 EXAMPLES = (
     "lawcheck report --scale proxy",
     "lawcheck report --from results/reference/proxy",
+    "lawcheck report --scores mine.csv --law laws/ours_wins.py",
 )
 
 
@@ -24,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--scores",
         action="append",
         metavar="FILE",
-        help="your own scores, Parquet or CSV (repeatable): no study, no workflow",
+        help="your own scores, as `judge` takes them (repeatable): no study, no workflow",
     )
     parser.add_argument(
         "--law",
@@ -33,6 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="LAW",
         help="with --scores: a law to judge (repeatable; every law whose arms have scores)",
     )
+    parser.add_argument("--map", metavar="FILE", help="mapping of your own scores, as of `import`")
     parser.add_argument("--scale", help="name or YAML file (that of --from, else proxy)")
     add_results(parser)
     parser.add_argument(
@@ -53,6 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
     from lawcheck.declare.layout import Layout
     from lawcheck.show.page import write_report
 
+    if arguments.map:
+        raise InputError("report: --map without --scores; it says how your own scores are read")
     if arguments.law:
         raise InputError(
             f"report: --law {arguments.law[0]} without --scores; name a score table with --scores, "
@@ -80,6 +84,7 @@ def _own(arguments: argparse.Namespace) -> None:
             f"report: {word} beside --scores; --scores is for your own results, {word} for those "
             f"of a scale: leave one out"
         )
-    laws = [discovery.law(name) for name in dict.fromkeys(arguments.law)]
+    laws = {name: discovery.law(name) for name in arguments.law}
     scores = [Path(path) for path in arguments.scores]
-    print(write_own_report(laws, scores, Path(arguments.out or "report")))
+    mapping = Path(arguments.map) if arguments.map else None
+    print(write_own_report(laws, scores, Path(arguments.out or "report"), mapping))

@@ -32,7 +32,7 @@ def runs_below(path: Path, mapping: ImportMap, places: Mapping[str, TaskPlace]) 
             kinds["light"].append((file, found))
         elif harness.is_results(found):
             kinds["lm"].append((file, found))
-        elif by_name or file.name.startswith("results"):
+        elif by_name or harness.DATED.match(file.name):
             lacking = next(
                 (k for k in ("results", "configs") if not isinstance(found.get(k), dict)), "results"
             )
@@ -70,9 +70,15 @@ def _content(file: Path, by_name: bool) -> dict[str, Any] | None:
             )
         return None
     where = f"import {file}"
-    content = parse_json(
-        read_text(file, harness.AGAIN, where), where, harness.AGAIN, harness.LENIENT
-    )
+    try:
+        whole = read_text(file, harness.AGAIN, where)
+        content = parse_json(whole, where, harness.AGAIN, harness.LENIENT)
+    except InputError:
+        # A file that only may be results refuses no folder; beside samples it is lm-eval's.
+        early = file.name == "results.json" and any(file.parent.glob("*.jsonl"))
+        if by_name or early or harness.DATED.match(file.name):
+            raise
+        return None
     if not isinstance(content, dict):
         if not (by_name or dated):
             return None

@@ -116,9 +116,6 @@ def _table(
     return Table(typed(table, origin), lost, notes, _distinct_texts(labels), tasks)
 
 
-# ------------------------------------------------------------------------------------ reading
-
-
 def _read(path: Path, origin: str) -> pa.Table:
     what = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
     try:
@@ -224,9 +221,6 @@ def _synonyms(
             found[there[0]] = ours
             notes.append(f"{origin.removeprefix('import ')}: column {there[0]!r} read as {ours!r}")
     return found
-
-
-# ---------------------------------------------------------------------------------- wide form
 
 
 def _words(name: str) -> list[str]:
@@ -338,9 +332,6 @@ def _given(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_floating(column.type):
         return pc.and_(column.is_valid(), pc.invert(pc.fill_null(pc.is_nan(column), True)))
     return column.is_valid()
-
-
-# ------------------------------------------------------------------------- metrics and values
 
 
 def _one_metric(table: pa.Table, mapping: ImportMap, origin: str, notes: list[str]) -> pa.Table:
@@ -471,9 +462,6 @@ def _shares(
         )
     notes.append(f"{origin.removeprefix('import ')}: values up to {largest:g} read as percentages")
     return pc.divide(values, 100.0)
-
-
-# --------------------------------------------------------------------------------- placement
 
 
 def _labels(table: pa.Table, name: str) -> pa.ChunkedArray:

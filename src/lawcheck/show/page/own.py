@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lawcheck import __version__
 from lawcheck.declare import discovery
@@ -16,8 +17,10 @@ from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_text
 from lawcheck.files.hashing import file_sha256
 from lawcheck.judging.judged import judge_file
+from lawcheck.judging.reading import read_scores
+from lawcheck.judging.targets import targets_of
 from lawcheck.planning.cost import planned_cost
-from lawcheck.scores import ScoreTable, load_scores, task_places
+from lawcheck.scores import ScoreTable, task_places
 from lawcheck.scores.health import law_findings
 from lawcheck.show.context import RenderContext
 from lawcheck.show.labels import arm_labels
@@ -25,10 +28,12 @@ from lawcheck.show.page.gather import Entry
 from lawcheck.show.page.page import Section, card, filled
 from lawcheck.show.page.reproduce import Step
 
+if TYPE_CHECKING:
+    from lawcheck.judging.importing import ImportMap
+
 # Of the disciplines below: whatever the scores hold, and nothing else.
 WORLD = "own"
-# Tasks of these names stand beside an average.
-COMPANIONS: dict[str, Role] = {"general": "general", "out_of_domain": "out_of_domain"}
+ROLES: dict[str, Role] = {"general": "general", "out_of_domain": "out_of_domain"}
 OWN_SCORES = "add its scores to the table"
 LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
 
@@ -45,30 +50,38 @@ class Judged:
     versions: tuple[tuple[str, str], ...]
 
 
-def write_own_report(laws: Sequence[Law], scores: Sequence[Path], out: Path) -> Path:
+def write_own_report(
+    laws: Mapping[str, Law], scores: Sequence[Path], out: Path, mapping: Path | None = None
+) -> Path:
     """Write <out>/index.html: the verdicts of laws on score files.
 
-    laws: none for every law whose arms the scores hold. Raises InputError where that is no law,
-    and for scores that a law cannot be judged on.
+    laws: by what names them on a command line; none for every law whose arms the scores hold.
+    mapping: file of a mapping, as of `import`. Raises InputError where that is no law, and for
+    scores that a law cannot be judged on.
     """
-    table = load_scores(scores)
-    chosen = tuple(laws) or answered(table)
+    instructions = None
+    if mapping is not None:
+        from lawcheck.judging.importing import read_map
+
+        instructions = read_map(mapping)
+    table, _ = read_scores(scores, instructions)
+    chosen = dict(laws) or {law.name: law for law in answered(table)}
     if not chosen:
         raise InputError(
             f"report: no law speaks of the arms in {scores[0]} ({', '.join(table.arms[:4])}); name "
             f"one with --law, or declare one (docs/adding.md)"
         )
-    entries = [_entry(law, scores, table) for law in chosen]
-    command = shlex.join(
-        [
-            *("lawcheck", "report"),
-            *(word for path in scores for word in ("--scores", path.as_posix())),
-            *(word for law in chosen for word in ("--law", law.name)),
-        ]
-    )
-    cards = [card(e, _steps(e.law, scores, command), refused=[]) for e in entries]
+    entries = [_entry(law, scores, table, instructions) for law in chosen.values()]
+    read = [word for path in scores for word in ("--scores", path.as_posix())]
+    read += [] if mapping is None else ["--map", mapping.as_posix()]
+    asked = [word for name in chosen for word in ("--law", name)]
+    command = shlex.join(["lawcheck", "report", *read, *asked])
+    cards = [
+        card(e, _steps(name, read, command), refused=[])
+        for name, e in zip(chosen, entries, strict=True)
+    ]
     judged = _judged(entries, scores, table, command)
-    title = chosen[0].title if len(chosen) == 1 else f"{len(chosen)} laws"
+    title = entries[0].law.title if len(entries) == 1 else f"{len(entries)} laws"
     content = filled(
         "own.html",
         cards=cards,
@@ -95,7 +108,7 @@ def answered(table: ScoreTable) -> tuple[Law, ...]:
 def columns(law: Law, table: ScoreTable) -> tuple[Discipline, ...]:
     """What the law's average is of, one column each, and its companions.
 
-    The disciplines of its study; else what it names; else the tasks that every arm compared has.
+    The disciplines of its study; else what it names; else the tasks of the table.
     """
     declared = discovery.disciplines()
     tasks = sorted(table.item_metric)
@@ -110,13 +123,15 @@ def columns(law: Law, table: ScoreTable) -> tuple[Discipline, ...]:
                     declared[n].short)
             for n in homes
         )  # fmt: skip
-    named: Mapping[str, tuple[str, ...]] = getattr(law, "averaged", {})
-    compared = {a.name for h in law.hypotheses for a in h.estimand.arms}
-    of_all = [t for t in tasks if all(table.seeds(a, t) for a in compared)]
-    alone = {t: (t,) for t in of_all or tasks}
+    compared = [a for h in law.hypotheses for a in h.estimand.arms]
+    members: dict[str, list[str]] = {}
+    roles: dict[str, Role] = {}
+    for task, place in sorted(targets_of(law, table, compared, None).places.items()):
+        members.setdefault(place.discipline, []).append(task)
+        roles[place.discipline] = ROLES.get(place.role, "discipline")
     return tuple(
-        _column(f"column_{k}", entry, COMPANIONS.get(entry, "discipline"), members)
-        for k, (entry, members) in enumerate((named or alone).items())
+        _column(f"column_{k}", entry, roles[entry], found)
+        for k, (entry, found) in enumerate(members.items())
     )
 
 
@@ -127,8 +142,8 @@ def _column(name: str, title: str, role: Role, tasks: Sequence[str], short: str 
     )
 
 
-def _entry(law: Law, scores: Sequence[Path], table: ScoreTable) -> Entry:
-    verdict = judge_file(law, scores)
+def _entry(law: Law, scores: Sequence[Path], table: ScoreTable, mapping: ImportMap | None) -> Entry:
+    verdict = judge_file(law, scores, mapping=mapping)
     context = RenderContext(
         law=law,
         scores=table,
@@ -150,10 +165,9 @@ def _entry(law: Law, scores: Sequence[Path], table: ScoreTable) -> Entry:
     )
 
 
-def _steps(law: Law, scores: Sequence[Path], command: str) -> tuple[Step, ...]:
-    files = [word for path in scores for word in ("--scores", path.as_posix())]
+def _steps(law: str, read: Sequence[str], command: str) -> tuple[Step, ...]:
     return (
-        Step("judge the scores again", shlex.join(["lawcheck", "judge", law.name, *files])),
+        Step("judge the scores again", shlex.join(["lawcheck", "judge", law, *read])),
         Step("make this page again", command),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lawcheck.declare.design import CheckVerdict, ConjunctVerdict, PartVerdict, Verdict
 from lawcheck.judging.outcomes import PART_OUTCOMES, fixed, minus, p_text
-from lawcheck.judging.verdict_forms import level, sized
+from lawcheck.judging.verdict_forms import level, sized, unused_lines
 from lawcheck.show.labels import part_label
 
 # How notes begin that say why a part stays open; those of logic 1 are among them.
@@ -180,9 +180,6 @@ def tally(parts: Sequence[PartVerdict]) -> list[tuple[str, int]]:
     return [(o, n) for o, n in counts if n]
 
 
-def unused(verdict: Verdict) -> tuple[str, ...] | None:
-    """Rows that no part of the law read, a line for each kind; None where none were counted."""
-    found = getattr(verdict, "unused", None)
-    if found is None:
-        return None
-    return tuple(f"{u.rows:,} rows of {u.kind}: {', '.join(u.names)}" for u in found)
+def unused(verdict: Verdict) -> tuple[str, ...]:
+    """Rows that no part of the law read, a line for each kind."""
+    return tuple(line.removeprefix("not used: ") for line in unused_lines(verdict))
