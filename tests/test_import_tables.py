@@ -110,7 +110,7 @@ def test_long_rows_of_several_metrics(tmp_path):
         ("arm,seed,math\na,0,120\nb,0,41\n", "value 120"),
         ("arm,seed,math\na,0,62.1 +- 0.3\n", "'value' holds no numbers"),
         ('arm,seed,math\na,0,"1,234.5"\n', "'value' holds no numbers"),
-        ("arm,seed,lr,gsm,arc\na,0,1e-4,0.5,0.5\n", r"in --map: tasks: \{lr: lr, gsm: gsm, arc: a"),
+        ("arm,seed,lr,gsm,arc\na,0,1e-4,0.5,0.5\n", r"in --map: tasks: \{gsm: gsm, arc: arc\}"),
         (
             "arm,seed,step,math\na,0,100,0.1\na,0,200,0.2\n",
             r"differ only in column 'step' \(100, 200\); keep one of them, or make it part",
