@@ -268,6 +268,16 @@ def test_two_models_in_one_place_are_refused_and_may_be_mapped(tmp_path):
     assert scores.seeds("early", "sums") == scores.seeds("late", "more") == (0,)
 
 
+def test_an_arm_and_seed_is_one_model_by_name_too(tmp_path):
+    for k, name in enumerate(("org/one", "org/two")):
+        more = {"model_name": name, "task": f"t{k}"}
+        written(tmp_path / "a-s0" / name.replace("/", "__"), MIXED, **more)
+    with pytest.raises(InputError, match=r"differ in model name \(org/one and org/two\)"):
+        imported(tmp_path, tmp_path / "a-s0")
+    scores, _ = imported(tmp_path, tmp_path / "a-s0", mapping={"differ": ["model name"]})
+    assert scores.tasks == ("t0", "t1")
+
+
 def test_copies_of_one_run_are_no_seeds(tmp_path):
     paths = [written(tmp_path / f"a-s{s}", MIXED) for s in (0, 1)]
     with pytest.raises(InputError, match="hold the same answers under seeds 0 and 1 of arm 'a'"):

@@ -154,14 +154,18 @@ def _one_model(
 ) -> None:
     """An arm and seed is one state of a model, whatever number of files holds its tasks."""
     for seed in place.seeds:
-        other = models.setdefault((place.arm, seed, run.model), run)
-        odd = differences(_but(other.identity, differ), _but(run.identity, differ))
+        other = models.setdefault((place.arm, seed, next(iter(run.tool))), run)
+        odd = differences(_but(_named(other), differ), _but(_named(run), differ))
         if odd:
             raise InputError(
                 f"import: {other.origin} and {run.origin} both hold arm {place.arm!r}, seed "
                 f"{seed}, but differ in {odd}; tell them apart with --map (match: '*VALUE*'), or "
                 f"name under 'differ' what makes no other model"
             )
+
+
+def _named(run: Run) -> dict[str, str]:
+    return {"model name": run.model} | run.identity
 
 
 def _but(known: Mapping[str, str], left: Sequence[str]) -> dict[str, str]:
@@ -174,11 +178,9 @@ def _no_copy(run: Run, place: Placement, copies: Copies) -> list[str]:
     Of the whole run, or of one task whose answers were logged; under two arms it is noted.
     """
     whole = tuple((a.source, a.outputs or _telling(a.values)) for a in run.tasks)
-    found = [
-        ((a.source, a.outputs),) for a in run.tasks if a.outputs and min(a.values, default=1) < 1
-    ]
-    if whole and all(told for _, told in whole):
-        found.insert(0, whole)
+    wrong = [a for a in run.tasks if a.outputs and min(a.values, default=1) < 1]
+    found = [whole] if whole and all(told for _, told in whole) else []
+    found += [((a.source, a.outputs),) for a in wrong]
     notes = []
     for answers in found:
         arms = copies.setdefault(answers, {})

@@ -43,8 +43,8 @@ PLACES = frozenset({"device", "device_map", "batch_size", "max_batch_size", "par
 PLACES |= {"tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization"}
 PLACES |= {"num_concurrent", "max_retries", "timeout", "swap_space"}
 # Of the model's arguments, what changes its answers without being another model; only noted.
-LOADED = ("dtype", "load_in_4bit", "load_in_8bit", "quantization", "gptqmodel", "autogptq")
-LOADED += ("max_length", "max_model_len", "add_bos_token", "enable_thinking", "think_end_token")
+LOADED = frozenset({"dtype", "load_in_4bit", "load_in_8bit", "quantization", "gptqmodel"})
+LOADED |= {"autogptq", "max_length", "max_model_len", "add_bos_token", "enable_thinking"}
 # Of all runs of a task, unless the mapping lets them differ.
 SETTINGS = ("chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn")
 

@@ -23,7 +23,7 @@ CORPUS = re.compile(
 # Better when smaller, where the tool does not say so.
 LOWER = re.compile(
     r"([wct]er|[em]ce|brier(_score)?|nll|loss|ppl|((word|byte|weighted)_)?perplexity|bits_per_byte"
-    r"|r?mse|mae|err|error(_rate)?|latency|toxicity|pct_stereotype|likelihood_diff)\Z"
+    r"|r?mse|mae|err|error(_rate)?|latency|(.*_)?toxic(ity)?(_.*)?|pct_stereotype|likelihood_diff)\Z"
 )
 # Means over questions by definition: each question's own value is its score.
 MEANS = re.compile(r"(acc(_norm|_bytes|_mutual_info)?|accuracy|exact_match|em|mean)\Z")
