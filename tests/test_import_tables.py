@@ -122,6 +122,8 @@ def test_long_rows_of_several_metrics(tmp_path):
         ("model,method,seed,math\na,b,0,0.5\n", "'model' or 'method' could be it; write 'columns"),
         ("arm,seed,math\na,1.5,0.5\n", "'seed' holds no whole numbers"),
         (b"arm,seed,math\n\xe9,0,0.5\n", "line 2: not UTF-8 text"),
+        ("arm\rx,seed,math\na,0,0.5\n", "not a CSV table"),
+        (f"arm,seed,{'x' * 140_000}\na,0,0.5\n", "not a CSV table"),
         ("arm,seed,math\na,0,0.5\n".encode("utf-16"), "not UTF-8 text"),
     ],
 )
@@ -222,7 +224,7 @@ def test_tasks_of_different_types(tmp_path):
 @pytest.mark.parametrize(
     "column",
     ["gsm8k (\u00b1)", "gsm8k +/-", "gsm8k_err", "gsm8kStderr", "gsm8k_95ci", "gsm8k_time", "avg",
-     "Average", "macro avg", "Unnamed: 0", "__index_level_0__", "index", "", "lr", "step"],
+     "Average", "macro avg", "Unnamed: 0", "__index_level_0__", "index", "", "lr", "step", "n"],
 )  # fmt: skip
 def test_what_a_glob_leaves_out(tmp_path, column):
     text = f"arm,seed,gsm8k,{column}\na,0,0.62,0.01\nb,0,0.41,0.01\n"
@@ -238,6 +240,14 @@ def test_a_glob_takes_no_column_about_another(tmp_path, column):
         imported(tmp_path, text, tasks={"*": "math"})
     scores, _ = imported(tmp_path, text, tasks={"gsm8k": "math", column: "math"})
     assert len(scores.items("a", "math")) == 2
+
+
+def test_a_task_is_not_merged_with_one_of_its_new_name(tmp_path):
+    text = "arm,seed,math,gsm8k\na,0,0.5,0.25\n"
+    with pytest.raises(InputError, match="'gsm8k' becomes 'math', which is there too"):
+        imported(tmp_path, text, tasks={"gsm8k": "math"})
+    scores, _ = imported(tmp_path, text, tasks={"gsm8k": "math", "math": None})
+    assert scores.items("a", "math") == ["gsm8k/mean"]
 
 
 def test_averages_over_tasks_are_no_task_unless_named(tmp_path):

@@ -108,6 +108,20 @@ def test_details_of_lighteval(tmp_path, version):
     assert any("em is read, not bleu, f1" in n for n in notes)
 
 
+def test_settings_of_lighteval_are_compared(tmp_path):
+    paths = [tmp_path / f"{arm}-s0" for arm in "ab"]
+    for path in paths:
+        shutil.copytree(WRITTEN / "lighteval-0.13.0" / "ours-s0", path)
+    (file,) = paths[1].rglob("results_*.json")
+    content = json.loads(file.read_text())
+    content["config_general"]["model_config"]["generation_parameters"]["temperature"] = 1
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="differ in generation"):
+        imported(tmp_path, *paths)
+    with pytest.raises(InputError, match="name it once, or the one results file"):
+        imported(tmp_path, paths[0], paths[0])
+
+
 def written(folder: Path, values, *, task="sums", date="2026-01-01T00-00-00", metric="acc", **more):
     """A results file and its samples as lm-eval 0.4.13 lays them out."""
     flat = [x for v in values for x in (v if isinstance(v, list) else [v])]

@@ -140,7 +140,12 @@ def _place(runs: Sequence[Run], placer: Placer) -> tuple[list[pa.Table], list[st
                         f"import: {taken.origin} and {run.origin} both hold arm {place.arm!r}, "
                         f"seed {seed}, task {answers.source!r}"
                         + (f", of models that differ in {odd}" if odd else "")
-                        + "; tell them apart with --map"
+                        + "; "
+                        + (
+                            "name it once, or the one results file that you mean"
+                            if taken.origin == run.origin
+                            else "tell them apart with --map"
+                        )
                     )
                 found.append(_rows(answers, run.origin, place.arm, seed))
     return found, lost, notes

@@ -130,6 +130,14 @@ def refuse_unused(
         taken |= met
     notes = []
     known = set(tasks)
+    for task in sorted(known):
+        to = mapping.task(task)
+        if to and to in known and to != task and not any(_fits(to, glob) for glob in mapping.tasks):
+            raise InputError(
+                f"mapping: tasks: {task!r} becomes {to!r}, which is there too, so the two would be "
+                f"one task; name {to!r} under 'tasks' as well (null leaves it out), or choose "
+                f"another name"
+            )
     for part, globs in (("tasks", mapping.tasks), ("metrics", mapping.metrics)):
         left = set(known)
         unmet = []

@@ -156,7 +156,13 @@ def _read(path: Path, origin: str) -> pa.Table:
     what = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
     try:
         table = _read_parquet(path) if what == "Parquet" else _read_text(path, origin)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError) as error:
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowNotImplementedError,
+        pa.ArrowKeyError,
+        OSError,
+        csv.Error,
+    ) as error:
         raise InputError(
             f"{origin}: not a {what} table ({_line(error)}); export it again"
         ) from error
@@ -363,7 +369,7 @@ def is_summary(name: str) -> bool:
     words = set(_words(name))
     if INDEX.fullmatch(name) or name.lower() in (*STEPS, *RUNS, "lr", "learning_rate"):
         return True
-    return bool(words & SUMMARY and words <= SUMMARY | METRICS)
+    return bool(words & SUMMARY and words <= SUMMARY | METRICS) or name.lower() in COUNT | SPREAD
 
 
 def _quoted(name: str) -> str:
