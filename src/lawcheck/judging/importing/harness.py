@@ -350,7 +350,9 @@ def _offers(task: str, results: Results) -> list[Offer]:
         m["metric"]: m.get("higher_is_better")
         for m in (listed if isinstance(listed, list) else [])
         if isinstance(m, dict) and isinstance(m.get("metric"), str)
-    } | part(content, "higher_is_better", task)
+    }
+    said = part(content, "higher_is_better", task)
+    better |= {k: v for k, v in said.items() if v is not None}
     found = []
     for key, value in part(content, "results", task).items():
         metric, comma, variant = key.partition(",")
