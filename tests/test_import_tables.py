@@ -254,7 +254,7 @@ def test_averages_over_tasks_are_no_task_unless_named(tmp_path):
     text = "arm,seed,task,value\na,0,gsm8k,0.5\na,0,arc,0.7\na,0,average,0.6\n"
     scores, notes = imported(tmp_path, text, tasks={"*": "math"})
     assert scores.items("a", "math") == ["arc/mean", "gsm8k/mean"]
-    assert any("averages over tasks left out: average" in n for n in notes)
+    assert any("averages or settings left out: average" in n for n in notes)
     scores, _ = imported(tmp_path, text, tasks={"average": "math", "*": None})
     assert scores.items("a", "math") == ["average/mean"]
 
@@ -304,6 +304,19 @@ def test_tables_as_other_programs_save_them(tmp_path, text):
 def test_a_line_shows_what_to_write(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         imported(tmp_path, text)
+
+
+def test_measurements_of_a_run_of_ours_stay(tmp_path):
+    text = (
+        "arm,seed,task,item_id,metric,value\na,0,math,1,exact_match,1\na,0,wiki,0,domain_loss,0.5\n"
+    )
+    scores, _ = imported(tmp_path, text + "a,0,math,2,exact_match,0\n")
+    assert values(scores, "a", "math") == [1, 0]
+
+
+def test_a_column_named_outright_counts(tmp_path):
+    scores, _ = imported(tmp_path, "arm,seed,real_time\na,0,0.5\n", tasks={"real_time": "math"})
+    assert values(scores, "a", "math") == [0.5]
 
 
 def test_long_seeds_keep_their_digits(tmp_path):

@@ -19,7 +19,7 @@ from lawcheck.errors import InputError, nearest
 from lawcheck.files.reading import read_text
 from lawcheck.judging.importing.placement import ImportMap, Placement, Placer
 from lawcheck.judging.importing.runs import LOWER
-from lawcheck.scores import TaskPlace
+from lawcheck.scores import MEASUREMENTS, TaskPlace
 from lawcheck.scores.files import COLUMNS, SCHEMA, typed
 
 MEAN = "mean"
@@ -42,7 +42,8 @@ MARKS = 10
 SPREAD = frozenset({"stderr", "std", "stdev", "sem", "se", "sd", "ci", "ci95", "var", "variance"})
 SPREAD |= {"err", "iqr", "sigma", "pvalue", "95ci", "uncertainty"}
 COUNT = frozenset({"n", "num", "count", "size", "samples", "alias", "total", "rank"})
-COUNT |= {"time", "seconds", "tokens", "version"}
+# Last words of a column that measures something else, unless it is named outright.
+BESIDE = frozenset({"time", "seconds", "tokens", "version"})
 EDGES = frozenset({"low", "high", "lo", "hi", "lower", "upper", "min", "max", "median"})
 # Words that name one of several metrics of a task.
 METRICS = frozenset({"acc", "accuracy", "norm", "em", "exact", "match", "f1", "strict", "flexible"})
@@ -366,8 +367,11 @@ def _long(
 
 def is_summary(name: str) -> bool:
     """Whether a name is that of an average over tasks, a row's number or a run's setting."""
-    words = set(_words(name))
+    listed = _words(name)
+    words = set(listed)
     if INDEX.fullmatch(name) or name.lower() in (*STEPS, *RUNS, "lr", "learning_rate"):
+        return True
+    if listed and listed[-1] in BESIDE:
         return True
     return bool(words & SUMMARY and words <= SUMMARY | METRICS) or name.lower() in COUNT | SPREAD
 
@@ -485,9 +489,8 @@ def _one_metric(table: pa.Table, mapping: ImportMap, origin: str, notes: list[st
             f"{', '.join(gone)} left out"
         )
         table = table.filter(pa.array(keep))
-    _refuse_lower(
-        sorted({str(m) for m, k in zip(metrics, keep, strict=True) if k}), mapping, origin
-    )
+    left = {str(m) for m, k in zip(metrics, keep, strict=True) if k} - MEASUREMENTS
+    _refuse_lower(sorted(left), mapping, origin)
     return table
 
 
@@ -501,9 +504,8 @@ def _no_summaries(table: pa.Table, mapping: ImportMap, origin: str, notes: list[
     if all(keep):
         return table
     gone = sorted({t for t, k in zip(names, keep, strict=True) if not k})
-    notes.append(
-        f"{origin.removeprefix('import ')}: rows of averages over tasks left out: {', '.join(gone)}"
-    )
+    name = origin.removeprefix("import ")
+    notes.append(f"{name}: rows of averages or settings left out: {', '.join(gone)}")
     return table.filter(pa.array(keep))
 
 
