@@ -110,7 +110,7 @@ def test_long_rows_of_several_metrics(tmp_path):
         ("arm,seed,math\na,0,120\nb,0,41\n", "value 120"),
         ("arm,seed,math\na,0,62.1 +- 0.3\n", "'value' holds no numbers"),
         ('arm,seed,math\na,0,"1,234.5"\n', "'value' holds no numbers"),
-        ("arm,seed,lr,gsm,arc\na,0,1e-4,0.5,0.5\n", r"in --map: tasks: \{lr: lr, gsm: gsm, arc: a"),
+        ("arm,seed,lr,gsm,arc\na,0,1e-4,0.5,0.5\n", r"in --map: tasks: \{gsm: gsm, arc: arc\}"),
         (
             "arm,seed,step,math\na,0,100,0.1\na,0,200,0.2\n",
             r"differ only in column 'step' \(100, 200\); keep one of them, or make it part",
@@ -122,6 +122,8 @@ def test_long_rows_of_several_metrics(tmp_path):
         ("model,method,seed,math\na,b,0,0.5\n", "'model' or 'method' could be it; write 'columns"),
         ("arm,seed,math\na,1.5,0.5\n", "'seed' holds no whole numbers"),
         (b"arm,seed,math\n\xe9,0,0.5\n", "line 2: not UTF-8 text"),
+        ("arm\rx,seed,math\na,0,0.5\n", "not a CSV table"),
+        (f"arm,seed,{'x' * 140_000}\na,0,0.5\n", "not a CSV table"),
         ("arm,seed,math\na,0,0.5\n".encode("utf-16"), "not UTF-8 text"),
     ],
 )
@@ -217,3 +219,112 @@ def test_tasks_of_different_types(tmp_path):
     assert scores.seeds("base", "biology") == ()
     with pytest.raises(InputError, match=r"'value' holds no numbers|cannot be read"):
         imported(tmp_path, table, "x.parquet", tasks={"when": "math"})
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["gsm8k (\u00b1)", "gsm8k +/-", "gsm8k_err", "gsm8kStderr", "gsm8k_95ci", "gsm8k_time", "avg",
+     "Average", "macro avg", "Unnamed: 0", "__index_level_0__", "index", "", "lr", "step", "n"],
+)  # fmt: skip
+def test_what_a_glob_leaves_out(tmp_path, column):
+    text = f"arm,seed,gsm8k,{column}\na,0,0.62,0.01\nb,0,0.41,0.01\n"
+    scores, notes = imported(tmp_path, text, tasks={"*": "math"})
+    assert scores.items("a", "math") == ["gsm8k/mean"]
+    assert any(n.endswith(f"columns left out: {column}") for n in notes)
+
+
+@pytest.mark.parametrize("column", ["gsm8k_delta", "gsm8k.1", "gsm8k_baseline", "gsm8k error"])
+def test_a_glob_takes_no_column_about_another(tmp_path, column):
+    text = f"arm,seed,gsm8k,{column}\na,0,0.62,0.01\n"
+    with pytest.raises(InputError, match="are both taken for 'math'"):
+        imported(tmp_path, text, tasks={"*": "math"})
+    scores, _ = imported(tmp_path, text, tasks={"gsm8k": "math", column: "math"})
+    assert len(scores.items("a", "math")) == 2
+
+
+def test_a_task_is_not_merged_with_one_of_its_new_name(tmp_path):
+    text = "arm,seed,math,gsm8k\na,0,0.5,0.25\n"
+    with pytest.raises(InputError, match="'gsm8k' becomes 'math', which is there too"):
+        imported(tmp_path, text, tasks={"gsm8k": "math"})
+    scores, _ = imported(tmp_path, text, tasks={"gsm8k": "math", "math": None})
+    assert scores.items("a", "math") == ["gsm8k/mean"]
+
+
+def test_averages_over_tasks_are_no_task_unless_named(tmp_path):
+    text = "arm,seed,task,value\na,0,gsm8k,0.5\na,0,arc,0.7\na,0,average,0.6\n"
+    scores, notes = imported(tmp_path, text, tasks={"*": "math"})
+    assert scores.items("a", "math") == ["arc/mean", "gsm8k/mean"]
+    assert any("averages or settings left out: average" in n for n in notes)
+    scores, _ = imported(tmp_path, text, tasks={"average": "math", "*": None})
+    assert scores.items("a", "math") == ["average/mean"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mapping"),
+    [
+        ("arm,seed,task,metric,value\na,0,math,loss,0.5\n", {}),
+        ("arm,seed,task,metric,value\na,0,math,word_perplexity,0.5\n", {}),
+        ("arm,seed,gsm8k_nll\na,0,0.5\n", {"tasks": {"gsm*": "math"}}),
+    ],
+)
+def test_of_what_less_is_better_is_no_score(tmp_path, text, mapping):
+    with pytest.raises(InputError, match="lower is better"):
+        imported(tmp_path, text, **mapping)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| arm | seed | math |\n|:--|---|--:|\n| a | 0 | 0.5 |\n",
+        "sep=;\narm;seed;math\na;0;0,5\n",
+        "# written by a script\narm,seed,math\na,0,0.5\n",
+        "arm,seed,math\ra,0,0.5\r",
+        "arm,seed,math,,\na,0,0.5,,\n",
+    ],
+)
+def test_tables_as_other_programs_save_them(tmp_path, text):
+    scores, _ = imported(tmp_path, text)
+    assert values(scores, "a", "math") == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("arm,run,math\na,1,0.5\n", r"'seed' is missing; write 'columns: \{seed: run\}'"),
+        (
+            'arm,seed,task,"acc,none","acc_stderr,none"\na,0,math,0.5,0.1\n',
+            r"'value' is missing; write 'columns: \{value: \"acc,none\"\}'",
+        ),
+        ("arm,seed,task,score,accuracy\na,0,math,0.5,0.5\n", r"'columns: \{value: score\}'"),
+        ("arm,seed,mt,math\na,0,0.5,7.2\nb,0,0.5,8\n", "up to 8, those of|marks out of 10"),
+        ("arm,seed,math\na,0,7.2\nb,0,8\n", "up to 8: percentages, or marks out of 10"),
+        (",,seed,math\na,x,0,0.5\n", "columns 1, 2 have no name"),
+    ],
+)
+def test_a_line_shows_what_to_write(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        imported(tmp_path, text)
+
+
+def test_measurements_of_a_run_of_ours_stay(tmp_path):
+    text = (
+        "arm,seed,task,item_id,metric,value\na,0,math,1,exact_match,1\na,0,wiki,0,domain_loss,0.5\n"
+    )
+    scores, _ = imported(tmp_path, text + "a,0,math,2,exact_match,0\n")
+    assert values(scores, "a", "math") == [1, 0]
+
+
+def test_a_column_named_outright_counts(tmp_path):
+    scores, _ = imported(tmp_path, "arm,seed,real_time\na,0,0.5\n", tasks={"real_time": "math"})
+    assert values(scores, "a", "math") == [0.5]
+
+
+def test_long_seeds_keep_their_digits(tmp_path):
+    text = "arm,seed,math\na,9007199254740993,0.5\na,9007199254740992,0.25\n"
+    scores, _ = imported(tmp_path, text)
+    assert scores.seeds("a", "math") == (9007199254740992, 9007199254740993)
+
+
+def test_arms_that_look_alike_are_noted(tmp_path):
+    _, notes = imported(tmp_path, "arm,seed,math\nMy-arm,0,0.5\nmy_arm,1,0.5\n")
+    assert any("arms 'My-arm' and 'my_arm' are two arms" in n for n in notes)

@@ -6,6 +6,7 @@ the description of the machine taken out.
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lawcheck.errors import InputError
-from lawcheck.judging.importing import ImportMap, import_scores
+from lawcheck.judging.importing import ImportMap, import_scores, read_map
 from lawcheck.judging.importing.placement import Placement, Placer
 from lawcheck.scores import load_scores
 
@@ -107,6 +108,20 @@ def test_details_of_lighteval(tmp_path, version):
     assert any("em is read, not bleu, f1" in n for n in notes)
 
 
+def test_settings_of_lighteval_are_compared(tmp_path):
+    paths = [tmp_path / f"{arm}-s0" for arm in "ab"]
+    for path in paths:
+        shutil.copytree(WRITTEN / "lighteval-0.13.0" / "ours-s0", path)
+    (file,) = paths[1].rglob("results_*.json")
+    content = json.loads(file.read_text())
+    content["config_general"]["model_config"]["generation_parameters"]["temperature"] = 1
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="differ in generation"):
+        imported(tmp_path, *paths)
+    with pytest.raises(InputError, match="name it once, or the one results file"):
+        imported(tmp_path, paths[0], paths[0])
+
+
 def written(folder: Path, values, *, task="sums", date="2026-01-01T00-00-00", metric="acc", **more):
     """A results file and its samples as lm-eval 0.4.13 lays them out."""
     flat = [x for v in values for x in (v if isinstance(v, list) else [v])]
@@ -145,6 +160,20 @@ MIXED = [1, 0, 1, 1, 0, 0, 1, 0, 1, 0, 1, 1]
         (MIXED, "median", {"results": {"median,none": 1.0}}, "median,none is 1 in the results"),
         (MIXED, "brier", {"higher_is_better": {"brier": False}}, "brier,none: lower is better"),
         ([-3.5, -2], "perplexity", {}, "perplexity,none: a statistic"),
+        (MIXED, "wer", {"higher_is_better": {}}, "wer,none: lower is better"),
+        (
+            MIXED,
+            "gap",
+            {"higher_is_better": {},
+             "configs": {"metric_list": [{"metric": "gap", "higher_is_better": False}]}},
+            "gap,none: lower is better",
+        ),
+        (
+            [[1, 0], [0, 1]],
+            "spearman",
+            {"results": {"spearman,none": "N/A"}},
+            "several values per sample and the results hold no number",
+        ),
         (
             MIXED,
             "acc",
@@ -205,6 +234,7 @@ def test_what_is_not_read_is_named(tmp_path):
         ({"task_more": {"n-shot": 5}}, r"differ in num_fewshot \(0 and 5\); evaluate alike, or"),
         ({"task_more": {"versions": 2}}, r"task version \(none and 2\)"),
         ({"chat_template_sha": "c"}, r"chat_template \(none and \"c\"\)"),
+        ({"task_more": {"configs": {"repeats": 8}}}, r"repeats \(none and 8\)"),
         ({"config": {"limit": 12}}, r"limit \(none and 12\); evaluate alike\Z"),
         (
             {"task_more": {"configs": {"generation_kwargs": {"temperature": 1}}}},
@@ -252,6 +282,16 @@ def test_two_models_in_one_place_are_refused_and_may_be_mapped(tmp_path):
     assert scores.seeds("early", "sums") == scores.seeds("late", "more") == (0,)
 
 
+def test_an_arm_and_seed_is_one_model_by_name_too(tmp_path):
+    for k, name in enumerate(("org/one", "org/two")):
+        more = {"model_name": name, "task": f"t{k}"}
+        written(tmp_path / "a-s0" / name.replace("/", "__"), MIXED, **more)
+    with pytest.raises(InputError, match=r"differ in model name \(org/one and org/two\)"):
+        imported(tmp_path, tmp_path / "a-s0")
+    scores, _ = imported(tmp_path, tmp_path / "a-s0", mapping={"differ": ["model name"]})
+    assert scores.tasks == ("t0", "t1")
+
+
 def test_copies_of_one_run_are_no_seeds(tmp_path):
     paths = [written(tmp_path / f"a-s{s}", MIXED) for s in (0, 1)]
     with pytest.raises(InputError, match="hold the same answers under seeds 0 and 1 of arm 'a'"):
@@ -280,6 +320,7 @@ def test_copies_of_one_run_are_no_seeds(tmp_path):
         ({"metrics": {"s*": "f1"}}, "no metric 'f1', found acc,none"),
         ({"columns": {"arm": "model"}}, "columns: no table is read"),
         ({"percent": True}, "percent: no table is read"),
+        ({"tasks": {"Sums": "math"}}, "tasks: 'Sums' matches no task; found sums"),
     ],
 )
 def test_instructions_that_match_nothing_are_refused(tmp_path, mapping, message):
@@ -308,6 +349,9 @@ def test_a_mapping_may_name_tasks_of_other_folders(tmp_path):
         ("evals/phi-3", "microsoft/phi-3", "no seed in its names"),
         ("evals/llama-v2", "meta/llama-2", "no seed in its names"),
         ("evals/wide-seed1-seed2", "", "its names say seeds 1 and 2"),
+        ("seed1/wide-s2", "", "its names say seeds 1 and 2"),
+        ("evals/wide-s20260501", "", "no seed in its names"),
+        ("evals/wide-s99999999999999999999", "", "no seed in its names"),
         ("evals/x-s4", "simplescaling/s1-32B", (4,)),
         ("evals/x", "org/wide_seed2", (2,)),
         ("evals/x", "./runs/wide-s2/checkpoint-500", (2,)),
@@ -323,3 +367,153 @@ def test_the_line_shows_what_to_write(tmp_path):
     written(tmp_path / "evals" / "mine", MIXED)
     with pytest.raises(InputError, match=r"\(runs: \[\{match: '\S+mine', arm: NAME, seed: N\}\]\)"):
         imported(tmp_path, tmp_path / "evals")
+
+
+def changed(folder: Path, sample=None, results=None) -> Path:
+    """The folder, its samples and its results file passed through functions."""
+    (file,) = folder.glob("samples_*")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows = [r for row in rows for r in (sample(row) if sample else [row])]
+    file.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (file,) = folder.glob("results_*")
+    content = json.loads(file.read_text())
+    if results:
+        results(content["results"]["sums"])
+    file.write_text(json.dumps(content))
+    return folder
+
+
+def test_answers_filtered_in_different_ways_are_not_compared(tmp_path):
+    def filtered(row):
+        return [row | {"filter": f} for f in ("strict", "loose")]
+
+    paths = [written(tmp_path / f"{arm}-s0", MIXED) for arm in "ab"]
+    for path, order in zip(paths, (("strict", "loose"), ("loose", "strict")), strict=True):
+
+        def renamed(results, order=order):
+            mean = results.pop("acc,none")
+            results |= {f"acc,{f}": mean for f in order}
+
+        changed(path, filtered, renamed)
+    with pytest.raises(InputError, match="differ in filter"):
+        imported(tmp_path, *paths)
+    scores, _ = imported(tmp_path, *paths, mapping={"metrics": {"sums": "acc,loose"}})
+    assert scores.arms == ("a", "b")
+
+
+def test_the_same_questions_must_have_the_same_right_answers(tmp_path):
+    paths = [
+        changed(
+            written(tmp_path / f"{arm}-s0", values),
+            lambda row, arm=arm: [row | {"target_hash": f"{row['doc_id']}{arm}"}],
+        )
+        for arm, values in (("a", MIXED), ("b", MIXED[::-1]))
+    ]
+    with pytest.raises(InputError, match="hold different right answers"):
+        imported(tmp_path, *paths)
+
+
+def test_one_copied_task_is_no_second_seed(tmp_path):
+    def answered(row):
+        return [row | {"resps": [[f"answer {row['doc_id']}"]]}]
+
+    paths = [changed(written(tmp_path / f"a-s{s}", MIXED), answered) for s in (0, 1)]
+    written(paths[1], MIXED[::-1], task="more", date="2026-01-02T00-00-00")
+    with pytest.raises(InputError, match="the same answers to task 'sums' under seeds 0 and 1"):
+        imported(tmp_path, *paths)
+    arms = [changed(written(tmp_path / f"{arm}-s5", MIXED), answered) for arm in "bc"]
+    _, notes = imported(tmp_path, *arms)
+    assert any("hold the same answers, as arms 'b' and 'c'" in n for n in notes)
+
+
+def test_where_a_model_ran_makes_no_other_model(tmp_path):
+    for k, task in enumerate(("sums", "more")):
+        config = {"model_args": f"pretrained=org/base,device=cuda:{k}"}
+        written(tmp_path / "m-s0" / task, MIXED, task=task, config=config)
+        for file in (tmp_path / "m-s0" / task).iterdir():
+            file.rename(tmp_path / "m-s0" / file.name.replace("01T", f"0{k}T"))
+    assert imported(tmp_path, tmp_path / "m-s0")[0].tasks == ("more", "sums")
+
+
+def test_blank_lines_and_packed_samples(tmp_path):
+    folder = written(tmp_path / "a-s0", MIXED)
+    (file,) = folder.glob("samples_*")
+    (folder / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes() + b"\n\n"))
+    file.unlink()
+    assert imported(tmp_path, folder)[0].cube("a", "sums", (0,)).sum() == sum(MIXED)
+
+
+def test_how_the_model_was_loaded_and_answers_scored_is_noted(tmp_path):
+    config = {"model_args": "pretrained=b,load_in_4bit=True", "model": "hf"}
+    more = {"configs": {"filter_list": [{"name": "none"}], "metric_list": [{"metric": "acc"}]}}
+    paths = [
+        written(tmp_path / "a-s0", MIXED),
+        written(tmp_path / "b-s0", MIXED[::-1], config=config, task_more=more),
+    ]
+    _, notes = imported(tmp_path, *paths)
+    assert any("differ in model_args load_in_4bit (none and True)" in n for n in notes)
+    assert any("filter or score answers differently" in n for n in notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("runs: [{match: x, arm: a, seed: yes}]", "true is no seed"),
+        ("runs: [{match: x, arm: a, seed: 9223372036854775808}]", "no seed|64 bits"),
+        ("runs: [{match: x, arm: '', seed: 1}]", "runs.0.arm: string should have"),
+        ("tasks: {x: ''}", "tasks.x: string should have"),
+    ],
+)
+def test_a_mapping_names_what_can_be_meant(tmp_path, text, message):
+    (tmp_path / "map.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_map(tmp_path / "map.yaml")
+
+
+def test_a_name_with_brackets_matches_itself():
+    mapping = ImportMap(runs=[{"match": "ours[1]", "arm": "a", "seed": 1}], tasks={"t[0]": "math"})
+    assert Placer(mapping).place(["ours[1]"]) == Placement("a", (1,))
+    assert mapping.task("t[0]") == "math"
+
+
+def log(folder: Path, values, header=None, plan=None, metrics=("accuracy",)) -> Path:
+    """A log with the members of inspect_ai 0.3.40."""
+    scores = [{"value": v, "answer": f"x{k}"} for k, v in enumerate(values)]
+    content = {
+        "version": 2,
+        "status": "success",
+        "eval": {"task": "sums", "model": "m", "created": "2026", "config": {}} | (header or {}),
+        "plan": {"steps": plan or []},
+        "results": {
+            "total_samples": len(values),
+            "scores": [
+                {
+                    "name": "match",
+                    "scorer": "match",
+                    "metrics": {m: {"value": 0.5} for m in metrics},
+                }
+            ],
+        },
+        "samples": [
+            {"id": k, "input": f"q{k}", "target": "t", "scores": {"match": s}}
+            for k, s in enumerate(scores)
+        ],
+    }
+    folder.mkdir()
+    (folder / "2026-01-01T00-00-00_sums_x.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_logs_that_were_not_set_up_alike(tmp_path):
+    first = log(tmp_path / "a-s0", ["C", "1", "0", "I"])
+    for name, header, message in (
+        ("b-s0", {"model_roles": {"grader": {"model": "g"}}}, "differ in model roles"),
+        ("c-s0", {"task_args": {"shots": 5}}, "differ in task arguments"),
+    ):
+        with pytest.raises(InputError, match=message):
+            imported(tmp_path, first, log(tmp_path / name, ["I", "C", "C", "I"], header))
+    other = log(tmp_path / "d-s0", ["I", "C", "C", "I"], plan=["cot"], metrics=("f1_macro",))
+    scores, notes = imported(tmp_path, first, other)
+    assert scores.cube("a", "sums", (0,)).ravel().tolist() == [1, 1, 0, 0]
+    assert any("prompts of" in n for n in notes)
+    assert any("reports no mean of match" in n for n in notes)

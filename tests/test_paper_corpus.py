@@ -450,8 +450,10 @@ def test_a_row_of_another_layout_names_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="column 'question' is missing, found 'input'"):
         Choices("question", ("options",), "gold")(ROW, "a.jsonl, line 1")
     row = {"question": "q", "options": ["x", "y"], "gold": 2}
-    with pytest.raises(InputError, match="column 'gold': found '2', expected 0 to 1"):
-        Choices("question", ("options",), "gold")(row, "here")
+    # "AB" stands in "ABCD", and is no letter of an option.
+    for gold in (2, "AB"):
+        with pytest.raises(InputError, match=f"column 'gold': found '{gold}', expected 0 to 1"):
+            Choices("question", ("options",), "gold")(row | {"gold": gold}, "here")
 
 
 @settings(max_examples=60, deadline=None)

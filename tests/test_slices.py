@@ -214,6 +214,9 @@ def test_gsm8k_needs_its_final_number(tmp_path: Path) -> None:
     assert gsm8k.read(write(tmp_path, lines(good)), "g")[0].id == "g.1"
     with pytest.raises(InputError, match=r"line 2: column 'answer' ends in 'four'"):
         gsm8k.read(write(tmp_path, lines(good, {"question": "q", "answer": "four"})), "g")
+    # The scorer reads the first number of an answer and the last of the gold.
+    with pytest.raises(InputError, match="expected one '#### number'"):
+        gsm8k.read(write(tmp_path, lines({"question": "q", "answer": "#### 5\n#### 6"})), "g")
 
 
 def test_mol_instructions_metadata_may_be_text(tmp_path: Path) -> None:
@@ -407,6 +410,10 @@ def test_published_layouts_of_geobench(tmp_path):
         ("(E)-2-butene: (B)", "B"),
         ("Both (A) and (B) are right.", None),
         ("The answer is (A) and (B).", None),
+        ("(B), (C)", None),
+        ("(A)? No. (B)? Yes.", None),
+        ("(A) would be correct if it were a lipid, but here (B).", None),
+        ("The answer is B, because (A) is a lipid.", None),
         ("B", None),
     ],
 )

@@ -28,9 +28,10 @@ def worked(answer: str, where: str) -> str:
     the rest character by character: with other white space no answer could be right.
     """
     found = _GOLD.search(answer)
-    if not found:
+    if not found or answer.count("####") > 1:
         raise InputError(
-            f"{where}: column 'answer' ends in {answer[-20:]!r}, expected '#### number'; {AGAIN}"
+            f"{where}: column 'answer' ends in {answer[-20:]!r}, expected one '#### number' "
+            f"there; {AGAIN}"
         )
     return f"{answer[: found.start()]}#### {found.group(1)}"
 

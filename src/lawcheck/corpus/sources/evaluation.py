@@ -28,9 +28,14 @@ _CLAUSE = re.compile(r"[.;!?\n]|,? *\b(?:but|while|whereas|hence|therefore|thus|
 _STATED = re.compile(
     r"\b(?:answer|choice|solution|correct(?: (?:answer|option|choice))?)\b(?: is| would be|:)*"
     r"(?: option| choice)? ?\([A-H]\)(?!-)(?:(?:,? (?:and|or) |, )\([A-H]\)(?!-))*|"
-    r"\([A-H]\)(?!-)[^.;(]{0,60}?\bis (?:the )?(?:correct|right|answer)",
+    r"\([A-H]\)(?!-)[^.;(]{0,60}?\bis (?:the )?(?:correct|right|answer)|\bit is \([A-H]\)",
     re.IGNORECASE,
 )
+# A letter at the beginning, unless it is one of several or what follows weighs it.
+_BEGINS = re.compile(
+    r"\(([A-H])\)(?!-)(?!\s*[?,/&(+]|\s*(?:and|or|would|could|seems?|may|might|is true)\b)"
+)
+_BARE = re.compile(r"\b(?:[Aa]nswer|[Oo]ption|[Cc]hoice)(?: is|:)* ([A-H])\b(?!-)")
 _DENIED = re.compile(
     r"\b(?:not|n't|wrong|incorrect|false|neither|nor|rather than|unlike|instead of|excluded|"
     r"ruled out)\b|n't\b",
@@ -129,6 +134,8 @@ def given_letter(answer: str) -> str | None:
     else the one that the answer begins with.
     """
     letters = set(_LETTER.findall(answer))
+    if not set(_BARE.findall(answer)) <= letters:
+        return None
     clauses = _CLAUSE.split(answer)
     held = [c for c in clauses if not _DENIED.search(c)]
     stated = {x for c in held for m in _STATED.finditer(c) for x in _LETTER.findall(m[0])}
@@ -136,7 +143,7 @@ def given_letter(answer: str) -> str | None:
     for found in (letters, stated, left):
         if len(found) == 1:
             return str(next(iter(found)))
-    begins = _LETTER.match(answer.strip())
+    begins = _BEGINS.match(answer.strip())
     return begins.group(1) if begins and not stated else None
 
 

@@ -88,7 +88,7 @@ class Choices:
             options = tuple(text(row, column, where) for column in self.options)
         what = f"{where}: column {self.gold!r}"
         gold = row.get(self.gold)
-        if isinstance(gold, str) and gold.strip() in LETTERS[: len(options)] and gold.strip():
+        if isinstance(gold, str) and gold.strip() in tuple(LETTERS[: len(options)]):
             return asked, options, LETTERS.index(gold.strip())
         if isinstance(gold, bool) or not isinstance(gold, int | str):
             raise InputError(

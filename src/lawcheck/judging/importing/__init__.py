@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,13 @@ from lawcheck.judging.importing.placement import (
     read_map,
     refuse_unused,
 )
-from lawcheck.judging.importing.runs import Answers, Run
+from lawcheck.judging.importing.runs import FEWEST, Answers, Run
 from lawcheck.judging.importing.tables import Table, is_table, read_table
 from lawcheck.scores import ScoreTable, TaskPlace, check, task_places
 from lawcheck.scores.files import typed, write_scores
 
-# Right and wrong items from which on equal scores of all items are no accident.
-FEWEST = 5
+# Answers of a run or task -> arm -> the first seed and run that gave them.
+Copies = dict[tuple[tuple[str, str], ...], dict[str, tuple[int, Run]]]
 
 __all__ = ["ImportMap", "Imported", "import_scores", "read_map", "summary"]
 
@@ -99,6 +100,7 @@ def import_scores(
     notes += _repeated(
         checked, {a for t in tables for a in t.rows.column("arm").unique().to_pylist()}
     )
+    notes += _alike(checked.arms)
     notes += _doubts([a for r in runs for a in r.tasks])
     notes += _strangers(checked.item_metric, places)
     write_scores(whole, out)
@@ -112,7 +114,7 @@ def _place(runs: Sequence[Run], placer: Placer) -> tuple[list[pa.Table], list[st
     notes: list[str] = []
     home: dict[tuple[str, int, str], Run] = {}
     models: dict[tuple[str, int, str], Run] = {}
-    copies: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, Run]] = {}
+    copies: Copies = {}
     first: dict[str, tuple[Answers, Run]] = {}
     for run in runs:
         notes += run.notes
@@ -126,7 +128,7 @@ def _place(runs: Sequence[Run], placer: Placer) -> tuple[list[pa.Table], list[st
                 f" sound for an untrained model only"
             )
         _one_model(run, place, models, placer.mapping.differ)
-        _no_copy(run, place, copies)
+        notes += _no_copy(run, place, copies)
         for answers in run.tasks:
             other = first.setdefault(answers.source, (answers, run))
             notes += _compare(answers, run, *other, placer.mapping.differ)
@@ -138,7 +140,12 @@ def _place(runs: Sequence[Run], placer: Placer) -> tuple[list[pa.Table], list[st
                         f"import: {taken.origin} and {run.origin} both hold arm {place.arm!r}, "
                         f"seed {seed}, task {answers.source!r}"
                         + (f", of models that differ in {odd}" if odd else "")
-                        + "; tell them apart with --map"
+                        + "; "
+                        + (
+                            "name it once, or the one results file that you mean"
+                            if taken.origin == run.origin
+                            else "tell them apart with --map"
+                        )
                     )
                 found.append(_rows(answers, run.origin, place.arm, seed))
     return found, lost, notes
@@ -152,8 +159,8 @@ def _one_model(
 ) -> None:
     """An arm and seed is one state of a model, whatever number of files holds its tasks."""
     for seed in place.seeds:
-        other = models.setdefault((place.arm, seed, run.model), run)
-        odd = differences(_but(other.identity, differ), _but(run.identity, differ))
+        other = models.setdefault((place.arm, seed, next(iter(run.tool))), run)
+        odd = differences(_but(_named(other), differ), _but(_named(run), differ))
         if odd:
             raise InputError(
                 f"import: {other.origin} and {run.origin} both hold arm {place.arm!r}, seed "
@@ -162,26 +169,52 @@ def _one_model(
             )
 
 
+def _named(run: Run) -> dict[str, str]:
+    return {"model name": run.model} | run.identity
+
+
 def _but(known: Mapping[str, str], left: Sequence[str]) -> dict[str, str]:
     return {k: v for k, v in known.items() if k not in left}
 
 
-def _no_copy(
-    run: Run,
-    place: Placement,
-    copies: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, Run]],
-) -> None:
-    """One evaluation under two seeds would pass for two runs that agree. Raises InputError."""
-    answers = tuple((a.source, a.outputs or _telling(a.values)) for a in run.tasks)
-    if not answers or not all(told for _, told in answers):
-        return
-    seed, other = copies.setdefault((place.arm, answers), (place.seeds[0], run))
-    if seed != place.seeds[0]:
-        raise InputError(
-            f"import: {other.origin} and {run.origin} hold the same answers under seeds {seed} "
-            f"and {place.seeds[0]} of arm {place.arm!r}: one run, copied; name each seed's own, "
-            f"or, for an untrained model, map one of them with a list of seeds"
-        )
+def _no_copy(run: Run, place: Placement, copies: Copies) -> list[str]:
+    """One evaluation under two seeds would pass for two runs that agree. Raises InputError.
+
+    Of the whole run, or of one task whose answers were logged; under two arms it is noted.
+    """
+    whole = tuple((a.source, a.outputs or _telling(a.values)) for a in run.tasks)
+    wrong = [a for a in run.tasks if a.outputs and min(a.values, default=1) < 1]
+    found = [whole] if whole and all(told for _, told in whole) else []
+    found += [((a.source, a.outputs),) for a in wrong]
+    notes = []
+    for answers in found:
+        arms = copies.setdefault(answers, {})
+        seed, other = arms.setdefault(place.arm, (place.seeds[0], run))
+        if seed != place.seeds[0]:
+            which = "" if answers == whole else f" to task {answers[0][0]!r}"
+            raise InputError(
+                f"import: {other.origin} and {run.origin} hold the same answers{which} under seeds "
+                f"{seed} and {place.seeds[0]} of arm {place.arm!r}: one run, copied; name each "
+                f"seed's own, or, for an untrained model, map one of them with a list of seeds"
+            )
+        arm, (_, first) = next(iter(arms.items()))
+        if arm != place.arm:
+            notes.append(
+                f"{first.origin} and {run.origin} hold the same answers, as arms {arm!r} and "
+                f"{place.arm!r}; is it one model?"
+            )
+    return notes
+
+
+def _alike(arms: Sequence[str]) -> list[str]:
+    """Arms whose names differ in case, spaces or signs between words only."""
+    seen: dict[str, str] = {}
+    pairs = [(seen.setdefault(re.sub(r"[\s_-]+", "_", a.lower()), a), a) for a in arms]
+    return [
+        f"arms {one!r} and {two!r} are two arms; rename one of them if they are not"
+        for one, two in pairs
+        if one != two
+    ]
 
 
 def _doubts(found: Sequence[Answers]) -> list[str]:
@@ -247,6 +280,12 @@ def _compare(
                 f"import: task {mine.source!r}, item {item!r}: {other.origin} and {run.origin} "
                 f"hold different documents; evaluate on the same data"
             )
+    for item, target in mine.targets.items():
+        if theirs.targets.get(item, target) != target:
+            raise InputError(
+                f"import: task {mine.source!r}, item {item!r}: {other.origin} and {run.origin} "
+                f"hold different right answers; evaluate on the same data"
+            )
     if mine.metric != theirs.metric:
         raise InputError(
             f"import: task {mine.source!r}: metric {theirs.metric!r} in {other.origin}, "
@@ -273,6 +312,11 @@ def _compare(
     if run.tool != other.tool:
         odd_tool = differences(other.tool, run.tool)
         notes.append(f"{other.origin} and {run.origin} differ in {odd_tool}")
+    if mine.scoring and theirs.scoring and mine.scoring != theirs.scoring:
+        notes.append(
+            f"task {mine.source!r}: {other.origin} and {run.origin} filter or score answers "
+            f"differently (filter_list, metric_list)"
+        )
     if mine.prompts == theirs.prompts or odd:
         return notes
     return [

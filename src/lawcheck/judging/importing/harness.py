@@ -25,6 +25,7 @@ from lawcheck.judging.importing.runs import (
     Run,
     choose,
     declared_task,
+    digest,
     named,
     offer,
     same_mean,
@@ -37,6 +38,13 @@ AGAIN = "evaluate again"
 
 # `--output_path x.json` writes x_<date>.json instead of results_<date>.json.
 DATED = re.compile(r".+_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.json\Z")
+# Where and how fast a model ran make no other model.
+PLACES = frozenset({"device", "device_map", "batch_size", "max_batch_size", "parallelize"})
+PLACES |= {"tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization"}
+PLACES |= {"num_concurrent", "max_retries", "timeout", "swap_space"}
+# Of the model's arguments, what changes its answers without being another model; only noted.
+LOADED = frozenset({"dtype", "load_in_4bit", "load_in_8bit", "quantization", "gptqmodel"})
+LOADED |= {"autogptq", "max_length", "max_model_len", "add_bos_token", "enable_thinking"}
 # Of all runs of a task, unless the mapping lets them differ.
 SETTINGS = ("chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn")
 
@@ -72,11 +80,22 @@ class Results:
     def config(self) -> dict[str, Any]:
         return part(self.content, "config")
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The model's arguments by name."""
+        given = self.config.get("model_args")
+        if isinstance(given, str):
+            pairs = (a.partition("=") for a in given.split(",") if a)
+            return {k.strip(): v.strip() for k, _, v in pairs}
+        return given if isinstance(given, dict) else {}
+
     def samples(self, task: str) -> Path:
         """The file with the samples of a task."""
         folder = self.file.parent
         if self.date:
-            return folder / f"samples_{task}_{self.date}.jsonl"
+            plain = folder / f"samples_{task}_{self.date}.jsonl"
+            packed = plain.with_name(f"{plain.name}.gz")
+            return packed if packed.is_file() and not plain.is_file() else plain
         arguments = re.sub(r"[/=\"<>:|\\?*\[\]]+", "__", str(self.config.get("model_args", "")))
         exact = folder / f"{arguments}_{task}.jsonl"
         ends = [p for p in folder.glob("*.jsonl") if p.name.endswith(f"_{task}.jsonl")]
@@ -123,16 +142,12 @@ def harness_runs(
 
 def _identity(results: Results) -> dict[str, str]:
     """What tells two models apart, by name."""
-    config = results.config
-    arguments = config.get("model_args")
-    if isinstance(arguments, str):
-        pairs = (a.partition("=") for a in arguments.split(",") if a)
-        arguments = {k.strip(): v.strip() for k, _, v in pairs}
-    found = {f"model_args {k}": v for k, v in arguments.items()} if arguments else {}
+    config, arguments = results.config, results.arguments
+    found = {f"model_args {k}": v for k, v in arguments.items() if k not in PLACES}
     for key in ("model", "model_revision", "model_sha", "model_dtype", "peft_sha", "delta_sha"):
         if config.get(key):
             found[key] = config[key]
-    by_argument = (arguments or {}).get("peft") or (arguments or {}).get("pretrained")
+    by_argument = arguments.get("peft") or arguments.get("pretrained")
     name = results.content.get("model_name") or by_argument
     return {k: str(v) for k, v in {**found, "model_name": name}.items()}
 
@@ -185,7 +200,9 @@ def _run(
             "lm_eval_version": str(content.get("lm_eval_version")),
             "git_hash": str(content.get("git_hash")),
             "model_dtype": str(part(content, "config").get("model_dtype")),
-        },
+            "backend": str(part(content, "config").get("model")),
+        }
+        | {f"model_args {k}": str(v) for k, v in dated[-1].arguments.items() if k in LOADED},
         tasks=tasks,
         left_out=[task for task in latest if mapping.leaves_out(task)],
         notes=notes,
@@ -208,10 +225,16 @@ def _settings(task: str, results: Results) -> dict[str, str]:
         "limit": results.config.get("limit"),
         "task version": part(content, "versions").get(task),
         "generation": config.get("generation_kwargs"),
+        "repeats": config.get("repeats") if config.get("repeats") != 1 else None,
         "gen_kwargs": results.config.get("gen_kwargs") or None,
     }
     found |= {key.removesuffix("_sha"): content.get(key) for key in SETTINGS}
-    return {k: json.dumps(v, sort_keys=True) for k, v in found.items() if v is not None}
+    return {k: json.dumps(_whole(v), sort_keys=True) for k, v in found.items() if v is not None}
+
+
+def _whole(value: Any) -> Any:
+    # 12.0 from a command line is 12 from Python.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _answers(
@@ -240,7 +263,11 @@ def _answers(
             f"{file.parent}: task {task!r}: {expected} of its {counts['original']} documents were "
             f"evaluated (limit {results.config.get('limit')})"
         )
-    found = Answers(source=task, task=name, metric=chosen.metric, settings=_settings(task, results))
+    settings = _settings(task, results) | {"filter": chosen.variant}
+    found = Answers(source=task, task=name, metric=chosen.metric, settings=settings)
+    config = part(results.content, "configs", task)
+    if how := {k: config[k] for k in ("filter_list", "metric_list") if config.get(k)}:
+        found.scoring = _hash(how)
     several = _fill(found, samples, chosen, declared, "" if name == task else f"{task}/", where)
     # Where the filter was told by the order of the samples, this shows it to be the right one.
     told = len({o.variant for o in offers}) > 1 and "filter" not in samples[0][1]
@@ -257,8 +284,9 @@ def _fill(
     where: str,
 ) -> bool:
     """Items and values of the samples; whether items hold lists of scores."""
-    prompts, outputs = hashlib.sha256(), hashlib.sha256()
-    lists = answered = False
+    prompts = hashlib.sha256()
+    outputs: list[str] = []
+    lists = False
     for (line, sample), item in zip(samples, _ids([s for _, s in samples]), strict=True):
         item = prefix + text(item)
         if chosen.metric not in sample:
@@ -279,10 +307,11 @@ def _fill(
             found.values.append(score(value, chosen.metric, f"{where}, line {line}"))
         found.documents[item] = str(sample.get("doc_hash") or _hash(document))
         prompts.update(str(sample.get("prompt_hash") or sample.get("arguments", "")).encode())
-        answered |= bool(sample.get("resps"))
-        outputs.update(repr(sample.get("resps")).encode("utf-8", "backslashreplace"))
+        if sample.get("target_hash"):
+            found.targets[item] = str(sample["target_hash"])
+        outputs.append(repr(sample.get("resps")))
     found.prompts = prompts.hexdigest()
-    found.outputs = outputs.hexdigest() if answered else ""
+    found.outputs = digest(outputs)
     return lists
 
 
@@ -317,7 +346,13 @@ def _offers(task: str, results: Results) -> list[Offer]:
         if isinstance(m, dict) and isinstance(m.get("aggregation"), str)
         if isinstance(m.get("metric"), str)
     }
-    better = part(content, "higher_is_better", task)
+    better = {
+        m["metric"]: m.get("higher_is_better")
+        for m in (listed if isinstance(listed, list) else [])
+        if isinstance(m, dict) and isinstance(m.get("metric"), str)
+    }
+    said = part(content, "higher_is_better", task)
+    better |= {k: v for k, v in said.items() if v is not None}
     found = []
     for key, value in part(content, "results", task).items():
         metric, comma, variant = key.partition(",")
@@ -362,7 +397,7 @@ def _samples(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             f"import {file}: no such file; run lm_eval with --log_samples, item scores are needed"
         )
     # Texts may hold U+2028 or a lone CR: lines end in LF alone.
-    whole = read_text(file, AGAIN, f"import {file}").removesuffix("\n")
+    whole = read_text(file, AGAIN, f"import {file}").rstrip("\r\n")
     if whole.startswith("["):
         content = parse_json(whole, f"import {file}", AGAIN, LENIENT)
         found: Iterable[tuple[int, Any]] = enumerate(content, 1)

@@ -155,7 +155,8 @@ def _answers(
         "limit": config.get("limit"),
         "epochs": config.get("epochs"),
         "task version": header.get("task_version"),
-        "task arguments": header.get("task_args_passed") or None,
+        "task arguments": header.get("task_args_passed", header.get("task_args")) or None,
+        "model roles": header.get("model_roles") or None,
         "generation": {
             k: v for k, v in part(header, "model_generate_config").items() if k != "seed"
         }
@@ -167,6 +168,12 @@ def _answers(
         metric=chosen.metric,
         settings={k: json.dumps(v, sort_keys=True) for k, v in settings.items() if v is not None},
     )
+    asked = json.dumps(part(log, "plan").get("steps"), sort_keys=True)
+    found.prompts = hashlib.sha256(asked.encode("utf-8", "backslashreplace")).hexdigest()
+    if not chosen.averaged:
+        notes.append(
+            f"task {task!r}: the log reports no mean of {chosen.name}; scores of samples are read"
+        )
     if chosen.variant not in ("", "mean"):
         notes.append(f"task {task!r}: epochs are reduced by {chosen.variant}")
     if config.get("limit") is not None:
@@ -235,7 +242,12 @@ def _reduced(log: dict[str, Any], scorer: str, reducer: str, where: str) -> list
 
 def _number(value: Any) -> Any:
     """A score as inspect_ai's `value_to_float` takes it."""
-    return GRADES.get(value.lower(), value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return GRADES[value.lower()] if value.lower() in GRADES else float(value)
+    except ValueError:
+        return value
 
 
 def _describe(found: Answers, log: dict[str, Any], prefix: str) -> None:

@@ -129,6 +129,12 @@ def _answers(
         "limit": general.get("max_samples"),
         "task version": config.get("version"),
     }
+    model = part(general, "model_config")
+    settings |= {k: model.get(k) for k in ("system_prompt", "override_chat_template")}
+    generation = part(model, "generation_parameters")
+    settings["generation"] = {
+        k: v for k, v in sorted(generation.items()) if v is not None and k != "seed"
+    } or None
     found = Answers(
         source=task,
         task=name,

@@ -5,29 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_yaml
 
-RUN_ID = re.compile(r"(?P<arm>[a-z][a-z0-9_.]*)-s(?P<seed>\d+)-[0-9a-f]{12}\Z")
-# `s1` is a seed at the end of a name only: s1-32B is a model. `seed` may stand anywhere, unless
-# the number goes on like a version (seed-1.6).
+RUN_ID = re.compile(r"(?P<arm>[a-z][a-z0-9_.]*)-s(?P<seed>\d{1,18})-[0-9a-f]{12}\Z")
+# `s1` is a seed at the end of a name only: s1-32B is a model, s20260101 a date. `seed` may stand
+# anywhere, unless the number goes on like a version (seed-1.6).
 NAMED = re.compile(
-    r"(?P<arm>.*?[^-_.])[-_.](?:s(?P<short>\d+)\Z|seed[-_=]?(?P<seed>\d+)(?![0-9A-Za-z]|[-.]\d))"
+    r"(?P<arm>.*?[^-_.])[-_.](?:s(?P<short>\d{1,6})\Z|seed[-_=]?(?P<seed>\d{1,18})(?![0-9A-Za-z]|[-.]\d))"
 )
-SEED = re.compile(r"(?:\A|[-_.])seed[-_=]?(?P<seed>\d+)(?![0-9A-Za-z]|[-.]\d)")
+SEED = re.compile(r"(?:\A|[-_.])seed[-_=]?(?P<seed>\d{1,18})(?![0-9A-Za-z]|[-.]\d)")
 # A model's name on a hub, which may hold such parts for other reasons.
 HUB = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?\Z")
-IN_HUB = re.compile(r"(?P<arm>.*?[^-_.])[-_.]seed[_=]?(?P<seed>\d+)\Z")
+IN_HUB = re.compile(r"(?P<arm>.*?[^-_.])[-_.]seed[_=]?(?P<seed>\d{1,18})\Z")
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Name = Annotated[str, Field(min_length=1)]
+
+
+def _fits(name: str, glob: str) -> bool:
+    # A name with brackets, written as it is, means itself.
+    return name == glob or fnmatchcase(name, glob)
 
 
 class RunMatch(_Part):
@@ -38,11 +48,19 @@ class RunMatch(_Part):
     """
 
     match: str
-    arm: str
+    arm: Name
     seed: int | tuple[int, ...] | None = None
 
+    @field_validator("seed", mode="before")
+    @classmethod
+    def _whole(cls, given: object) -> object:
+        for seed in given if isinstance(given, list | tuple) else [given]:
+            if isinstance(seed, bool) or (isinstance(seed, int) and not 0 <= seed < 1 << 63):
+                raise ValueError(f"{str(seed).lower()} is no seed")
+        return given
+
     def fits(self, labels: Iterable[str]) -> bool:
-        return any(fnmatchcase(label, self.match) for label in labels)
+        return any(_fits(label, self.match) for label in labels)
 
 
 class ImportMap(_Part):
@@ -55,23 +73,23 @@ class ImportMap(_Part):
     """
 
     runs: tuple[RunMatch, ...] = ()
-    tasks: dict[str, str | None] = Field(default_factory=dict)
-    metrics: dict[str, str] = Field(default_factory=dict)
+    tasks: dict[str, Name | None] = Field(default_factory=dict)
+    metrics: dict[str, Name] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
     percent: bool | None = None
     differ: tuple[str, ...] = ()
 
     def task(self, name: str) -> str | None:
         """The name that the mapping gives a task in the score table, if it names it."""
-        return next((to for glob, to in self.tasks.items() if fnmatchcase(name, glob)), None)
+        return next((to for glob, to in self.tasks.items() if _fits(name, glob)), None)
 
     def leaves_out(self, task: str) -> bool:
         """Whether the mapping gives the task no place."""
-        return next((t is None for g, t in self.tasks.items() if fnmatchcase(task, g)), False)
+        return next((t is None for g, t in self.tasks.items() if _fits(task, g)), False)
 
     def metric(self, task: str) -> str:
         """The metric that the mapping asks for, or nothing."""
-        return next((m for glob, m in self.metrics.items() if fnmatchcase(task, glob)), "")
+        return next((m for glob, m in self.metrics.items() if _fits(task, glob)), "")
 
 
 def read_map(path: str | Path) -> ImportMap:
@@ -112,11 +130,19 @@ def refuse_unused(
         taken |= met
     notes = []
     known = set(tasks)
+    for task in sorted(known):
+        to = mapping.task(task)
+        if to and to in known and to != task and not any(_fits(to, glob) for glob in mapping.tasks):
+            raise InputError(
+                f"mapping: tasks: {task!r} becomes {to!r}, which is there too, so the two would be "
+                f"one task; name {to!r} under 'tasks' as well (null leaves it out), or choose "
+                f"another name"
+            )
     for part, globs in (("tasks", mapping.tasks), ("metrics", mapping.metrics)):
         left = set(known)
         unmet = []
         for glob in globs:
-            met_tasks = {t for t in known if fnmatchcase(t, glob)}
+            met_tasks = {t for t in known if _fits(t, glob)}
             if not met_tasks:
                 unmet.append(glob)
             elif not met_tasks & left:
@@ -127,12 +153,21 @@ def refuse_unused(
             left -= met_tasks
         if unmet and (part == "metrics" or any(t not in placed for t in left)) and left:
             raise _unused(part, unmet[0], "task", known)
+        for glob in unmet:
+            if any(_like(glob, t) for t in left):
+                raise _unused(part, glob, "task", known)
         if unmet:
             notes.append(f"mapping: {part}: {', '.join(unmet)}: no such task here")
     for name, given in (("columns", mapping.columns), ("percent", mapping.percent is not None)):
         if given and not with_tables:
             raise InputError(f"mapping: {name}: no table is read; leave it out")
     return notes
+
+
+def _like(name: str, other: str) -> bool:
+    """Whether a name may be the other one, misspelt."""
+    one, two = ("".join(c for c in x.lower() if c.isalnum()) for x in (name, other))
+    return one == two or SequenceMatcher(None, one, two).ratio() > 0.85
 
 
 def _unused(part: str, glob: str, what: str, known: Iterable[str]) -> InputError:
@@ -192,17 +227,17 @@ class Placer:
 
 
 def _read(label: str) -> tuple[str | None, set[int]]:
-    """Arm and seeds of the innermost part of a name that holds both, else seeds alone."""
+    """Arm and seed of the innermost part of a name that holds both, and seeds said elsewhere."""
     parts = PurePosixPath(label).parts
+    said = {int(m["seed"]) for part in parts for m in SEED.finditer(part)}
     for part in reversed(parts):
         run_id = RUN_ID.match(part)
         if run_id:
             return _without_part(run_id["arm"]), {int(run_id["seed"])}
         found = NAMED.match(part)
         if found:
-            said = {int(m["seed"]) for m in SEED.finditer(part)}
             return found["arm"], said | {int(found["short"] or found["seed"])}
-    return None, {int(m["seed"]) for part in parts for m in SEED.finditer(part)}
+    return None, said
 
 
 def _read_model(name: str) -> tuple[str | None, set[int]]:

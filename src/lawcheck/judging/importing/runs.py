@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +20,18 @@ CORPUS = re.compile(
     r"(mcc|matthews_corrcoef|f1|f1_(macro|micro)|loglikelihood_f1|bleu|chrf|chrf\+\+|chrf_plus|ter"
     r"|rouge_t5|brier_score|(word_|byte_|weighted_)?perplexity|bits_per_byte)\Z"
 )
+# Better when smaller, where the tool does not say so.
+LOWER = re.compile(
+    r"([wct]er|[em]ce|brier(_score)?|nll|loss|ppl|((word|byte|weighted)_)?perplexity|bits_per_byte"
+    r"|r?mse|mae|err|error(_rate)?|latency|(.*_)?toxic(ity)?(_.*)?|pct_stereotype|likelihood_diff)\Z"
+)
 # Means over questions by definition: each question's own value is its score.
 MEANS = re.compile(r"(acc(_norm|_bytes|_mutual_info)?|accuracy|exact_match|em|mean)\Z")
 # Aggregations that are the mean of what is logged for each question.
 AVERAGES = ("mean", "nanmean")
 CLOSE = 1e-5
+# Right and wrong items, or kinds of answers, from which on it is no accident that all agree.
+FEWEST = 5
 
 
 @dataclass(kw_only=True)
@@ -31,8 +39,9 @@ class Answers:
     """Item scores of one run on one task, in equal-length lists.
 
     source: the tool's name of the task; task: its name in the score table. documents: item -> hash
-    of the question as the tool read it. prompts: digest of all prompts. outputs: digest of all
-    answers, empty where none were logged. settings: how it was evaluated, to be alike in all runs.
+    of the question as the tool read it; targets: of its right answer, where logged. prompts:
+    digest of all prompts; outputs: of all answers, empty where none or too few kinds were logged;
+    scoring: of filters and metrics. settings: how it was evaluated, to be alike in all runs.
     doubt: how the mean of its values differs from the tool's.
     """
 
@@ -43,7 +52,9 @@ class Answers:
     clusters: list[str] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     documents: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, str] = field(default_factory=dict)
     prompts: str = ""
+    scoring: str = ""
     outputs: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     doubt: str = ""
@@ -92,7 +103,7 @@ def offer(
     finite = float(aggregate) if number and math.isfinite(aggregate) else None
     averaged = aggregation in AVERAGES or (aggregation is None and bool(MEANS.match(metric)))
     why = ""
-    if higher is False:
+    if higher is False or (higher is None and LOWER.match(metric)):
         # 1 - x is a score only where x is a share, and it would no longer bear the metric's name.
         why = "lower is better"
     elif aggregation not in AVERAGES and CORPUS.match(metric):
@@ -149,6 +160,12 @@ def same_mean(found: Answers, chosen: Offer, several: bool, where: str) -> None:
     lists, whose parts need not be scores.
     """
     scored = [v for v in found.values if not math.isnan(v)]
+    if several and chosen.aggregate is None and not chosen.averaged:
+        raise InputError(
+            f"{where}: task {found.source!r}: {chosen.name} holds several values per sample and "
+            f"the results hold no number to check them against; name another metric under "
+            f"'metrics' in the mapping"
+        )
     if chosen.aggregate is None or not scored or len(scored) < len(found.values):
         return
     mean = sum(scored) / len(scored)
@@ -174,6 +191,14 @@ def score(value: Any, metric: str, where: str) -> float:
             f"name another metric under 'metrics' in the mapping"
         )
     return float(value)
+
+
+def digest(outputs: Sequence[str]) -> str:
+    """Of a run's answers in order; empty where two runs may give the same by chance."""
+    if len(set(outputs)) < FEWEST:
+        return ""
+    whole = "\n".join(outputs).encode("utf-8", "backslashreplace")
+    return hashlib.sha256(whole).hexdigest()
 
 
 def named(

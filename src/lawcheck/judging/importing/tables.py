@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import pyarrow.parquet
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.reading import read_text
 from lawcheck.judging.importing.placement import ImportMap, Placement, Placer
-from lawcheck.scores import TaskPlace
+from lawcheck.judging.importing.runs import LOWER
+from lawcheck.scores import MEASUREMENTS, TaskPlace
 from lawcheck.scores.files import COLUMNS, SCHEMA, typed
 
 MEAN = "mean"
@@ -34,14 +36,26 @@ SYNONYMS = {
     "item_id": ("item", "question_id", "doc_id", "sample_id", "example_id", "question"),
     "value": ("score", "accuracy", "acc", "correct", "is_correct", "exact_match"),
 }
+# The best mark of a judge, as in MT-Bench: values up to it need not be percentages.
+MARKS = 10
 # Words of a column that measures how sure, or how many, not how good.
 SPREAD = frozenset({"stderr", "std", "stdev", "sem", "se", "sd", "ci", "ci95", "var", "variance"})
+SPREAD |= {"err", "iqr", "sigma", "pvalue", "95ci", "uncertainty"}
 COUNT = frozenset({"n", "num", "count", "size", "samples", "alias", "total", "rank"})
+# Last words of a column that measures something else, unless it is named outright.
+BESIDE = frozenset({"time", "seconds", "tokens", "version"})
 EDGES = frozenset({"low", "high", "lo", "hi", "lower", "upper", "min", "max", "median"})
 # Words that name one of several metrics of a task.
 METRICS = frozenset({"acc", "accuracy", "norm", "em", "exact", "match", "f1", "strict", "flexible"})
 METRICS |= {"extract", "loose", "mcc", "score", "pass", "none", "bytes", "bleu", "rouge"}
 WORD = re.compile(r"[a-z0-9]+")
+# Words of an average over tasks; names of a row's number.
+SUMMARY = frozenset({"macro", "micro", "overall", "total", "mean", "avg", "average", "all"})
+INDEX = re.compile(r"(unnamed: \d+|__index_level_\d+__|index|idx|id|no\.?|#|rank)?", re.IGNORECASE)
+SEPARATOR = re.compile(r"sep=(?P<sign>[,;\t|])\r?\n", re.IGNORECASE)  # as Excel writes it
+RULE = re.compile(r"\|?([ :-]*-[ :-]*\|)+[ :-]*")
+# Other names of a number that tells the runs of an arm apart.
+RUNS = ("run", "trial", "replicate", "rep", "repeat", "run_number", "seed_id")
 STEPS = ("step", "checkpoint", "ckpt", "epoch", "revision", "iteration", "iter", "global_step")
 
 
@@ -93,7 +107,8 @@ def _table(
     wide = "value" not in table.column_names and "task" not in table.column_names
     if wide:
         table = _long(table, mapping, places, origin, notes)
-    elif "item_id" not in table.column_names:
+    _say_what_lacks(table, wide, placer, origin)
+    if not wide and "item_id" not in table.column_names:
         table = table.append_column("item_id", pa.repeat(MEAN, len(table)))
         notes.append(f"{path}: {PER_RUN}")
     table = _one_metric(table, mapping, origin, notes)
@@ -116,11 +131,39 @@ def _table(
     return Table(typed(table, origin), lost, notes, _distinct_texts(labels), tasks)
 
 
+def _say_what_lacks(table: pa.Table, wide: bool, placer: Placer, origin: str) -> None:
+    """Raise InputError where a column that is there must be meant, and show how to say so."""
+    names = table.column_names
+    others = [n for n in names if n not in COLUMNS]
+    hints = {"seed": [n for n in others if n.lower() in RUNS]}
+    if placer.seeds is not None or "seed" in names or "run_id" in names or placer.mapping.runs:
+        del hints["seed"]
+    if not wide and "value" not in names:
+        hints["value"] = [
+            n
+            for n in others
+            if not is_statistic(n) and not is_summary(n) and _is_numeric(table.column(n))
+        ]
+    for ours, there in hints.items():
+        if there:
+            raise InputError(
+                f"{origin}: column {ours!r} is missing; write 'columns: {{{ours}: "
+                f"{_quoted(there[0])}}}' into the mapping (--map), or name another of "
+                f"{', '.join(names)}"
+            )
+
+
 def _read(path: Path, origin: str) -> pa.Table:
     what = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
     try:
         table = _read_parquet(path) if what == "Parquet" else _read_text(path, origin)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError) as error:
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowNotImplementedError,
+        pa.ArrowKeyError,
+        OSError,
+        csv.Error,
+    ) as error:
         raise InputError(
             f"{origin}: not a {what} table ({_line(error)}); export it again"
         ) from error
@@ -145,8 +188,17 @@ def _read_parquet(path: Path) -> pa.Table:
 
 def _read_text(path: Path, origin: str) -> pa.Table:
     text = read_text(path, "export it again as UTF-8", origin)
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    while text.startswith("#"):
+        text = text.partition("\n")[2]
+    said = SEPARATOR.match(text)
+    text = text[said.end() :] if said else text
     header = text.split("\n", 1)[0]
-    delimiter = _delimiter(header)
+    delimiter = said["sign"] if said else _delimiter(header)
+    if delimiter == "|" and header.lstrip().startswith("|"):
+        text = _markdown(text)
+        header = text.split("\n", 1)[0]
     if not header.strip():
         raise InputError(f"{origin}: not a CSV table (no header); export it again")
     # Everything as text first: ids such as 07 must stay what they are.
@@ -161,7 +213,22 @@ def _read_text(path: Path, origin: str) -> pa.Table:
         ),
     )
     columns = [pc.utf8_trim_whitespace(c) for c in table.columns]
-    return pa.table(columns, names=table.column_names)
+    table = pa.table(columns, names=table.column_names)
+    # Commas at the ends of lines make columns without name or cells.
+    kept = [k for k, n in enumerate(names) if n or pc.any(_given(table.column(k))).as_py()]
+    unnamed = [k + 1 for k in kept if not names[k]]
+    if len(unnamed) > 1:
+        raise InputError(
+            f"{origin}: columns {', '.join(map(str, unnamed))} have no name; name them in one line"
+        )
+    return table.select(kept)
+
+
+def _markdown(text: str) -> str:
+    """A table of Markdown without its frame and the line below its header."""
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [x.removeprefix("|").removesuffix("|") for x in lines if not RULE.fullmatch(x)]
+    return "\n".join(lines) + "\n"
 
 
 def _delimiter(header: str) -> str:
@@ -233,8 +300,10 @@ def is_statistic(name: str) -> bool:
     while words and words[-1] in METRICS:
         words.pop()
     words = words or _words(name)
+    if "\u00b1" in name or "+/-" in name or "+-" in name or words[-2:] == ["standard", "error"]:
+        return True
     return (
-        bool({"stderr", "stdev", "variance"} & set(words))
+        any(w.endswith(("stderr", "stdev")) or w == "variance" for w in words)
         or (len(words) > 1 and words[0] in SPREAD | COUNT)
         or (len(words) > 1 and words[-1] in SPREAD | COUNT | EDGES)
     )
@@ -254,7 +323,11 @@ def _long(
         for c in rest
         if (c in places or mapping.task(c) is not None) and not mapping.leaves_out(c)
     ]
-    tasks = [c for c in wanted if c in places or not is_statistic(c)]
+    tasks = [
+        c
+        for c in wanted
+        if c in places or not (is_statistic(c) or (c not in mapping.tasks and is_summary(c)))
+    ]
     for column in wanted:
         if column not in tasks and column in mapping.tasks:
             raise InputError(
@@ -262,13 +335,18 @@ def _long(
                 f"scores; leave it out"
             )
     if not tasks:
-        numeric = [c for c in rest if not is_statistic(c) and _is_numeric(table.column(c))]
-        example = ", ".join(f"{c}: {c}" for c in numeric[:3]) or "COLUMN: TASK"
+        numeric = [
+            c
+            for c in rest
+            if not is_statistic(c) and not is_summary(c) and _is_numeric(table.column(c))
+        ]
+        example = ", ".join(f"{_quoted(c)}: {_quoted(c)}" for c in numeric[:3]) or "COLUMN: TASK"
         raise InputError(
             f"{origin}: neither 'task' and 'value' nor a column named like a task, found "
             f"{', '.join(table.column_names)}; name them in --map: tasks: {{{example}}}"
         )
     _refuse_two_metrics(tasks, mapping, origin)
+    _refuse_lower(tasks, mapping, origin)
     name = origin.removeprefix("import ")
     left = [c for c in rest if c not in tasks]
     if "item_id" not in known:
@@ -285,6 +363,35 @@ def _long(
     if empty:
         notes.append(f"{name}: {empty} empty cells left out, as tasks that were not evaluated")
     return pa.concat_tables(_alike(pieces))
+
+
+def is_summary(name: str) -> bool:
+    """Whether a name is that of an average over tasks, a row's number or a run's setting."""
+    listed = _words(name)
+    words = set(listed)
+    if INDEX.fullmatch(name) or name.lower() in (*STEPS, *RUNS, "lr", "learning_rate"):
+        return True
+    if listed and listed[-1] in BESIDE:
+        return True
+    return bool(words & SUMMARY and words <= SUMMARY | METRICS) or name.lower() in COUNT | SPREAD
+
+
+def _quoted(name: str) -> str:
+    """A name as YAML takes it inside braces."""
+    return name if re.fullmatch(r"[A-Za-z_][\w.-]*", name) else json.dumps(name)
+
+
+def _refuse_lower(metrics: Iterable[str], mapping: ImportMap, origin: str) -> None:
+    """Metrics, or columns that end in one, of which less is better."""
+    for name in metrics:
+        last = re.split(r"[ .,/-]", name.lower().removesuffix(",none"))[-1]
+        if name not in mapping.tasks and (
+            LOWER.fullmatch(last) or LOWER.fullmatch(last.rpartition("_")[2])
+        ):
+            raise InputError(
+                f"{origin}: {name!r}: lower is better; leave it out, or write a score of which "
+                f"more is better"
+            )
 
 
 def _alike(pieces: list[pa.Table]) -> list[pa.Table]:
@@ -308,6 +415,20 @@ def _refuse_two_metrics(tasks: Sequence[str], mapping: ImportMap, origin: str) -
                 f"{origin}: columns {other!r} and {task!r} are two metrics of one task; name one "
                 f"of them under 'tasks' in the mapping"
             )
+    # arc and arc_delta, taken by one glob: the longer name may say something about the shorter.
+    by_glob = [t for t in tasks if t not in mapping.tasks and mapping.task(t) is not None]
+    for task in by_glob:
+        for other in tasks:
+            if (
+                task.lower().startswith(other.lower())
+                and re.match(r"[^a-z0-9]", task[len(other) :].lower())
+                and mapping.task(other) == mapping.task(task)
+            ):
+                raise InputError(
+                    f"{origin}: columns {other!r} and {task!r} are both taken for "
+                    f"{mapping.task(task)!r}, and one may be part of the other or say something "
+                    f"about it; name each that you mean under 'tasks' in the mapping"
+                )
 
 
 def _is_numeric(column: pa.ChunkedArray) -> bool:
@@ -336,6 +457,8 @@ def _given(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _one_metric(table: pa.Table, mapping: ImportMap, origin: str, notes: list[str]) -> pa.Table:
     """Rows of the metric that the mapping names for a task; rows of errors and counts go."""
+    if "task" in table.column_names:
+        table = _no_summaries(table, mapping, origin, notes)
     if "metric" not in table.column_names or "task" not in table.column_names:
         if mapping.metrics and "task" in table.column_names:
             raise InputError(
@@ -366,7 +489,24 @@ def _one_metric(table: pa.Table, mapping: ImportMap, origin: str, notes: list[st
             f"{', '.join(gone)} left out"
         )
         table = table.filter(pa.array(keep))
+    left = {str(m) for m, k in zip(metrics, keep, strict=True) if k} - MEASUREMENTS
+    _refuse_lower(sorted(left), mapping, origin)
     return table
+
+
+def _no_summaries(table: pa.Table, mapping: ImportMap, origin: str, notes: list[str]) -> pa.Table:
+    """Rows of an average over tasks are none of the tasks that a glob means."""
+    names = table.column("task").cast(pa.string()).to_pylist()
+    keep = [
+        t is None or t in mapping.tasks or mapping.task(t) is None or not is_summary(t)
+        for t in names
+    ]
+    if all(keep):
+        return table
+    gone = sorted({t for t, k in zip(names, keep, strict=True) if not k})
+    name = origin.removeprefix("import ")
+    notes.append(f"{name}: rows of averages or settings left out: {', '.join(gone)}")
+    return table.filter(pa.array(keep))
 
 
 def _numbered(table: pa.Table, mapping: ImportMap, origin: str, notes: list[str]) -> pa.Table:
@@ -453,6 +593,11 @@ def _shares(
         raise InputError(
             f"{origin}: values of {large[0]!r} go up to {top[large[0]]:g}, those of {small[0]!r} "
             f"to {top[small[0]]:g}: percentages and shares; {step}"
+        )
+    if largest <= MARKS:
+        raise InputError(
+            f"{origin}: values up to {largest:g}: percentages, or marks out of {MARKS}? Write "
+            f"'percent: true' into the mapping (--map), or shares of the best mark"
         )
     low = pc.and_(pc.greater(values, 0), pc.less_equal(values, 1))
     if pc.any(low).as_py():
@@ -545,6 +690,8 @@ def _nothing() -> pa.Table:
 def _whole(column: pa.ChunkedArray, origin: str) -> pa.ChunkedArray:
     """Seeds; 3.0 is 3, as pandas writes a column that had gaps."""
     try:
+        if _is_text(column.type) and pc.all(pc.match_substring_regex(column, r"^\d+$")).as_py():
+            return pc.cast(column, pa.int64())
         if not pa.types.is_integer(column.type):
             column = pc.cast(column, pa.float64())
         return pc.cast(column, pa.int64())
