@@ -829,6 +829,11 @@ class Law:
             raise InputError(
                 f"law {self.name!r}: group {odd!r} is empty or called average; name its tasks"
             )
+        both = next((n for n, t in groups_of.items() if n in t and n in self.tasks), None)
+        if both is not None and len(groups_of[both]) > 1:
+            raise InputError(
+                f"law {self.name!r}: {both!r} is a task and a group of several; rename the group"
+            )
         # By an entry that is repeated, or by itself and in a group.
         every = [t for e in self.tasks or groups_of for t in groups_of.get(e, (e,))]
         twice = next((t for t in every if every.count(t) > 1), None)

@@ -109,6 +109,8 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
         entry["counted"] = True
         return entry | {"note": "counted from the plan; no seed changes it"}, None
     entry |= {"unit": finding.unit, "pilot_seeds": value.n_seeds}
+    if h.goal <= 0:
+        return entry | {"note": "smallest effect of interest 0: nothing to plan for"}, None
     if value.single_run or value.n_seeds < 2:
         return entry | {"note": "one seed shows no variance between runs; pilot two or more"}, None
     if value.seed_variance + value.item_variance <= 0:

@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, help="Parquet file to write")
     parser.add_argument(
-        "--map", help="YAML: runs, tasks, metrics, columns, differ (docs/your-own-results.md)"
+        "--map", help="YAML: runs, tasks, metrics, columns, differ (docs/import.md)"
     )
     parser.add_argument("--arm", help="arm of everything that is read")
     parser.add_argument("--seed", type=int, action="append", help="its seed (repeatable)")

@@ -27,6 +27,8 @@ from lawcheck.scores.files import typed, write_scores
 
 # Right and wrong items from which on equal scores of all items are no accident.
 FEWEST = 5
+# Start of a note for those who judge laws of a study.
+OUTSIDE = "tasks outside lawcheck's disciplines: "
 
 __all__ = ["ImportMap", "Imported", "import_scores", "read_map", "summary"]
 
@@ -286,10 +288,7 @@ def _strangers(tasks: Iterable[str], places: Mapping[str, TaskPlace]) -> list[st
     unknown = sorted(set(tasks) - set(places))
     if not unknown:
         return []
-    return [
-        f"tasks outside lawcheck's disciplines: {', '.join(unknown)}; your own laws and `compare` "
-        f"take them as they are, laws of a study leave them unused"
-    ]
+    return [f"{OUTSIDE}{', '.join(unknown)}; your own laws and `compare` take them as they are"]
 
 
 def summary(found: Imported, out: Path) -> str:

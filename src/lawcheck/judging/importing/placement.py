@@ -76,7 +76,7 @@ class ImportMap(_Part):
 
 def read_map(path: str | Path) -> ImportMap:
     """The mapping in a YAML file. Raises InputError for anything else."""
-    expected = f"expected {', '.join(ImportMap.model_fields)} as in docs/your-own-results.md"
+    expected = f"expected {', '.join(ImportMap.model_fields)} as in docs/import.md"
     data = read_yaml(Path(path), expected, f"mapping {path}")
     try:
         return ImportMap.model_validate(data)

@@ -71,7 +71,16 @@ def write_own_report(
             f"report: no law speaks of the arms in {scores[0]} ({', '.join(table.arms[:4])}); name "
             f"one with --law, or declare one (docs/adding.md)"
         )
-    entries = [_entry(law, scores, table, instructions) for law in chosen.values()]
+    entries = []
+    for name, law in tuple(chosen.items()):
+        try:
+            entries.append(_entry(law, scores, table, instructions))
+        except InputError as error:
+            if laws or len(chosen) == 1:
+                raise
+            # Nobody asked for this law: the others are drawn, and it is named.
+            discovery.leave_out("laws", str(error))
+            del chosen[name]
     read = [word for path in scores for word in ("--scores", path.as_posix())]
     read += [] if mapping is None else ["--map", mapping.as_posix()]
     asked = [word for name in chosen for word in ("--law", name)]
