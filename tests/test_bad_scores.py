@@ -91,8 +91,8 @@ def test_bad_rows_get_one_line(tmp_path, capsys, rows, named):
         ("x.csv", b"", "not a CSV score table"),
         ("x.csv", b"\xff\xfe\x00arm", "score"),
         ("x.csv", b"arm,seed,task,item_id,valeu\na,0,math,q,1\n", "nearest: value"),
-        ("x.csv", b"arm;seed;task;item_id;value\na;0;math;q;1\n", "lawcheck import reads tables"),
-        ("x.csv", b"arm,seed,math\na,0,0.5\n", "lawcheck import reads tables"),
+        ("x.csv", b"arm;seed;task;item_id;value\na;0;math;q;1\n", "needs arm 'ours'"),
+        ("x.csv", b"arm,seed,math\na,0,0.5\n", "needs arm 'ours'"),
         ("x.csv", b"arm,task,item_id,value\na,math,q,1\n", "'seed' is missing"),
     ],
 )

@@ -122,7 +122,7 @@ def test_the_verdict_goes_to_a_file_or_standard_output_and_the_forest_to_a_pictu
         (("ours", "theirs", "--task", "mmlu"), "no task 'mmlu' in the scores (nearest: mmlu_pro)"),
         (("ours", "theirs", "--base", "b"), "no arm 'b'"),
         (("ours", "theirs", "--figure", "f.jpeg"), "expected .png or .pdf"),
-        (("ours", "theirs", "--margin", "-1"), "expected a finite number from 0"),
+        (("ours", "theirs", "--margin", "-1"), "margin is -1.0, expected points"),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(tmp_path, capsys, arguments, named):

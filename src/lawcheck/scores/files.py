@@ -112,12 +112,7 @@ def csv_fault(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         line = _line(error)
-        if (
-            "UTF8" in line
-            or "\\x00" in line
-            or "\0" in line
-            or isinstance(error, UnicodeDecodeError)
-        ):
+        if isinstance(error, UnicodeDecodeError) or "UTF8" in line or "\\x00" in line:
             read_text(path, "export it again as UTF-8", f"scores {path}")
         if cell := NO_NUMBER.search(line):
             kind = "a whole number" if cell["type"] == "int64" else "0 to 1, or empty for unscored"
