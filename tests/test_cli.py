@@ -257,6 +257,8 @@ def test_laws_that_are_not_there_get_the_nearest(project, capsys):
     wrong = f"laws/{LAW[:-1]}.py"
     assert f"nearest: laws/{LAW}.py" in fails(capsys, "show", wrong)
     assert "no such file or folder" in fails(capsys, "--laws", "lows", "list")
+    assert "expected a Python file (.py)" in fails(capsys, "--laws", "runs.csv", "list")
+    assert "(a folder: add --laws laws" in fails(capsys, "show", "laws")
     assert f"laws/{LAW}.py" in fails(capsys, "show", LAW)
 
 

@@ -121,6 +121,17 @@ def test_without_a_law_every_law_whose_arms_have_scores_is_judged(folder):
     text = (folder / "every" / "index.html").read_text(encoding="utf-8")
     assert text.count('<section class="law"') == 1
     assert 'id="law-ours_wins"' in text
+    # One that cannot be judged is named, and takes no other with it.
+    (folder / "more").mkdir()
+    lacking = FILE.replace("ours_wins", "bounded").replace('"greater"', '"equivalent", margin=1.0')
+    (folder / "more" / "bounded.py").write_text(
+        lacking.replace("    hypotheses", '    base=Arm(method="untrained"),\n    hypotheses')
+    )
+    done = report(folder, "--laws", "more", "--out", "every")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("lawcheck: left out: bounded: hypothesis 'assay sensitivity'")
+    assert done.stderr.count("\n") == 1
+    assert (folder / "every" / "index.html").read_text(encoding="utf-8") == text
 
 
 def test_what_cannot_be_answered_is_refused_in_one_line(folder, capsys, tmp_path, monkeypatch):

@@ -138,6 +138,7 @@ def test_an_arm_without_a_task_of_the_average_is_refused(tmp_path):
         ({"groups": {"code": ()}}, "group 'code' is empty"),
         ({"tasks": ("code", "mbpp"), "groups": GROUPS}, "'mbpp' counts twice"),
         ({"tasks": ("mbpp", "mbpp")}, "'mbpp' counts twice"),
+        ({"tasks": ("mbpp",), "groups": {"mbpp": ("mbpp", "x")}}, "'mbpp' is a task and a group"),
         ({"tasks": 3}, "tasks is '3', expected names"),
     ],
 )

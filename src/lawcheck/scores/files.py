@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import re
@@ -112,7 +113,9 @@ def csv_fault(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         line = _line(error)
-        if isinstance(error, UnicodeDecodeError) or "UTF8" in line or "\\x00" in line:
+        with path.open("rb") as file:
+            wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        if wide or isinstance(error, UnicodeDecodeError) or "UTF8" in line:
             read_text(path, "export it again as UTF-8", f"scores {path}")
         if cell := NO_NUMBER.search(line):
             kind = "a whole number" if cell["type"] == "int64" else "0 to 1, or empty for unscored"
