@@ -132,6 +132,11 @@ def test_without_a_law_every_law_whose_arms_have_scores_is_judged(folder):
     assert done.stderr.startswith("lawcheck: left out: bounded: hypothesis 'assay sensitivity'")
     assert done.stderr.count("\n") == 1
     assert (folder / "every" / "index.html").read_text(encoding="utf-8") == text
+    # A law by its file is named so where the page says how to make it again.
+    done = report(folder, "--law", "laws/mine.py", "--out", "file")
+    assert done.returncode == 0, done.stderr
+    shown = Document((folder / "file" / "index.html").read_text(encoding="utf-8")).shown
+    assert "lawcheck report --scores mine.csv --law laws/mine.py" in shown
 
 
 def test_what_cannot_be_answered_is_refused_in_one_line(folder, capsys, tmp_path, monkeypatch):

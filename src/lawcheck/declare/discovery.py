@@ -236,6 +236,18 @@ def law_in(path: str | Path, source: str = "") -> Law:
     return cast(Law, found)
 
 
+def word_of(law: str) -> str:
+    """What names a law on a command line: its file, where this process was given it so."""
+    module = next((m for m, found in _declared("laws").items() if found.name == law), "")
+    path = Path(_loaded.get(module, ""))
+    for given in _given:
+        if given == str(path) or (given != STDIN and path.exists() and path.samefile(given)):
+            return given
+        if Path(given).is_dir() and path.parent.samefile(given):
+            return str(Path(given) / path.name)
+    return law
+
+
 def _beside(path: Path) -> str:
     folder = path.parent
     known = [str(folder / p.name) for p in folder.glob("*.py")] if folder.is_dir() else []

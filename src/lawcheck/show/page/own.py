@@ -65,7 +65,7 @@ def write_own_report(
 
         instructions = read_map(mapping)
     table, _ = read_scores(scores, instructions)
-    chosen = dict(laws) or {law.name: law for law in answered(table)}
+    chosen = dict(laws) or {discovery.word_of(law.name): law for law in answered(table)}
     if not chosen:
         raise InputError(
             f"report: no law speaks of the arms in {scores[0]} ({', '.join(table.arms[:4])}); name "
