@@ -197,3 +197,19 @@ def test_it_fits_a_phone_and_a_desk(browser, page, width):  # noqa: F811
     assert max(hidden) <= 0
     unfold(browser)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_scores_from_standard_input_leave_no_path_of_a_copy(folder):
+    wide = "arm,seed,math\nours,0,61\nours,1,62\ntheirs,0,51\ntheirs,1,53\n"
+    pages = []
+    for out in ("piped", "again"):
+        command = [sys.executable, "-m", "lawcheck", "report", "--scores", "-", "--out", out]
+        done = subprocess.run(
+            [*command, "--law", "laws/mine.py"],
+            cwd=folder, input=wide, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        pages.append((folder / out / "index.html").read_text(encoding="utf-8"))
+    assert pages[0] == pages[1]
+    assert "lawcheck report --scores - --law laws/mine.py" in pages[0]
+    assert "standard input: per-run means" in pages[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lawcheck.errors import InputError
+from lawcheck.files.spool import named
 from lawcheck.scores import COLUMNS, ScoreTable, load_scores
 from lawcheck.scores.files import OPTIONAL, parquet
 from lawcheck.scores.loading import files_of
@@ -42,7 +43,7 @@ def read_scores(
                 load_scores(files)  # A score table but for a name: its own line says which.
             raise
         # A verdict itself counts the rows that no part of its law is about.
-        return load_scores(out), tuple(n for n in found if not n.startswith(OUTSIDE))
+        return load_scores(out), tuple(named(n) for n in found if not n.startswith(OUTSIDE))
 
 
 def _columns(path: Path) -> set[str] | None:
