@@ -55,7 +55,7 @@ evaluation: {items: 6, tune_items: 0}
 hardware: {micro_batch: 4, runs_per_job: 20}
 """
 MAP = """runs:
-  - {match: "ours*", arm: ours, seed: 0}
+  - {match: "tab*", arm: ours, seed: 0}
 tasks: {sums: math}
 columns: {item_id: item, value: score}
 percent: false

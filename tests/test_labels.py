@@ -10,7 +10,7 @@ import pytest
 from render_world import context, rows, table
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Outcome, PartOutcome, Recipe
+from lawcheck.declare.design import Arm, Outcome, PartOutcome, Recipe, arm
 from lawcheck.judging.outcomes import OUTCOMES, PART_OUTCOMES, fixed, p_text
 from lawcheck.judging.verdict_forms import EXIT
 from lawcheck.show import grids
@@ -62,6 +62,7 @@ def test_p_values_never_read_as_0_or_1(p, text):
 
 def test_arms_are_called_by_method_design_and_recipe():
     assert arm_label(arms.BASE) == "Base model"
+    assert arm_label(arm("full", recipe=Recipe(), decoding="greedy")).endswith("greedy decoding")
     assert arm_label(arms.lora_moe("shared_a", Recipe(fraction=0.7))) == (
         "LoRA-MoE, shared A, 5 experts, data 70 %"
     )

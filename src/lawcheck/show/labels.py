@@ -54,6 +54,7 @@ def arm_label(arm: Arm, bases: Mapping[str, str] | None = None) -> str:
     found += _recipe(arm.recipe) if arm.recipe is not None else []
     if arm.base != "default":
         found.append(f"on {(bases or {}).get(arm.base, words(arm.base))}")
+    found += [f"{arm.decoding} decoding"] if arm.decoding != "model" else []
     own = ", ".join(found)
     if not arm.parents:
         return own

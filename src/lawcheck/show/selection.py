@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
+from lawcheck.show.labels import method_label as method_label  # tables of others take it from here
 
 
 def fitting(context: RenderContext, wanted_by: str, fits: Callable[[Arm], bool]) -> list[Arm]:

@@ -10,7 +10,7 @@ from typing import Any
 from lawcheck.declare import discovery
 from lawcheck.declare.scale import BuiltBase, PackageBase, Scale
 from lawcheck.show.judged import family_titles
-from lawcheck.show.labels import method_label
+from lawcheck.show.labels import arm_label, method_label
 from lawcheck.show.page.gather import Entry
 
 CORPUS_FILE = ".jsonl"
@@ -123,7 +123,18 @@ def settings(scale: Scale, entries: Sequence[Entry]) -> tuple[tuple[str, str], .
             "Adapters",
             f"rank {adapter.rank}, alpha {adapter.rank * adapter.alpha_over_rank:g}",
         ),
+        ("Generated answers", decoding(entries)),
     )
+
+
+def decoding(entries: Iterable[Entry]) -> str:
+    """How answers are generated, and by which arms otherwise."""
+    ours = {a for e in entries for a in e.law.arms}
+    greedy = sorted(arm_label(a) for a in ours if a.decoding == "greedy")
+    if len(greedy) == len(ours):
+        return "greedy decoding"
+    said = "as the model's generation_config.json says, without sampling"
+    return f"{said}; greedy decoding: {', '.join(greedy)}" if greedy else said
 
 
 def run_rows(entry: Entry) -> tuple[RunRow, ...]:
