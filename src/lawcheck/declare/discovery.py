@@ -169,7 +169,7 @@ def discipline_folder(name: str) -> Path:
 def declared_in(kind: str, name: str) -> str:
     """The file and line of a declaration, relative to the working directory where it is below."""
     module = _module_of(kind, name)
-    place = _shown(_loaded.get(module.__name__, str(module.__file__)))
+    place = _shown(_loaded.get(module.__name__) or str(module.__file__))
     here = os.getcwd() + os.sep
     return f"{place.removeprefix(here)}{_line_of(module, KINDS[kind][0])}"
 
