@@ -250,6 +250,14 @@ def test_standard_input_is_a_law_or_scores_but_not_both(project, capsys, monkeyp
     assert "standard input" in fails(capsys, "judge", str(law), "--scores", "-")
     fed(monkeypatch, b"x = 1\ny = (\n")
     assert "standard input line 2" in fails(capsys, "judge", "-", "--scores", str(scores))
+    fed(monkeypatch, law.read_bytes())
+    assert main(["show", "-"]) == 0
+    assert "declared in standard input line " in capsys.readouterr().out
+    # A pilot comes in the forms of any scores, a table by its name in the form that it has.
+    assert main(["plan", str(law), "--pilot", "runs.csv"]) == 0
+    assert "note: runs.csv: per-run means" in capsys.readouterr().out
+    assert "a score table is Parquet" in fails(capsys, "import", "runs.csv", "--out", "s.csv")
+    assert not Path("s.csv").exists()
 
 
 def test_laws_that_are_not_there_get_the_nearest(project, capsys):
@@ -257,6 +265,8 @@ def test_laws_that_are_not_there_get_the_nearest(project, capsys):
     wrong = f"laws/{LAW[:-1]}.py"
     assert f"nearest: laws/{LAW}.py" in fails(capsys, "show", wrong)
     assert "no such file or folder" in fails(capsys, "--laws", "lows", "list")
+    assert "expected a Python file (.py)" in fails(capsys, "--laws", "runs.csv", "list")
+    assert "(a folder: add --laws laws" in fails(capsys, "show", "laws")
     assert f"laws/{LAW}.py" in fails(capsys, "show", LAW)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lawcheck
@@ -122,7 +123,11 @@ def test_the_verdict_goes_to_a_file_or_standard_output_and_the_forest_to_a_pictu
         (("ours", "theirs", "--task", "mmlu"), "no task 'mmlu' in the scores (nearest: mmlu_pro)"),
         (("ours", "theirs", "--base", "b"), "no arm 'b'"),
         (("ours", "theirs", "--figure", "f.jpeg"), "expected .png or .pdf"),
-        (("ours", "theirs", "--margin", "-1"), "expected a finite number from 0"),
+        (("ours", "theirs", "--margin", "-1"), "margin is -1.0, expected points"),
+        (("ours", "theirs", "--margin", "0"), "margin is 0.0, expected points"),
+        (("ours", "theirs", "--equivalent", "nan"), "equivalent is nan, expected points"),
+        (("ours", "theirs", "--equivalent", "200"), "equivalent is 200.0, expected points"),
+        (("ours", "theirs", "--base", "ours"), "base 'ours' is one of the two arms"),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(tmp_path, capsys, arguments, named):
@@ -183,3 +188,72 @@ def test_a_result_is_a_dict_a_frame_and_a_table_of_a_notebook(tmp_path):
     assert "&lt;b&gt;x&lt;/b&gt; scores above y &amp; z" in shown
     # Colours are those of the page, so that it is legible on any.
     assert not any(word in shown for word in ("color:", "background", "<style", "#"))
+
+
+def test_scores_in_several_files_and_one_task_by_its_name(tmp_path, capsys):
+    whole = write(tmp_path / "s.csv", items=50)
+    head, *rows = whole.read_text().splitlines()
+    parts = []
+    for arm in ("ours", "theirs"):
+        parts.append(tmp_path / f"{arm}.csv")
+        mine = [r for r in rows if r.startswith(f"{arm},")]
+        parts[-1].write_text("\n".join([head, *mine]) + "\n")
+    assert main(["compare", *map(str, parts), "ours", "theirs", "--quick"]) == 0
+    printed = capsys.readouterr().out.replace("\n", " ")
+    found = lawcheck.compare(whole, "ours", "theirs", quick=True)
+    assert f"p {found.parts[0].p:.3f}" in printed
+    task = lawcheck.load_scores(whole).tasks[0]
+    one = lawcheck.compare(parts, "ours", "theirs", tasks=task, quick=True)
+    assert one.claim == f"ours scores above theirs on {task}"
+
+
+def test_an_effect_that_is_too_small_to_matter_says_so(tmp_path, capsys):
+    path = tmp_path / "s.csv"
+    path.write_text(
+        "arm,seed,task,value\n"
+        + "".join(f"ours,{s},z,{60.5 + s + e}\n" for s, e in enumerate((0, 0.1, -0.1, 0)))
+        + "".join(f"theirs,{s},z,{60 + s}\n" for s in range(4))
+    )
+    _, out, _ = run(capsys, path, "ours", "theirs", "--quick")
+    assert "CONTRADICTED" in out
+    assert "negligible: an effect of 1 point is excluded" in out
+    assert "4 seeds, 1 item, p" in out
+    # Whoever compares need not know of disciplines.
+    assert "discipline" not in out
+
+
+def test_what_is_no_table_and_no_law_is_refused_in_one_line(tmp_path):
+    table = lawcheck.load_scores(write(tmp_path / "s.csv", items=5))
+    frame = pd.read_csv(tmp_path / "s.csv")
+    law = lawcheck.Law(
+        name="x",
+        title="x",
+        claim="x",
+        source="x",
+        base=lawcheck.Arm(method="base"),
+        hypotheses=(
+            lawcheck.Hypothesis(
+                name="x",
+                role="primary",
+                claim="x",
+                estimand=lawcheck.difference(
+                    [lawcheck.Arm(method="ours")], [lawcheck.Arm(method="theirs")]
+                ),
+                alternative="greater",
+                sesoi=0.0,
+            ),
+        ),
+    )
+    for call, line in (
+        (lambda: lawcheck.compare(frame, "ours", "theirs"), "a DataFrame, expected names of files"),
+        (lambda: lawcheck.load_scores(frame), "a DataFrame, expected names of files"),
+        (lambda: lawcheck.judge(law, tmp_path / "s.csv"), "scores is a PosixPath, expected a S"),
+        (lambda: lawcheck.judge("x", table), "law is a str, expected a Law"),
+    ):
+        with pytest.raises(lawcheck.InputError, match=line):
+            call()
+    # No smallest effect of interest: judged, and no size to plan for.
+    assert lawcheck.judge(law, table, quick=True).parts[0].seeds_needed is None
+    for name in lawcheck.__all__:
+        if name != "LoraMoeConfig":
+            assert getattr(lawcheck, name)

@@ -328,3 +328,29 @@ def test_long_seeds_keep_their_digits(tmp_path):
 def test_arms_that_look_alike_are_noted(tmp_path):
     _, notes = imported(tmp_path, "arm,seed,math\nMy-arm,0,0.5\nmy_arm,1,0.5\n")
     assert any("arms 'My-arm' and 'my_arm' are two arms" in n for n in notes)
+
+
+STRANGE = (
+    "arm,seed,lr,contracts_v2,summaries,average,runtime_x,params_b\n"
+    "ours,0,0.1,61,40.5,50.7,11,7\nours,1,0.2,62,41,51.5,12,7\n"
+    "theirs,0,0.1,51,30.5,40.7,11,8\ntheirs,1,0.2,52,32,42,12,8\n"
+)
+
+
+def test_columns_of_tasks_that_nobody_declared_are_read_where_they_vary_as_scores_do(tmp_path):
+    scores, notes = imported(tmp_path, STRANGE)
+    assert scores.tasks == ("contracts_v2", "summaries")
+    assert values(scores, "theirs", "summaries") == pytest.approx([0.305, 0.32])
+    assert any(n.endswith("columns read as tasks: contracts_v2, summaries") for n in notes)
+    assert any(n.endswith("left out: lr, average, runtime_x, params_b") for n in notes)
+    beside, notes = imported(tmp_path, STRANGE.replace("average", "gsm8k"))
+    assert beside.tasks == ("contracts_v2", "gsm8k", "summaries")
+    only, _ = imported(tmp_path, STRANGE, tasks={"summaries": "summaries"})
+    assert only.tasks == ("summaries",)
+    for text in (
+        # One run an arm: nothing tells a score from a setting. Two metrics: of which task?
+        "arm,seed,contracts_v2\nours,0,61\ntheirs,0,51\n",
+        STRANGE.replace("contracts_v2", "acc").replace("summaries", "f1"),
+    ):
+        with pytest.raises(InputError, match="name the columns of scores in --map"):
+            imported(tmp_path, text)

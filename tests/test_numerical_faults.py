@@ -370,7 +370,7 @@ FAULTS = {
     "identical_arms": "arms 'a' and 'b' agree in every one of 300 items (seeds 0, 1, 2, 3)",
     "repeated_seed": "arm 'a': seeds 0 and 3 agree in every one of 300 items",
     "constant": "every item scored 0 (seeds 1)",
-    "unscored": "up to 0.1 of the items unscored (seeds 1)",
+    "unscored": "up to 10 % of the items unscored (seeds 1)",
     "single_seed": "one seed only",
     "all_diverged": "every seed with a diverged run; scored at the last good state",
     "one_answer": "the same answer whatever was asked, in up to 0.99 of the items (seeds 0)",

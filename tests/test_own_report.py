@@ -121,6 +121,22 @@ def test_without_a_law_every_law_whose_arms_have_scores_is_judged(folder):
     text = (folder / "every" / "index.html").read_text(encoding="utf-8")
     assert text.count('<section class="law"') == 1
     assert 'id="law-ours_wins"' in text
+    # One that cannot be judged is named, and takes no other with it.
+    (folder / "more").mkdir()
+    lacking = FILE.replace("ours_wins", "bounded").replace('"greater"', '"equivalent", margin=1.0')
+    (folder / "more" / "bounded.py").write_text(
+        lacking.replace("    hypotheses", '    base=Arm(method="untrained"),\n    hypotheses')
+    )
+    done = report(folder, "--laws", "more", "--out", "every")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("lawcheck: left out: bounded: hypothesis 'assay sensitivity'")
+    assert done.stderr.count("\n") == 1
+    assert (folder / "every" / "index.html").read_text(encoding="utf-8") == text
+    # A law by its file is named so where the page says how to make it again.
+    done = report(folder, "--law", "laws/mine.py", "--out", "file")
+    assert done.returncode == 0, done.stderr
+    shown = Document((folder / "file" / "index.html").read_text(encoding="utf-8")).shown
+    assert "lawcheck report --scores mine.csv --law laws/mine.py" in shown
 
 
 def test_what_cannot_be_answered_is_refused_in_one_line(folder, capsys, tmp_path, monkeypatch):
@@ -181,3 +197,19 @@ def test_it_fits_a_phone_and_a_desk(browser, page, width):  # noqa: F811
     assert max(hidden) <= 0
     unfold(browser)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_scores_from_standard_input_leave_no_path_of_a_copy(folder):
+    wide = "arm,seed,math\nours,0,61\nours,1,62\ntheirs,0,51\ntheirs,1,53\n"
+    pages = []
+    for out in ("piped", "again"):
+        command = [sys.executable, "-m", "lawcheck", "report", "--scores", "-", "--out", out]
+        done = subprocess.run(
+            [*command, "--law", "laws/mine.py"],
+            cwd=folder, input=wide, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        pages.append((folder / out / "index.html").read_text(encoding="utf-8"))
+    assert pages[0] == pages[1]
+    assert "lawcheck report --scores - --law laws/mine.py" in pages[0]
+    assert "standard input: per-run means" in pages[0]

@@ -12,6 +12,7 @@ from lawcheck.__main__ import main
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Hypothesis, Law, Unused, difference
 from lawcheck.errors import InputError
+from lawcheck.judging.comparing import compare
 from lawcheck.judging.evidence import MissingScoresError
 from lawcheck.judging.verdict import design_digest, judge
 from lawcheck.judging.verdict_forms import text
@@ -138,12 +139,26 @@ def test_an_arm_without_a_task_of_the_average_is_refused(tmp_path):
         ({"groups": {"code": ()}}, "group 'code' is empty"),
         ({"tasks": ("code", "mbpp"), "groups": GROUPS}, "'mbpp' counts twice"),
         ({"tasks": ("mbpp", "mbpp")}, "'mbpp' counts twice"),
+        ({"tasks": ("mbpp",), "groups": {"mbpp": ("mbpp", "x")}}, "'mbpp' is a task and a group"),
         ({"tasks": 3}, "tasks is '3', expected names"),
+        ({"tasks": ("average", "mbpp")}, "a task called 'average'"),
+        ({"groups": {"code": ("average", "mbpp")}}, "a task called 'average'"),
     ],
 )
 def test_names_of_tasks_are_checked_where_they_are_declared(given, named):
     with pytest.raises(InputError, match=named):
         law(**given)
+
+
+def test_a_task_called_average_is_refused_where_an_average_is_taken(tmp_path):
+    more = [f"{a},{s},average,q0,1" for a in ("Ours-7B/v2", "their model") for s in range(3)]
+    scores = write(tmp_path / "s.csv", more=more)
+    with pytest.raises(InputError, match="a task called 'average' cannot be told from the mean"):
+        judge(law(), scores, quick=True)
+    with pytest.raises(InputError, match="a task called 'average'"):
+        compare(scores, "Ours-7B/v2", "their model", quick=True)
+    (left,) = (u for u in judge(law(tasks=("mmlu_pro",)), scores, quick=True).unused)
+    assert "average" in left.names
 
 
 def test_the_tasks_are_part_of_the_design():

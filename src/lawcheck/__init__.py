@@ -19,11 +19,21 @@ forward()
 __version__ = "0.1.0"
 __all__ = [
     "Arm",
+    "Check",
     "Hypothesis",
+    "InputError",
     "Law",
     "LoraMoeConfig",
+    "PartVerdict",
+    "RankCorrelation",
+    "Recipe",
+    "RoughnessRatio",
+    "SeedSpread",
+    "Unused",
     "Verdict",
     "__version__",
+    "arm",
+    "beats",
     "compare",
     "difference",
     "judge",
@@ -31,14 +41,32 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lawcheck.declare.design import Arm, Hypothesis, Law, Verdict, difference
+    from lawcheck.declare.design import (
+        Arm,
+        Check,
+        Hypothesis,
+        Law,
+        PartVerdict,
+        Recipe,
+        Unused,
+        Verdict,
+        arm,
+        beats,
+        difference,
+    )
+    from lawcheck.declare.estimands import RankCorrelation, RoughnessRatio, SeedSpread
+    from lawcheck.errors import InputError
     from lawcheck.judging.comparing import compare
     from lawcheck.judging.verdict import judge
     from lawcheck.methods.lora_moe import LoraMoeConfig
     from lawcheck.scores import load_scores
 
 _HOMES = {
-    **dict.fromkeys(("Arm", "Hypothesis", "Law", "Verdict", "difference"), "declare.design"),
+    **dict.fromkeys(("Arm", "Check", "Hypothesis", "Law", "PartVerdict"), "declare.design"),
+    **dict.fromkeys(("Recipe", "Unused", "Verdict", "arm", "beats"), "declare.design"),
+    **dict.fromkeys(("RankCorrelation", "RoughnessRatio", "SeedSpread"), "declare.estimands"),
+    "InputError": "errors",
+    "difference": "declare.design",
     "compare": "judging.comparing",
     "judge": "judging.verdict",
     "load_scores": "scores",

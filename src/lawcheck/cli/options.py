@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lawcheck.errors import InputError, one_line
+from lawcheck.files import spool
 
 if TYPE_CHECKING:
     from lawcheck.declare.design import Law
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SEED_IN_ID = re.compile(r"-s(\d+)-[0-9a-f]{12}\Z")
 
 
-STDIN = "-"
+STDIN = spool.STDIN
 # Options that hold laws, by a name, a file or STDIN.
 LAWS = ("law", "laws")
 
@@ -54,10 +55,10 @@ def resolved(arguments: argparse.Namespace) -> Iterator[None]:
     A verb names its options that hold score tables in SCORES. What is left out of the
     declarations from outside is reported at the end, one line each on stderr.
     """
-    said = spooled = ""
+    said = ""
     with contextlib.ExitStack() as stack:
         try:
-            spooled = _read_scores(arguments, stack)
+            _read_scores(arguments, stack)
             places = [*arguments.laws_before, *arguments.laws_after]
             if places:
                 _discovery(stack).also(*places)
@@ -70,8 +71,8 @@ def resolved(arguments: argparse.Namespace) -> Iterator[None]:
             yield
         except InputError as error:
             said = str(error)
-            if spooled:
-                raise InputError(said.replace(spooled, "standard input")) from error
+            if spool.named(said) != said:
+                raise InputError(spool.named(said)) from error
             raise
         finally:
             _report_left_out(said)
@@ -102,8 +103,8 @@ def _report_left_out(said: str) -> None:
             print(f"lawcheck: left out: {one_line(fault.line)}", file=sys.stderr)
 
 
-def _read_scores(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> str:
-    """The file that standard input is copied to, where an option for scores names it; else empty.
+def _read_scores(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> None:
+    """Copies standard input to a file, where an option for scores names it.
 
     Raises InputError where it is named more than once.
     """
@@ -116,7 +117,7 @@ def _read_scores(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> 
             f"files for the others"
         )
     if not any(STDIN in named[o] for o in scores):
-        return ""
+        return
     import tempfile
 
     content = sys.stdin.buffer.read()
@@ -129,7 +130,7 @@ def _read_scores(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> 
         given = getattr(arguments, option, None)
         found = [path if v == STDIN else v for v in named[option]]
         setattr(arguments, option, found[0] if isinstance(given, str) else given and found)
-    return path
+    stack.enter_context(spool.standing_in(path))
 
 
 def _listed(value: Any) -> list[str]:

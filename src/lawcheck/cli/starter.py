@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lawcheck.declare.design import require_name
+from lawcheck.declare.design import AVERAGE, require_name
 from lawcheck.errors import InputError, look_up
 from lawcheck.files.atomic import write_text
 
@@ -105,10 +105,12 @@ TASKS = ("math", "biology")
 class Source:
     """Scores that a project starts from.
 
-    path: as its commands name them. tasks: of each arm. reads: whether they are imported first.
+    path: as its commands name them. given: as the user did. tasks: of each arm. reads: whether they
+    are imported first.
     """
 
     path: str
+    given: str
     tasks: Mapping[str, tuple[str, ...]]
     reads: bool
 
@@ -119,10 +121,11 @@ class Source:
         shared = [t for t in self.tasks[arms[0]] if all(t in self.tasks[a] for a in arms)]
         if not shared:
             raise InputError(
-                f"init --from {self.path}: arms {' and '.join(arms)} have no task in common; name "
+                f"init --from {self.given}: arms {' and '.join(arms)} have no task in common; name "
                 f"others"
             )
-        return tuple(t for t in shared if t not in COMPANIONS) or tuple(shared)
+        beside = (*COMPANIONS, AVERAGE)
+        return tuple(t for t in shared if t not in beside) or tuple(shared)
 
 
 def read_source(path: Path, folder: Path) -> Source:
@@ -141,14 +144,14 @@ def read_source(path: Path, folder: Path) -> Source:
         reads = False
     place = os.path.relpath(path, folder)
     tasks = {a: tuple(t for t in table.item_metric if table.seeds(a, t)) for a in table.arms}
-    return Source(place, tasks, reads)
+    return Source(place, str(path), tasks, reads)
 
 
 def chosen(source: Source, ours: str | None, theirs: str | None) -> tuple[str, str]:
     """The two arms of the claim. Raises InputError where the table leaves a choice."""
     for given, option in ((ours, "--ours"), (theirs, "--theirs")):
         if given is not None:
-            look_up(given, source.tasks, f"init {option} {given!r}: no such arm in {source.path}")
+            look_up(given, source.tasks, f"init {option} {given!r}: no such arm in {source.given}")
     rest = [a for a in source.tasks if a not in (BASE, ours, theirs)]
     if ours is None and theirs is None and {"ours", "theirs"} <= set(rest):
         return "ours", "theirs"
@@ -158,7 +161,7 @@ def chosen(source: Source, ours: str | None, theirs: str | None) -> tuple[str, s
         theirs = rest[0]
     if ours is None or theirs is None:
         raise InputError(
-            f"init --from {source.path}: arms {', '.join(source.tasks)}; say which are compared "
+            f"init --from {source.given}: arms {', '.join(source.tasks)}; say which are compared "
             f"with --ours and --theirs"
         )
     return ours, theirs

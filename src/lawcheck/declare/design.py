@@ -28,6 +28,12 @@ Decoding = Literal["model", "greedy"]
 Scalar = str | int | float | bool
 # Arms above one another, and characters of an arm's name, which names folders.
 DEPTH, LONGEST = 6, 120
+# The target that is the mean of the tasks, or of the disciplines.
+AVERAGE = "average"
+NO_TASK = (
+    "a task called 'average' cannot be told from the mean of the tasks; write 'tasks: {average: "
+    "NAME}' into the mapping, or null for NAME to leave it out"
+)
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 ARM_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
@@ -824,10 +830,17 @@ class Law:
         object.__setattr__(self, "tasks", tuple(self.tasks))
         object.__setattr__(self, "groups", tuple(sorted((n, tuple(t)) for n, t in pairs)))
         groups_of = self.task_groups
-        odd = next((n for n, t in groups_of.items() if not t or n == "average"), None)
+        odd = next((n for n, t in groups_of.items() if not t or n == AVERAGE), None)
         if odd is not None:
             raise InputError(
                 f"law {self.name!r}: group {odd!r} is empty or called average; name its tasks"
+            )
+        if AVERAGE in self.tasks or any(AVERAGE in t for t in groups_of.values()):
+            raise InputError(f"law {self.name!r}: {NO_TASK}")
+        both = next((n for n, t in groups_of.items() if n in t and n in self.tasks), None)
+        if both is not None and len(groups_of[both]) > 1:
+            raise InputError(
+                f"law {self.name!r}: {both!r} is a task and a group of several; rename the group"
             )
         # By an entry that is repeated, or by itself and in a group.
         every = [t for e in self.tasks or groups_of for t in groups_of.get(e, (e,))]

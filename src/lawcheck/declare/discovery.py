@@ -71,6 +71,7 @@ _given: dict[str, str] = {}
 # Module -> the path of its file, as it was named.
 _loaded: dict[str, str] = {}
 CORRECT = "correct the file"
+NO_CODE = "expected a Python file (.py) or a folder of them"
 
 
 @functools.cache
@@ -168,7 +169,7 @@ def discipline_folder(name: str) -> Path:
 def declared_in(kind: str, name: str) -> str:
     """The file and line of a declaration, relative to the working directory where it is below."""
     module = _module_of(kind, name)
-    place = _shown(_loaded.get(module.__name__, str(module.__file__)))
+    place = _shown(_loaded.get(module.__name__) or str(module.__file__))
     here = os.getcwd() + os.sep
     return f"{place.removeprefix(here)}{_line_of(module, KINDS[kind][0])}"
 
@@ -204,6 +205,8 @@ def also(*paths: str | Path) -> None:
     for path in map(Path, paths):
         if not path.exists():
             raise InputError(f"laws {str(path)!r}: no such file or folder; {_beside(path)}")
+        if _is_no_code(path):
+            raise InputError(f"laws {str(path)!r}: {NO_CODE}; {_beside(path)}")
         _given[str(path)] = ""
     forget()
 
@@ -233,6 +236,18 @@ def law_in(path: str | Path, source: str = "") -> Law:
     return cast(Law, found)
 
 
+def word_of(law: str) -> str:
+    """What names a law on a command line: its file, where this process was given it so."""
+    module = next((m for m, found in _declared("laws").items() if found.name == law), "")
+    path = Path(_loaded.get(module, ""))
+    for given in _given:
+        if given == str(path) or (given != STDIN and path.exists() and path.samefile(given)):
+            return given
+        if Path(given).is_dir() and path.parent.samefile(given):
+            return str(Path(given) / path.name)
+    return law
+
+
 def _beside(path: Path) -> str:
     folder = path.parent
     known = [str(folder / p.name) for p in folder.glob("*.py")] if folder.is_dir() else []
@@ -249,6 +264,8 @@ def law(name: str) -> Law:
     near = (p for p in (Path("laws", f"{name}.py"), Path(f"{name}.py")) if p.is_file())
     here = next(near, None) if name not in laws() else None
     hint = f" (name the file {here} instead)" if here else ""
+    if not here and name not in laws() and Path(name).is_dir():
+        hint = f" (a folder: add --laws {name} and name one of its laws)"
     return named("laws", name, laws(), hint)
 
 
@@ -430,6 +447,9 @@ def _files(kind: str) -> list[str]:
     entries = [e for e in os.environ.get(variable, "").split(os.pathsep) if e]
     for entry in (*entries, *(_given if kind == "laws" else ())):
         folder = Path(entry)
+        if entry != STDIN and _is_no_code(folder):
+            leave_out(kind, f"{variable}: {entry!r}: {NO_CODE}; name one or unset it")
+            continue
         if entry == STDIN or folder.is_file():
             paths.setdefault(os.path.realpath(folder), entry)
             continue
@@ -447,6 +467,10 @@ def _files(kind: str) -> list[str]:
         for name in found:
             paths.setdefault(os.path.realpath(folder / name), str(folder / name))
     return list(paths.values())
+
+
+def _is_no_code(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".py"
 
 
 def _module_name(path: str, kind: str) -> str:
@@ -494,7 +518,7 @@ def _from_file(path: str, kind: str) -> ModuleType | None:
 
 
 def _out(path: str, kind: str) -> str:
-    if kind == "laws" and path in _given:
+    if kind == "laws" and {path, str(Path(path).parent)} & _given.keys():
         return CORRECT
     return f"{CORRECT}, or take it out of LAWCHECK_{kind.upper()}"
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lawcheck.declare.numbers import fixed, p_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -57,16 +59,15 @@ def page(verdict: Any) -> str:
 
 
 def _cells(p: Any) -> tuple[str, ...]:
-    digits = 2 if p.unit in ("points", "percent") else 3
-    value = "no estimate" if p.estimate is None else f"{p.estimate:+.{digits}f} {p.unit}"
+    value = "no estimate" if p.estimate is None else f"{fixed(p.estimate, p.unit, '+')} {p.unit}"
     known = p.low is not None and p.high is not None
-    interval = f"{p.low:+.{digits}f} to {p.high:+.{digits}f}" if known else ""
+    interval = f"{fixed(p.low, p.unit, '+')} to {fixed(p.high, p.unit, '+')}" if known else ""
     return (
         f"{p.name} ({p.role})",
         f"{p.outcome} {p.size}".rstrip(),
         value,
         interval,
-        "" if p.p is None else f"{p.p:.3g}",
+        "" if p.p is None else p_text(p.p),
         str(p.n_seeds),
         f"{p.n_items:,}" if p.n_items else "",
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
+from unicodedata import combining, normalize
 
 from lawcheck.declare.design import Arm, Hypothesis, Law, Verdict, difference
 from lawcheck.errors import InputError, nearest
@@ -17,6 +19,7 @@ from lawcheck.scores import ScoreTable
 from lawcheck.scores.health import law_findings
 
 MARGIN = 1.0
+MOST_POINTS = 100
 # What to do about scores that are missing, at the end of a line.
 STEP = "train and score more seeds of both arms"
 # Parts about all tasks; the others are about one.
@@ -81,12 +84,16 @@ def comparison(
     base: str | None = None,
 ) -> tuple[Law, list[str]]:
     """The law that `compare` judges, primary parts first, and notes on what it leaves out."""
+    _check_sizes(margin=margin, equivalent=equivalent)
+    tasks = [tasks] if isinstance(tasks, str) else tasks
     named = [n for n in (ours, theirs, base) if n is not None]
     for name in named:
         if name not in scores.arms:
             raise InputError(f"compare: no arm {name!r}; arms: {', '.join(scores.arms)}")
     if ours == theirs:
         raise InputError(f"compare: {ours!r} twice; name two of the arms {', '.join(scores.arms)}")
+    if base in (ours, theirs):
+        raise InputError(f"compare: base {base!r} is one of the two arms; name the untrained arm")
     if base is None and equivalent is not None and "base" in scores.arms:
         base, named = "base", [*named, "base"]
     chosen, notes = _tasks(scores, named, tasks)
@@ -146,6 +153,15 @@ def comparison_text(law: Law, verdict: Verdict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _check_sizes(**sizes: float | None) -> None:
+    for name, size in sizes.items():
+        if size is not None and not (isinstance(size, Real) and 0 < size <= MOST_POINTS):
+            raise InputError(
+                f"compare: {name} is {size!r}, expected points (100 x accuracy) above 0 and up to "
+                f"{MOST_POINTS}; give the smallest difference that matters, such as 1"
+            )
+
+
 def _gain(
     name: str, role: str, claim: str, a: Arm, b: Arm, margin: float, target: str = "average"
 ) -> Hypothesis:
@@ -203,7 +219,8 @@ def _listed(seeds: Sequence[int]) -> str:
 
 def _name(given: str, taken: set[str]) -> str:
     """A declaration's name like what is given, and unlike those taken, to which it is added."""
-    plain = re.sub(r"[^a-z0-9]+", "_", given.lower()).strip("_") or "x"
+    plain = "".join(c for c in normalize("NFKD", given.lower()) if not combining(c))
+    plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "x"
     plain = plain if plain[0].isalpha() else f"x_{plain}"
     name, k = plain, 2
     while name in taken:

@@ -6,6 +6,9 @@ Nothing is ever called reproduced.
 from __future__ import annotations
 
 from lawcheck.declare.design import Outcome, PartOutcome
+from lawcheck.declare.numbers import fixed as fixed
+from lawcheck.declare.numbers import minus as minus
+from lawcheck.declare.numbers import p_text as p_text
 
 # Outcome of a law -> what it means. Printed as it stands, in capitals.
 OUTCOMES: dict[Outcome, str] = {
@@ -28,26 +31,3 @@ PART_OUTCOMES: dict[PartOutcome, str] = {
         "the base models are not of the kind it speaks of"
     ),
 }
-# Units whose numbers need two decimals; others, such as shares and logarithms, are smaller.
-COARSE = ("points", "percent")
-LEAST_P = 0.001
-
-
-def fixed(value: float, unit: str, sign: str = "") -> str:
-    """A number with the decimals of its unit; whole from 1000 on. sign: `+` for differences."""
-    digits = 0 if abs(value) >= 1000 else 2 if unit in COARSE else 3
-    text = f"{value:{sign},.{digits}f}"
-    # Neither +0.00 nor -0.00.
-    return text if any(c in "123456789" for c in text) else text.lstrip("+-")
-
-
-def minus(text: str) -> str:
-    """A true minus sign for hyphens."""
-    return text.replace("-", "\u2212")
-
-
-def p_text(p: float) -> str:
-    """Three decimals; `<0.001` and `>0.999` beyond them."""
-    if p < LEAST_P:
-        return f"<{LEAST_P}"
-    return f">{1 - LEAST_P}" if p > 1 - LEAST_P else f"{p:.3f}"

@@ -14,6 +14,7 @@ from lawcheck.declare.design import Hypothesis, Law
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
+from lawcheck.judging.reading import read_scores
 from lawcheck.judging.sizing import Sizing, measured, sizing, together, variances
 from lawcheck.judging.stats import Estimate, seeds_needed
 from lawcheck.judging.stats.components import Components
@@ -21,7 +22,7 @@ from lawcheck.judging.targets import targets_of
 from lawcheck.planning.cost import planned_cost
 from lawcheck.planning.forecast import plan_law
 from lawcheck.planning.plan import Planner
-from lawcheck.scores import ScoreTable, load_scores
+from lawcheck.scores import ScoreTable
 
 POWER = 0.8
 # One-sided confidence of the cautious plan: a pilot of few seeds often draws too small a variance
@@ -37,7 +38,10 @@ def pilot_plan(
     The pilot may lack arms: hypotheses that need them are named as not planned. planner: of the
     scale whose cost is planned; None plans no cost. JSON-ready.
     """
-    found = seeds_plan(law, load_scores(scores))
+    table, notes = read_scores(scores)
+    found = seeds_plan(law, table)
+    if notes:
+        found["notes"] = list(notes)
     if planner is not None:
         for goal in found["law"].values():
             goal["cost"] = _cost(law, planner, goal["seeds"])
@@ -109,6 +113,8 @@ def _part(h: Hypothesis, evidence: Evidence) -> tuple[dict[str, Any], Estimate |
         entry["counted"] = True
         return entry | {"note": "counted from the plan; no seed changes it"}, None
     entry |= {"unit": finding.unit, "pilot_seeds": value.n_seeds}
+    if h.goal <= 0:
+        return entry | {"note": "smallest effect of interest 0: nothing to plan for"}, None
     if value.single_run or value.n_seeds < 2:
         return entry | {"note": "one seed shows no variance between runs; pilot two or more"}, None
     if value.seed_variance + value.item_variance <= 0:
@@ -189,7 +195,8 @@ def pilot_text(found: dict[str, Any]) -> str:
     """The plan as lines for a terminal."""
     width = max(len(p["name"]) for p in found["parts"])
     head = f"{'part':<{width}}  {'role':<9}  {'effect':>6}  pilot  {'SD':>6}  seeds  cautious"
-    lines = [f"{found['name']}: seeds for {100 * found['power']:g} % power, from the pilot", head]
+    lines = [f"{found['name']}: seeds for {100 * found['power']:g} % power, from the pilot"]
+    lines += [*(f"note: {n}" for n in found.get("notes", ())), head]
     for p in found["parts"]:
         row = f"{p['name']:<{width}}  {p['role']:<9}  {p['effect']:>6g}  {_cell(p['pilot_seeds'])}"
         sd = "-" if p["pilot_sd"] is None else f"{p['pilot_sd']:.3g}"

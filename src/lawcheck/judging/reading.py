@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lawcheck.errors import InputError
+from lawcheck.files.spool import named
 from lawcheck.scores import COLUMNS, ScoreTable, load_scores
 from lawcheck.scores.files import OPTIONAL, parquet
+from lawcheck.scores.loading import files_of
 
 if TYPE_CHECKING:
     from lawcheck.judging.importing import ImportMap
@@ -26,21 +28,22 @@ def read_scores(
     Files with a score table's columns are read as one; anything else is imported first, with the
     mapping. Raises InputError as `load_scores` and `import_scores` do.
     """
-    files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    files = files_of(paths)
     columns = [_columns(f) for f in files]
     if mapping is None and all(c is None or NEEDED <= c <= set(COLUMNS) for c in columns):
         return load_scores(files), ()
-    from lawcheck.judging.importing import import_scores
+    from lawcheck.judging.importing import OUTSIDE, import_scores
 
     with tempfile.TemporaryDirectory(prefix="lawcheck-import-") as folder:
         out = Path(folder) / "scores.parquet"
         try:
-            notes = import_scores(files, out, mapping=mapping).notes
+            found = import_scores(files, out, mapping=mapping).notes
         except InputError:
             if mapping is None and all(c is None or "item_id" in c for c in columns):
                 load_scores(files)  # A score table but for a name: its own line says which.
             raise
-        return load_scores(out), notes
+        # A verdict itself counts the rows that no part of its law is about.
+        return load_scores(out), tuple(named(n) for n in found if not n.startswith(OUTSIDE))
 
 
 def _columns(path: Path) -> set[str] | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law
+from lawcheck.declare.design import AVERAGE, NO_TASK, Arm, Law
+from lawcheck.errors import InputError
 from lawcheck.scores import ScoreTable, TaskPlace, task_places
 
 # Tasks of these names stand beside an average, whoever scored them.
@@ -50,15 +51,18 @@ def targets_of(
     averaged = [
         t for t in tasks if roles[t] == "average" and any(scores.seeds(a, t) for a in names)
     ]
+    whole = any(h.estimand.averages for h in law.hypotheses)
+    if AVERAGE in averaged and whole:
+        raise InputError(f"{law.name}: {NO_TASK}")
     groups: dict[str, tuple[str, ...]] = {}
     for t in tasks:
         for target in (declared[t].discipline, declared[t].role) if t in declared else ():
-            if target not in (*tasks, "average"):
+            if target not in (*tasks, AVERAGE):
                 groups[target] = tuple(dict.fromkeys((*groups.get(target, ()), t)))
     return Targets(
         places={t: TaskPlace(t, roles[t]) for t in {*averaged, *COMPANIONS} & set(tasks)},
         groups=groups,
-        note=_note(averaged) if any(h.estimand.averages for h in law.hypotheses) else "",
+        note=_note(averaged) if whole else "",
     )
 
 

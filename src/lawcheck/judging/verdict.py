@@ -110,6 +110,14 @@ def judge(
     Raises InputError where a part cannot be estimated at all: an unplaced task, no planned cost;
     and its kind MissingScoresError for an arm without scores or arms that share no seed.
     """
+    for name, value, kind, how in (
+        ("law", law, Law, "import LAW from its file"),
+        ("scores", scores, ScoreTable, "load_scores(path) reads them"),
+    ):
+        if not isinstance(value, kind):
+            raise InputError(
+                f"judge: {name} is a {type(value).__name__}, expected a {kind.__name__}; {how}"
+            )
     if not isinstance(looks, Looks):
         looks = Looks.planned(looks)
     if not step and tasks is None and discovery.study_of(law.name) is None:
@@ -205,7 +213,7 @@ def _check_arms(law: Law, evidence: Evidence) -> None:
         needed.setdefault(law.base.name, "assay sensitivity")
     lost = sorted(set(needed) - set(evidence.scores.arms))
     if lost:
-        more = f" and {len(lost) - 1} more arms" if len(lost) > 1 else ""
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise MissingScoresError(
             f"{law.name}: hypothesis {needed[lost[0]]!r} needs arm {lost[0]!r}{more}, found no "
             f"scores ({nearest(lost[0], evidence.scores.arms)}); {evidence.how}"
@@ -445,7 +453,7 @@ def _part(t: Trial, adjusted: Tests) -> PartVerdict:
         zero = "above 0" if h.alternative == "greater" else "below 0"
         size = "at least the smallest effect" if whole else zero
     needed = None
-    if value.testable and not value.single_run:
+    if value.testable and not value.single_run and h.goal > 0:
         needed = seeds_needed(
             value.seed_variance,
             h.goal,

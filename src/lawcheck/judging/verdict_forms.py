@@ -91,10 +91,12 @@ def part_lines(p: PartVerdict) -> list[str]:
     """Outcome, estimate, sampling, what would settle it, notes: one line each."""
     said = f"{p.outcome} {p.size}".rstrip()
     lines = [f"  {p.role} {p.name}: {said}", f"    {estimate(p)}; claimed {claimed(p)}"]
+    if p.outcome == "negligible" and p.sesoi:
+        lines.append(f"    negligible: an effect of {sized(p.sesoi, p.unit)} is excluded")
     lines += [f"    {c.name}: {c.outcome}, {estimate(c, p)}" for c in p.conjuncts]
     if p.se is not None:
-        sampled = ["1 seed" if p.n_seeds == 1 else f"{p.n_seeds} seeds"]
-        sampled += [f"{p.n_items:,} items"] if p.n_items else []
+        sampled = [counted(p.n_seeds, "seed")]
+        sampled += [counted(p.n_items, "item")] if p.n_items else []
         sampled += [f"p {p_text(p.p)}"] if p.p is not None else []
         sampled += [f"detects {fixed(p.mde, p.unit)} at 80 % power"] if p.mde is not None else []
         lines.append("    " + ", ".join(sampled))
@@ -174,6 +176,11 @@ def settles(p: PartVerdict) -> str:
     if p.seeds_needed > p.n_seeds:
         return f"{p.seeds_needed} seeds ({power})"
     return f"nothing more of the same size: {p.n_seeds} seeds have {power}"
+
+
+def counted(n: int, what: str) -> str:
+    """`1 seed`, `1,900 items`."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def sized(size: float, unit: str) -> str:

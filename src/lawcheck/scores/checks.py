@@ -179,9 +179,10 @@ def _twice(row: str, origin: str) -> InputError:
 
 
 def _no_score(value: float, row: str, origin: str) -> InputError:
+    percent = 1 < value <= 100
+    step = "divide percentages by 100" if percent else "correct it, or leave out what is no score"
     return InputError(
-        f"{origin}: value {value:g} of {row}; expected 0 to 1, or empty for unscored "
-        f"(divide percentages by 100)"
+        f"{origin}: value {value:g} of {row}; expected 0 to 1, or empty for unscored ({step})"
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 from lawcheck.declare.design import Score
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.atomic import atomic_file
+from lawcheck.files.reading import read_text
 
 COLUMNS = ("run_id", "arm", "seed", "task", "item_id", "cluster", "metric", "value")
 OPTIONAL = {"run_id": "", "cluster": "", "metric": "score"}
@@ -24,6 +28,10 @@ SCHEMA = pa.schema(
     [(c, pa.int64() if c == "seed" else pa.float64() if c == "value" else CODES) for c in COLUMNS]
 )
 
+# As Arrow says it.
+NO_NUMBER = re.compile(
+    r"CSV column #(?P<column>\d+).* error to (?P<type>int64|double): invalid value '(?P<found>.*)'"
+)
 OTHER_FORMS = "; lawcheck import reads tables of other forms"
 # Ids stay text even where they look like numbers; only seed and value are numbers.
 CSV_OPTIONS = pa.csv.ConvertOptions(
@@ -104,9 +112,27 @@ def csv_fault(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+        line = _line(error)
+        with path.open("rb") as file:
+            wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        if wide or isinstance(error, UnicodeDecodeError) or "UTF8" in line:
+            read_text(path, "export it again as UTF-8", f"scores {path}")
+        if cell := NO_NUMBER.search(line):
+            kind = "a whole number" if cell["type"] == "int64" else "0 to 1, or empty for unscored"
+            raise InputError(
+                f"scores {path}: not a CSV score table (column "
+                f"{_header(path, int(cell['column']))} holds {cell['found']!r}, expected {kind}); "
+                f"correct it"
+            ) from error
         raise InputError(
             f"scores {path}: not a CSV score table ({_line(error)}){OTHER_FORMS}"
         ) from error
+
+
+def _header(path: Path, at: int) -> str:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file), [])
+    return repr(names[at]) if at < len(names) else f"number {at + 1}"
 
 
 @contextlib.contextmanager

@@ -123,8 +123,8 @@ def _unscored(table: ScoreTable, units: Units) -> Iterator[Finding]:
             yield Finding(
                 kind="unscored",
                 arms=(arm,),
-                text=f"arm {arm!r}: up to {max(many.values()):.3g} of the items unscored (seeds "
-                f"{_listed(list(many))})",
+                text=f"arm {arm!r}: up to {100 * max(many.values()):.3g} % of the items unscored "
+                f"(seeds {_listed(list(many))})",
             )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lawcheck.declare.design import Score
+from lawcheck.errors import InputError
 from lawcheck.scores.checks import check, check_sorted
 from lawcheck.scores.files import read_rows, table_of, write_scores
 from lawcheck.scores.sorting import IN_MEMORY_ROWS, is_large, sort_rows
@@ -23,11 +24,28 @@ def load_scores(
     cluster and metric may be left out of a file. An empty value is an unscored item. Raises
     InputError (one line) for anything that could bend a verdict: see `check`.
     """
-    files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    files = files_of(paths)
     origin = str(files[0]) if len(files) == 1 else f"{len(files)} score files"
     if is_large(files, in_memory_rows):
         return check_sorted(sort_rows(files, origin), origin)
     return check(read_rows(files), origin)
+
+
+def files_of(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Raises InputError for what names no files, such as a table in memory."""
+    if isinstance(paths, str | Path):
+        return [Path(paths)]
+    try:
+        # A DataFrame would give the names of its columns.
+        files = None if hasattr(paths, "columns") else [Path(p) for p in paths]
+    except TypeError:
+        files = None
+    if files is None:
+        raise InputError(
+            f"scores: a {type(paths).__name__}, expected names of files; write a table to one "
+            f"first, as in frame.to_csv('scores.csv', index=False)"
+        )
+    return files
 
 
 def concatenate(paths: Iterable[Path], target: Path, more: Sequence[Score] = ()) -> None:

@@ -23,7 +23,9 @@ EXAMPLES = (
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scores", metavar="SCORES", help="CSV, Parquet, or what `import` reads")
+    parser.add_argument(
+        "scores", nargs="+", metavar="SCORES", help="CSV, Parquet, or what `import` reads"
+    )
     parser.add_argument("ours", metavar="OURS", help="arm that should score higher")
     parser.add_argument("theirs", metavar="THEIRS", help="arm to compare it with")
     parser.add_argument(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from lawcheck.errors import InputError
+
 ORDER = 110
 GROUP = "judge"
 EXAMPLES = (
@@ -33,6 +35,8 @@ def run(arguments: argparse.Namespace) -> None:
     from lawcheck.judging.importing import import_scores, read_map, summary
 
     out = Path(arguments.out)
+    if out.suffix.lower() in (".csv", ".tsv", ".txt", ".json"):
+        raise InputError(f"import: --out {out}: a score table is Parquet; name a .parquet file")
     found = import_scores(
         arguments.paths,
         out,

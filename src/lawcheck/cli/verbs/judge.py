@@ -21,7 +21,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_law(parser)
     parser.add_argument("--scale", help="the scale the scores come from (none: your own scores)")
     parser.add_argument(
-        "--scores", required=True, action="append", help="CSV, Parquet, or what `import` reads"
+        "--scores",
+        required=True,
+        action="append",
+        help="CSV, Parquet, or what `import` reads (repeatable)",
     )
     parser.add_argument("--map", metavar="FILE", help="mapping of your own scores, as of `import`")
     parser.add_argument(

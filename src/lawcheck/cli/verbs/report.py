@@ -84,7 +84,7 @@ def _own(arguments: argparse.Namespace) -> None:
             f"report: {word} beside --scores; --scores is for your own results, {word} for those "
             f"of a scale: leave one out"
         )
-    laws = {name: discovery.law(name) for name in arguments.law}
+    laws = {discovery.word_of(name): discovery.law(name) for name in arguments.law}
     scores = [Path(path) for path in arguments.scores]
     mapping = Path(arguments.map) if arguments.map else None
     print(write_own_report(laws, scores, Path(arguments.out or "report"), mapping))

@@ -28,6 +28,8 @@ from lawcheck.scores.files import typed, write_scores
 
 # Answers of a run or task -> arm -> the first seed and run that gave them.
 Copies = dict[tuple[tuple[str, str], ...], dict[str, tuple[int, Run]]]
+# Start of a note for those who judge laws of a study.
+OUTSIDE = "tasks outside lawcheck's disciplines: "
 
 __all__ = ["ImportMap", "Imported", "import_scores", "read_map", "summary"]
 
@@ -330,10 +332,7 @@ def _strangers(tasks: Iterable[str], places: Mapping[str, TaskPlace]) -> list[st
     unknown = sorted(set(tasks) - set(places))
     if not unknown:
         return []
-    return [
-        f"tasks outside lawcheck's disciplines: {', '.join(unknown)}; your own laws and `compare` "
-        f"take them as they are, laws of a study leave them unused"
-    ]
+    return [f"{OUTSIDE}{', '.join(unknown)}; your own laws and `compare` take them as they are"]
 
 
 def summary(found: Imported, out: Path) -> str:

@@ -48,6 +48,16 @@ EDGES = frozenset({"low", "high", "lo", "hi", "lower", "upper", "min", "max", "m
 # Words that name one of several metrics of a task.
 METRICS = frozenset({"acc", "accuracy", "norm", "em", "exact", "match", "f1", "strict", "flexible"})
 METRICS |= {"extract", "loose", "mcc", "score", "pass", "none", "bytes", "bleu", "rouge"}
+# Words of a column that is a setting, a cost, a loss or a mean of others.
+NO_SCORE = frozenset({"id", "index", "row", "date", "year", "time", "runtime", "second"})
+NO_SCORE |= {"seconds", "minutes", "hours", "step", "steps", "epoch", "epochs", "iter"}
+NO_SCORE |= {"iteration", "iterations", "shots", "shot", "k", "fold", "lr", "learning", "warmup"}
+NO_SCORE |= {"decay", "weight", "weights", "batch", "dropout", "temperature", "r", "alpha"}
+NO_SCORE |= {"beta", "top", "p", "layers", "layer", "length", "max", "ratio", "fraction", "share"}
+NO_SCORE |= {"loss", "nll", "ppl", "perplexity", "tokens", "params", "parameters", "flops"}
+NO_SCORE |= {"memory", "gpu", "cost", "price", "latency", "throughput", "speed", "energy"}
+NO_SCORE |= {"budget", "version", "wer", "cer", "ter", "average", "avg", "mean", "overall"}
+NO_SCORE |= {"macro", "micro", "weighted", "sum", "delta", "diff", "error"}
 WORD = re.compile(r"[a-z0-9]+")
 # Words of an average over tasks; names of a row's number.
 SUMMARY = frozenset({"macro", "micro", "overall", "total", "mean", "avg", "average", "all"})
@@ -83,8 +93,9 @@ def read_table(
 ) -> Table:
     """A table in long form (one row per item, or per run and task) or wide form (a column a task).
 
-    Wide form has no `task` and no `value`: its task columns are those that a discipline or the
-    mapping names, an empty cell is a task not evaluated. Raises InputError (one line) otherwise.
+    Wide form has no `task` and no `value`: its task columns are those that the mapping names; else
+    those that a discipline names or whose numbers vary as scores do. An empty cell is a task not
+    evaluated. Raises InputError (one line) otherwise.
     """
     try:
         return _table(path, mapping, placer, places, f"import {path}")
@@ -334,6 +345,12 @@ def _long(
                 f"{origin}: mapping: tasks: column {column!r} holds an error or a count, not "
                 f"scores; leave it out"
             )
+    if not mapping.tasks:
+        found = _unnamed(table, [c for c in rest if c not in tasks], tasks)
+        if found:
+            name = origin.removeprefix("import ")
+            notes.append(f"{name}: columns read as tasks: {', '.join(found)}")
+        tasks = [c for c in rest if c in (*tasks, *found)]
     if not tasks:
         numeric = [
             c
@@ -343,7 +360,8 @@ def _long(
         example = ", ".join(f"{_quoted(c)}: {_quoted(c)}" for c in numeric[:3]) or "COLUMN: TASK"
         raise InputError(
             f"{origin}: neither 'task' and 'value' nor a column named like a task, found "
-            f"{', '.join(table.column_names)}; name them in --map: tasks: {{{example}}}"
+            f"{', '.join(table.column_names)}; name the columns of scores in --map: tasks: "
+            f"{{{example}}}"
         )
     _refuse_two_metrics(tasks, mapping, origin)
     _refuse_lower(tasks, mapping, origin)
@@ -392,6 +410,51 @@ def _refuse_lower(metrics: Iterable[str], mapping: ImportMap, origin: str) -> No
                 f"{origin}: {name!r}: lower is better; leave it out, or write a score of which "
                 f"more is better"
             )
+
+
+def _unnamed(table: pa.Table, columns: Sequence[str], named: Sequence[str]) -> list[str]:
+    """Columns that hold scores though nothing declares a task of their name.
+
+    Their numbers differ between the runs of an arm and between arms, which those of a setting do
+    not, and are shares or percentages as those of the named tasks are.
+    """
+    if not {"arm", "seed"} <= set(table.column_names):
+        return []
+    forms = {_form(table.column(c)) for c in named if _is_numeric(table.column(c))}
+    found = []
+    for column in columns:
+        words = set(_words(column))
+        if is_statistic(column) or is_summary(column) or words & NO_SCORE:
+            continue
+        if not _is_numeric(table.column(column)):
+            continue
+        form = _form(table.column(column))
+        if form is None or (forms and form not in forms):
+            continue
+        item = ["item_id"] if "item_id" in table.column_names else []
+        if all(_differs(table, column, [k, *item]) for k in ("arm", "seed")):
+            found.append(column)
+    # Several metrics beside one another are of one task, which has no name here.
+    metrics = [c for c in found if METRICS.issuperset(_words(c))]
+    return [c for c in found if c not in metrics] if len(metrics) > 1 else found
+
+
+def _form(column: pa.ChunkedArray) -> str | None:
+    """Share or percent; None for numbers that are neither, and where there are none."""
+    given = column.filter(_given(column))
+    if _is_text(given.type):
+        given = _plain(given)[0]
+    ends = pc.min_max(pc.cast(given, pa.float64())).as_py()
+    if ends["min"] is None or ends["min"] < 0 or ends["max"] > 100:
+        return None
+    return "percent" if ends["max"] > 1 else "share"
+
+
+def _differs(table: pa.Table, column: str, same: Sequence[str]) -> bool:
+    """Whether two rows that agree in the other columns hold different cells."""
+    cells = table.select([*same, column]).filter(_given(table.column(column)))
+    counts = cells.group_by(same).aggregate([(column, "count_distinct")])
+    return bool((pc.max(counts.column(f"{column}_count_distinct")).as_py() or 0) > 1)
 
 
 def _alike(pieces: list[pa.Table]) -> list[pa.Table]:

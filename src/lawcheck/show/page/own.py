@@ -14,6 +14,7 @@ from lawcheck import __version__
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, EvalTask, Law, Role, World
 from lawcheck.errors import InputError
+from lawcheck.files import spool
 from lawcheck.files.atomic import write_text
 from lawcheck.files.hashing import file_sha256
 from lawcheck.judging.judged import judge_file
@@ -65,14 +66,23 @@ def write_own_report(
 
         instructions = read_map(mapping)
     table, _ = read_scores(scores, instructions)
-    chosen = dict(laws) or {law.name: law for law in answered(table)}
+    chosen = dict(laws) or {discovery.word_of(law.name): law for law in answered(table)}
     if not chosen:
         raise InputError(
             f"report: no law speaks of the arms in {scores[0]} ({', '.join(table.arms[:4])}); name "
             f"one with --law, or declare one (docs/adding.md)"
         )
-    entries = [_entry(law, scores, table, instructions) for law in chosen.values()]
-    read = [word for path in scores for word in ("--scores", path.as_posix())]
+    entries = []
+    for name, law in tuple(chosen.items()):
+        try:
+            entries.append(_entry(law, scores, table, instructions))
+        except InputError as error:
+            if laws or len(chosen) == 1:
+                raise
+            # Nobody asked for this law: the others are drawn, and it is named.
+            discovery.leave_out("laws", str(error))
+            del chosen[name]
+    read = [word for path in scores for word in ("--scores", spool.word(path))]
     read += [] if mapping is None else ["--map", mapping.as_posix()]
     asked = [word for name in chosen for word in ("--law", name)]
     command = shlex.join(["lawcheck", "report", *read, *asked])
@@ -86,7 +96,7 @@ def write_own_report(
         "own.html",
         cards=cards,
         claims=True,
-        title=f"{title} on {', '.join(p.name for p in scores)}",
+        title=f"{title} on {', '.join(Path(spool.named(str(p))).name for p in scores)}",
         sections=(Section(study=None, cards=tuple(cards), absent=()),),
         absent=(),
         judged=judged,
@@ -188,7 +198,7 @@ def _judged(
         arms.append((labels.get(arm, arm), arm, words, len(held), rows))
     versions = [(n, importlib.metadata.version(n)) for n in LIBRARIES]
     return Judged(
-        files=tuple((p.as_posix(), file_sha256(p)) for p in scores),
+        files=tuple((spool.named(p.as_posix()), file_sha256(p)) for p in scores),
         rows=table.n_rows,
         tasks=tasks,
         arms=tuple(arms),
