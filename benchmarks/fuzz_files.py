@@ -55,7 +55,7 @@ evaluation: {items: 6, tune_items: 0}
 hardware: {micro_batch: 4, runs_per_job: 20}
 """
 MAP = """runs:
-  - {match: "tab*", arm: ours, seed: 0}
+  - {match: "ours-s0", arm: ours, seed: 0}
 tasks: {sums: math}
 columns: {item_id: item, value: score}
 percent: false
@@ -208,9 +208,7 @@ HARNESS = {
         for k in range(4)
     ),
 }
-TABLE = "run,arm,seed,task,item,score\n" + "".join(
-    f"r{s},{a},{s},{t},{i},{v}\n" for a, s, t, i, v in ROWS
-)
+TABLE = "run_id,task,item,score\n" + "".join(f"{a}-s{s},{t},{i},{v}\n" for a, s, t, i, v in ROWS)
 
 
 def file_kinds() -> list[Kind]:

@@ -354,3 +354,10 @@ def test_columns_of_tasks_that_nobody_declared_are_read_where_they_vary_as_score
     ):
         with pytest.raises(InputError, match="name the columns of scores in --map"):
             imported(tmp_path, text)
+
+
+@pytest.mark.parametrize("entry", [{"arm": "b"}, {"arm": "b", "seed": 1}])
+def test_a_mapping_does_not_place_runs_that_the_table_places(tmp_path, entry):
+    text = "arm,seed,run_id,task,value\na,0,first,math,0.5\n"
+    with pytest.raises(InputError, match="names another"):
+        imported(tmp_path, text, runs=({"match": "first", **entry},))

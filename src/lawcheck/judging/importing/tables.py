@@ -700,6 +700,16 @@ def _placed(
     for column, value in said.items():
         if value is not None and column in table.column_names:
             raise InputError(f"{origin}: has a column {column!r}; leave out --{column}")
+    for entry in placer.mapping.runs:
+        for column, value in (("arm", entry.arm), ("seed", entry.seed)):
+            if value is None or column not in table.column_names:
+                continue
+            if any(entry.fits([label]) for label in _distinct_texts(labels)):
+                raise InputError(
+                    f"{origin}: has a column {column!r}, and {entry.match!r} under 'runs' in the "
+                    f"mapping names another {column}; leave the entry out, or the "
+                    f"column out of the table"
+                )
     missing = [c for c in ("arm", "seed") if c not in table.column_names]
     lost: list[str] = []
     row = "its row"
