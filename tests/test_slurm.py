@@ -161,7 +161,13 @@ class Tiny:
         ]
         with self.log.open("a") as stream:
             self.process = subprocess.Popen(
-                command, stdout=stream, stderr=subprocess.STDOUT, env=on_path(), cwd=self.folder
+                command,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=on_path(),
+                cwd=self.folder,
+                # Where the tests run in the background, their children inherit an ignored Ctrl-C.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
         self.started.append(self.process)
         return self
