@@ -33,7 +33,8 @@ def packs(base_folder: Path | str, revision: str, device: str, attention: str) -
     """Whether samples of this base may share a row: its like was compared, or it is tried once.
 
     attention: of the scale's hardware. Raises InputError for a model that mixes samples even where
-    each has a row of its own, and under flash attention, which has no other rows.
+    each has a row of its own, for one whose logits are not finite, and under flash attention,
+    which has no other rows.
     """
     if attention != "flash" and why_not(_skeleton(base_folder, revision), "packing") is None:
         return True
