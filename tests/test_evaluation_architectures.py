@@ -193,7 +193,8 @@ def test_adapters_that_add_tokens_go_the_slow_way():
 GENERATION = [
     {"repetition_penalty": 1.05}, {"no_repeat_ngram_size": 2}, {"num_beams": 3},
     {"suppress_tokens": list(range(3, 150))}, {"begin_suppress_tokens": list(range(3, 200))},
-    {"forced_eos_token_id": 2}, {"forced_bos_token_id": 40}, {"min_new_tokens": 6},
+    {"forced_eos_token_id": 2}, {"forced_eos_token_id": 0}, {"guidance_scale": 0.0},
+    {"forced_bos_token_id": 40}, {"min_new_tokens": 6},
     {"max_new_tokens": 3}, {"bad_words_ids": [[k] for k in range(3, 120)]},
     {"exponential_decay_length_penalty": [2, 1.5]}, {"eos_token_id": [40, 41, 2]},
     {"eos_token_id": 41}, {"temperature": 0.3, "top_p": 0.5, "do_sample": True, "max_length": 7},
@@ -227,3 +228,17 @@ def test_models_that_mix_packed_samples_are_found_out(tmp_path, capsys):
         assert isolation.packs(tmp_path / name, "main", "cpu", "sdpa") == (name == "llama")
     said = capsys.readouterr().err
     assert said.count("every sample is trained in a row of its own") == 2
+
+
+def test_a_model_that_hardly_looks_back_or_is_not_finite_is_not_packed(tmp_path, capsys):
+    model = bench.build(bench.CONFIGS["opt"](), "eager")
+    for layer in model.model.decoder.layers:
+        torch.nn.init.zeros_(layer.self_attn.out_proj.weight)
+    model.save_pretrained(tmp_path / "deaf")
+    assert not isolation.leaks(model, isolation.in_one_row)
+    assert not isolation.packs(tmp_path / "deaf", "main", "cpu", "sdpa")
+    assert "hardly looks back" in capsys.readouterr().err
+    torch.nn.init.constant_(model.model.decoder.layers[0].fc1.weight, float("nan"))
+    model.save_pretrained(tmp_path / "broken")
+    with pytest.raises(InputError, match="OPTForCausalLM are not finite"):
+        isolation.packs(tmp_path / "broken", "main", "cpu", "sdpa")

@@ -95,6 +95,34 @@ def test_prompts_that_must_be_cut_go_the_harness_way(base):
     assert len(ours.paths["loglikelihood"]) == 2
 
 
+def test_an_empty_option_is_answered_as_by_the_harness(base):
+    stock, ours = pair(base, make_model(base, "base"))
+    texts = (("w1 w2", ""), ("w1 w2", " w3"), ("w4 w5", " w6 w7"))
+    requests = [Instance("loglikelihood", {}, text, k) for k, text in enumerate(texts)]
+    expected = stock.loglikelihood(requests, disable_tqdm=True)
+    assert expected[0] == (0.0, True)
+    found = ours.loglikelihood(requests, disable_tqdm=True)
+    assert [f[0] for f in found] == pytest.approx([e[0] for e in expected], abs=1e-4)
+
+
+def test_text_behind_the_end_of_thinking_is_the_harness_own(base):
+    """It reads on behind a stop sequence that stands in the thinking."""
+    asked = [
+        Instance("generate_until", {}, (i.args[0], {"until": ["w3", "w5"], "max_gen_toks": 24}), 0)
+        for i in questions(20, options=1)
+    ]
+    differing = set()
+    for word in ("w7", "w9"):
+        model = make_model(base, "base")
+        answers = [
+            lm.generate_until(asked, disable_tqdm=True)
+            for lm in pair(base, model, think_end_token=word)
+        ]
+        assert answers[0] == answers[1]
+        differing |= set(answers[0])
+    assert len(differing) > 2
+
+
 @pytest.mark.parametrize("method", ["base", "lora_moe"])
 @pytest.mark.parametrize("until", [["\n"], ["w3", "w7 w"]])
 def test_generated_answers_are_the_harness_own(base, method, until):

@@ -49,6 +49,29 @@ def test_experts_in_one_tensor_are_refused_before_anything_is_adapted(name, targ
         moe(name, targets)
 
 
+@pytest.mark.parametrize("targets", [None, ["w1"]])
+def test_experts_end_to_end_in_one_matrix_are_refused_too(targets):
+    from peft import get_peft_model
+    from transformers import DbrxConfig, DbrxForCausalLM
+
+    from lawcheck import LoraMoeConfig
+
+    config = DbrxConfig(
+        d_model=16, n_heads=2, n_layers=1, vocab_size=32,
+        ffn_config={"ffn_hidden_size": 8, "moe_num_experts": 2, "hidden_size": 16},
+        attn_config={"kv_n_heads": 2, "rope_theta": 1e4},
+    )  # fmt: skip
+    adapter = LoraMoeConfig(task_type="CAUSAL_LM", target_modules=targets, gate_module="norm_1")
+    with pytest.raises(InputError, match=r"mlp\.w1' holds all experts of its layer"):
+        get_peft_model(DbrxForCausalLM(config), adapter)
+
+
+@pytest.mark.parametrize("layers", [-1, [0, 99], ["0"]])
+def test_a_layer_that_is_not_there_is_refused(layers):
+    with pytest.raises(InputError, match="LlamaForCausalLM has layers 0 to 1"):
+        moe("llama", ["q_proj"], layers_to_transform=layers)
+
+
 def test_lora_through_lawcheck_is_refused_there_too():
     for name, said in (("qwen3_moe", "all experts"), ("gpt2", "'down_proj' is in no layer")):
         with pytest.raises(InputError, match=said):

@@ -64,6 +64,17 @@ def test_text_that_quotes_the_end_of_text_is_learnt_whole(ending, known):
         assert learnt == f"{response}<|im_end|>\n{EOS}"
 
 
+@pytest.mark.parametrize("ending", ["", EOS])
+def test_so_is_text_that_the_template_words_anew(ending):
+    made = byte_level(None, False)
+    kept = CHATML.replace("m['content']", "m['content'].split('</think>')[-1]")
+    made.chat_template = kept + ("{% if not add_generation_prompt %}" + ending + "{% endif %}")
+    response = f"<think>{EOS} it is</think>Write {EOS} at last."
+    found = data.encode(made, [{"id": "a", "prompt": f"{EOS}?", "response": response}], 400)
+    learnt = made.decode(found.sample(0)[int(found.answers[0]) :])
+    assert learnt == f"Write {EOS} at last.<|im_end|>\n{EOS}"
+
+
 def test_long_samples_are_cut_and_counted(tokenizer):
     rows = make_rows(50)
     encoded = data.encode(tokenizer, rows, 12)

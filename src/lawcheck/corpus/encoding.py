@@ -432,11 +432,19 @@ def _byte_characters() -> dict[int, str]:
 _BYTES = _byte_characters()
 
 
-def _response_end(text: str, prompt: int, response: str) -> int:
+def _response_end(tokenizer: Any, row: Mapping[str, Any], prompt: str, text: str) -> int:
     """Where the response ends in a conversation; templates may strip it, or word it anew."""
-    words = response.strip()
-    found = text.find(words, prompt)
-    return prompt if found < 0 else found + len(words)
+    words = row["response"].strip()
+    found = text.find(words, len(prompt))
+    if found >= 0:
+        return found + len(words)
+    if tokenizer.eos_token not in words:
+        return len(prompt)
+    # What the template puts behind another response.
+    turns = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": "."}]
+    other = tokenizer.apply_chat_template(turns, tokenize=False)
+    behind = other[len(prompt) + 1 :]
+    return len(text) - len(behind) if text.endswith(behind) else len(prompt)
 
 
 def _quotes(row: Mapping[str, Any], token: str) -> bool:
@@ -453,7 +461,7 @@ def _whole_samples(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[Sampl
     ):
         # A template may add a line break after EOS; nothing after EOS is learnt. One that the
         # prompt or the response quotes is text and ends nothing.
-        behind = _response_end(text, len(prompt), row["response"])
+        behind = _response_end(tokenizer, row, prompt, text)
         end = len(ids)
         while end and (ids[end - 1] != tokenizer.eos_token_id or offsets[end - 1][0] < behind):
             end -= 1

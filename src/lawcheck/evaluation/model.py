@@ -155,7 +155,15 @@ class PrefixSharingLM(HFLM):
         # Looked up once: the harness reads it from the configuration at every access, and for
         # 20,000 options that took 4 % of a model's scoring.
         limit = self.max_length
-        whole = [bool(c) and bool(o) and len(c) + len(o) <= limit for _, c, o in requests]
+        # The harness answers an empty option where another one on its tokens carries it.
+        carrying = {tuple(c) for _, c, o in requests if not o}
+        whole = [
+            bool(c)
+            and bool(o)
+            and len(c) + len(o) <= limit
+            and not (carrying and tuple(c + o[:-1]) in carrying)
+            for _, c, o in requests
+        ]
         if not all(whole):
             self._takes("loglikelihood", "options", "requests that are cut, or empty")
         answers: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
@@ -276,6 +284,8 @@ class PrefixSharingLM(HFLM):
         self, context: Tensor, max_length: int, stop: list[str], **kwargs: Any
     ) -> Tensor:
         reason = self._unlike_greedy(stop, kwargs)
+        if max_length <= context.shape[1]:
+            reason = "no token to generate"
         mask = kwargs.get("attention_mask")
         if reason is None:
             mask = torch.ones_like(context) if mask is None else mask
@@ -303,7 +313,8 @@ class PrefixSharingLM(HFLM):
             return f"generation argument {further[0]}"
         if not all(stop):
             return "an empty stop sequence"
-        if isinstance(self.think_end_token, int):
+        # Of a finished answer the harness reads on, for as long as its batch goes on.
+        if self.think_end_token is not None:
             return "a think_end_token"
         asked = asked_of(self.model.generation_config)
         if asked:
@@ -424,8 +435,9 @@ def asked_of(config: GenerationConfig) -> list[str]:
     return [
         f"{name}={str(value)[:40]}"
         for name, value in sorted(config.to_dict().items())
-        # What is off or unset asks for nothing.
-        if name not in NOT_GREEDY and value not in (None, False, plain.get(name))
+        # What is off or unset asks for nothing; 0 may be a token's id.
+        if name not in NOT_GREEDY
+        and not (value is None or value is False or value == plain.get(name))
     ]
 
 

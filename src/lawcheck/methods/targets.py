@@ -32,6 +32,13 @@ def check_targets(
     tensor of all experts.
     """
     chosen = {layers} if isinstance(layers, int) else set(layers or ())
+    numbers = {int(k["index"]) for n, _ in model.named_modules() if (k := LAYER.fullmatch(n))}
+    if absent := sorted(chosen - numbers, key=str):
+        raise InputError(
+            f"adapter targets: layers_to_transform names {absent[0]!r}, and "
+            f"{type(model).__name__} has layers {min(numbers, default=0)} to "
+            f"{max(numbers, default=0)}; correct it"
+        )
     fused = [
         (key, found["inner"])
         for key in _fused(model)
@@ -82,13 +89,15 @@ def _check_names(model: Any, names: Collection[str], chosen: set[int]) -> None:
 
 
 def _fused(model: Any) -> Iterator[str]:
-    """Parameters that hold every expert's matrix: [experts, rows, columns]."""
+    """Parameters that hold every expert's matrix: [experts, rows, columns], or end to end."""
     for key, parameter in model.named_parameters():
         owner = key.rpartition(".")[0]
-        where = f"{owner} {type(model.get_submodule(owner)).__name__}"
+        kind = type(model.get_submodule(owner)).__name__
         # Under ZeRO-3 a parameter is empty until it is gathered; its true shape is kept aside.
         shape = getattr(parameter, "ds_shape", parameter.shape)
-        if len(shape) == 3 and "expert" in where.lower():
+        # DBRX puts them end to end; a matrix in any other module is of one linear layer.
+        where = {3: f"{owner} {kind}", 2: kind}.get(len(shape), "")
+        if "expert" in where.lower():
             yield key
 
 

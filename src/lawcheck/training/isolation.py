@@ -33,7 +33,8 @@ def packs(base_folder: Path | str, revision: str, device: str, attention: str) -
     """Whether samples of this base may share a row: its like was compared, or it is tried once.
 
     attention: of the scale's hardware. Raises InputError for a model that mixes samples even where
-    each has a row of its own, and under flash attention, which has no other rows.
+    each has a row of its own, for one whose logits are not finite, and under flash attention,
+    which has no other rows.
     """
     if attention != "flash" and why_not(_skeleton(base_folder, revision), "packing") is None:
         return True
@@ -42,12 +43,26 @@ def packs(base_folder: Path | str, revision: str, device: str, attention: str) -
     dtype = torch.bfloat16 if flash else torch.float32
     model = load_model(base_folder, revision, dtype=dtype, **options).to(device).eval()
     kind = type(model).__name__
-    if not leaks(model, in_one_flat_row if flash else in_one_row):
+    in_row = in_one_flat_row if flash else in_one_row
+    # A model that hardly looks back says nothing of what it would see.
+    found = (
+        "lets packed samples see one another"
+        if leaks(model, in_row)
+        else None
+        if reads(model, in_row)
+        else "hardly looks back, so that packed samples may see one another"
+    )
+    if found is None:
         return True
+    if not finite(model, before_padding):
+        raise InputError(
+            f"base {str(base_folder)!r}: logits of {kind} are not finite, expected numbers; take "
+            f"a base whose weights are"
+        )
     if flash:
         raise InputError(
-            f"base {str(base_folder)!r}: {kind} lets packed samples see one another under flash "
-            f"attention; take attention 'sdpa' in the scale's hardware"
+            f"base {str(base_folder)!r}: {kind} {found} under flash attention; take attention "
+            f"'sdpa' in the scale's hardware"
         )
     if leaks(model, before_padding):
         raise InputError(
@@ -55,8 +70,8 @@ def packs(base_folder: Path | str, revision: str, device: str, attention: str) -
             f"language model"
         )
     print(
-        f"lawcheck: base {str(base_folder)!r}: {kind} lets packed samples see one another; every "
-        f"sample is trained in a row of its own",
+        f"lawcheck: base {str(base_folder)!r}: {kind} {found}; every sample is trained in a row of "
+        f"its own",
         file=sys.stderr,
     )
     return False
@@ -72,14 +87,33 @@ def _skeleton(base_folder: Path | str, revision: str) -> Any:
 @torch.no_grad()
 def leaks(model: Any, logits: Logits) -> bool:
     """Whether a sample's logits move when its neighbour is exchanged."""
+    one, other, sample = _samples(model)
+    return _moved(model, *(logits(model, neighbour, sample) for neighbour in (one, other)))
+
+
+@torch.no_grad()
+def reads(model: Any, logits: Logits) -> bool:
+    """Whether a sample's logits move when the tokens before them are exchanged."""
+    neighbour, other, sample = _samples(model)
+    changed = torch.cat([other[:-1], sample[-1:]])
+    return _moved(model, *(logits(model, neighbour, own)[-1] for own in (sample, changed)))
+
+
+@torch.no_grad()
+def finite(model: Any, logits: Logits) -> bool:
+    neighbour, _, sample = _samples(model)
+    return bool(logits(model, neighbour, sample).isfinite().all())
+
+
+def _samples(model: Any) -> list[Tensor]:
     vocabulary = model.get_input_embeddings().weight.shape[0]
     draw = torch.Generator().manual_seed(0)
-    one, other, sample = (
-        torch.randint(vocabulary, (LENGTH,), generator=draw).to(model.device) for _ in range(3)
-    )
-    before, after = (logits(model, neighbour, sample).float() for neighbour in (one, other))
-    moved = (before - after).abs().max() / before.abs().max()
-    return not moved <= ROUNDING[model.dtype]
+    return [torch.randint(vocabulary, (LENGTH,), generator=draw).to(model.device) for _ in range(3)]
+
+
+def _moved(model: Any, before: Tensor, after: Tensor) -> bool:
+    before, after = before.float(), after.float()
+    return not (before - after).abs().max() / before.abs().max() <= ROUNDING[model.dtype]
 
 
 def in_one_row(model: Any, neighbour: Tensor, sample: Tensor) -> Tensor:
