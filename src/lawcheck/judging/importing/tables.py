@@ -701,8 +701,8 @@ def _placed(
         if value is not None and column in table.column_names:
             raise InputError(f"{origin}: has a column {column!r}; leave out --{column}")
     for entry in placer.mapping.runs:
-        for column, value in (("arm", entry.arm), ("seed", entry.seed)):
-            if value is None or column not in table.column_names:
+        for column, named in (("arm", entry.arm), ("seed", entry.seed)):
+            if named is None or column not in table.column_names:
                 continue
             if any(entry.fits([label]) for label in _distinct_texts(labels)):
                 raise InputError(
