@@ -168,7 +168,8 @@ def test_the_lock_holds_what_every_extra_asks_for():
     lock = dict(line.split("==") for line in lines if "==" in line)
     pinned = {canonicalize_name(name): version for name, version in lock.items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"].values()
+    # The site is built in an environment of its own, which docs.lock holds.
+    extras = [e for name, e in project["optional-dependencies"].items() if name != "docs"]
     for line in [*project["dependencies"], *itertools.chain(*extras)]:
         wanted = Requirement(line)
         # The Makefile installs torch before the lock.
