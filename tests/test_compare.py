@@ -257,3 +257,23 @@ def test_what_is_no_table_and_no_law_is_refused_in_one_line(tmp_path):
     for name in lawcheck.__all__:
         if name != "LoraMoeConfig":
             assert getattr(lawcheck, name)
+
+
+def test_the_forest_names_tasks_as_the_scores_do(tmp_path):
+    from lawcheck.judging.comparing import compared, comparison
+    from lawcheck.judging.reading import read_scores
+    from lawcheck.show.context import RenderContext
+    from lawcheck.show.figures import hypotheses
+
+    scores, _ = read_scores(write(tmp_path / "s.csv"))
+    law, _ = comparison(scores, "ours", "theirs")
+    context = RenderContext(
+        law=law,
+        scores=scores,
+        verdict=compared(law, scores),
+        disciplines=(),
+        world="",
+        scale_name="",
+    )
+    labels = hypotheses.build(context).axes[0].get_yticklabels()
+    assert [x.get_text() for x in labels] == ["Gain", "HumanEval+", "mmlu_pro"]

@@ -113,8 +113,9 @@ def _panel(axes: Axes, context: RenderContext, unit: str, parts: list[PartVerdic
 
 
 def _name(context: RenderContext, name: str) -> str:
-    """A case that is named like a base model is that base model."""
-    return context.families.get(name) or part_label(name)
+    """A base model for a case of its name; the task for a part about one task."""
+    tasks = {h.name: h.claim for h in context.law.hypotheses if h.claim in context.law.tasks}
+    return context.families.get(name) or tasks.get(name) or part_label(name)
 
 
 def _case(axes: Axes, y: float, part: PartVerdict, case: ConjunctVerdict) -> None:
