@@ -275,5 +275,7 @@ def test_the_forest_names_tasks_as_the_scores_do(tmp_path):
         world="",
         scale_name="",
     )
-    labels = hypotheses.build(context).axes[0].get_yticklabels()
+    figure = hypotheses.build(context)
+    labels = figure.axes[0].get_yticklabels()
+    assert figure.get_suptitle().endswith(", exploratory (4 seeds)")
     assert [x.get_text() for x in labels] == ["Gain", "HumanEval+", "mmlu_pro"]

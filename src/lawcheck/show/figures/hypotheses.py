@@ -55,9 +55,11 @@ def build(context: RenderContext) -> Figure:
     grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)
     for axes, (unit, _), parts in zip(grid.flat, kinds, groups, strict=True):
         _panel(axes, context, unit, parts)
-    place = f" at scale {context.shown_scale}" if context.scale_name else ""
+    own = "" if verdict.preregistered else ", exploratory"
+    place = f" at scale {context.shown_scale}" if context.scale_name else own
+    seeds = "1 seed" if verdict.n_seeds == 1 else f"{verdict.n_seeds} seeds"
     figure.suptitle(
-        f"{context.law.title}: {verdict.outcome}{place} ({verdict.n_seeds} seeds)",
+        f"{context.law.title}: {verdict.outcome}{place} ({seeds})",
         fontsize=9,
         x=0.01,
         ha="left",
