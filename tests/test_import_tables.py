@@ -361,3 +361,8 @@ def test_a_mapping_does_not_place_runs_that_the_table_places(tmp_path, entry):
     text = "arm,seed,run_id,task,value\na,0,first,math,0.5\n"
     with pytest.raises(InputError, match="names another"):
         imported(tmp_path, text, runs=({"match": "first", **entry},))
+
+
+def test_runs_without_a_name_get_a_line_too(tmp_path):
+    with pytest.raises(InputError, match="name the runs in column 'run_id', or add columns"):
+        imported(tmp_path, "run_id,math,x\n,,\n,0,\n")

@@ -89,11 +89,14 @@ def import_scores(
     if lost:
         told = f"without arm or seed: {'; '.join(lost)}"
         if not partial:
-            label = next(iter([*(r.origin for r in runs), *(x for t in tables for x in t.labels)]))
-            raise InputError(
-                f"import: {len(lost)} runs {told}; place them with --map ({placer.entry(label)}), "
-                f"or skip with --partial"
+            labels = [*(r.origin for r in runs), *(x for t in tables for x in t.labels)]
+            # A table whose run ids are all empty has nothing that a mapping could match.
+            step = (
+                f"place them with --map ({placer.entry(labels[0])})"
+                if labels
+                else "name the runs in column 'run_id', or add columns 'arm' and 'seed'"
             )
+            raise InputError(f"import: {len(lost)} runs {told}; {step}, or skip with --partial")
         notes.append(f"left out, {told}")
     if not any(len(t) for t in found):
         raise InputError("import: no row could be placed; name arms and seeds with --map")
