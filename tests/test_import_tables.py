@@ -13,7 +13,7 @@ import pytest
 
 from lawcheck.errors import InputError
 from lawcheck.judging.importing import ImportMap, import_scores
-from lawcheck.judging.importing.tables import is_statistic
+from lawcheck.judging.importing.columns import is_statistic
 from lawcheck.scores import load_scores
 
 WIDE = "arm,seed,gsm8k,biology\nours,0,0.62,0.5\nours,1,0.64,0.25\nbase,0,0.41,0.5\n"

@@ -17,6 +17,16 @@ import pyarrow.parquet
 
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.reading import read_text
+from lawcheck.judging.importing.columns import (
+    METRICS,
+    NO_SCORE,
+    RUNS,
+    STEPS,
+    SYNONYMS,
+    is_statistic,
+    is_summary,
+    words_of,
+)
 from lawcheck.judging.importing.placement import ImportMap, Placement, Placer
 from lawcheck.judging.importing.runs import LOWER
 from lawcheck.scores import MEASUREMENTS, TaskPlace
@@ -28,45 +38,10 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Cells that stand for nothing; lower case.
 EMPTY = ("", "na", "n/a", "nan", "null", "none", "-", "--", "\u2013", "\u2014")
-# Other people's names of a column, where ours is not there.
-SYNONYMS = {
-    "arm": ("model", "method", "system", "model_name"),
-    "seed": ("random_seed", "train_seed", "training_seed"),
-    "task": ("benchmark", "dataset", "task_name"),
-    "item_id": ("item", "question_id", "doc_id", "sample_id", "example_id", "question"),
-    "value": ("score", "accuracy", "acc", "correct", "is_correct", "exact_match"),
-}
 # The best mark of a judge, as in MT-Bench: values up to it need not be percentages.
 MARKS = 10
-# Words of a column that measures how sure, or how many, not how good.
-SPREAD = frozenset({"stderr", "std", "stdev", "sem", "se", "sd", "ci", "ci95", "var", "variance"})
-SPREAD |= {"err", "iqr", "sigma", "pvalue", "95ci", "uncertainty"}
-COUNT = frozenset({"n", "num", "count", "size", "samples", "alias", "total", "rank"})
-# Last words of a column that measures something else, unless it is named outright.
-BESIDE = frozenset({"time", "seconds", "tokens", "version"})
-EDGES = frozenset({"low", "high", "lo", "hi", "lower", "upper", "min", "max", "median"})
-# Words that name one of several metrics of a task.
-METRICS = frozenset({"acc", "accuracy", "norm", "em", "exact", "match", "f1", "strict", "flexible"})
-METRICS |= {"extract", "loose", "mcc", "score", "pass", "none", "bytes", "bleu", "rouge"}
-# Words of a column that is a setting, a cost, a loss or a mean of others.
-NO_SCORE = frozenset({"id", "index", "row", "date", "year", "time", "runtime", "second"})
-NO_SCORE |= {"seconds", "minutes", "hours", "step", "steps", "epoch", "epochs", "iter"}
-NO_SCORE |= {"iteration", "iterations", "shots", "shot", "k", "fold", "lr", "learning", "warmup"}
-NO_SCORE |= {"decay", "weight", "weights", "batch", "dropout", "temperature", "r", "alpha"}
-NO_SCORE |= {"beta", "top", "p", "layers", "layer", "length", "max", "ratio", "fraction", "share"}
-NO_SCORE |= {"loss", "nll", "ppl", "perplexity", "tokens", "params", "parameters", "flops"}
-NO_SCORE |= {"memory", "gpu", "cost", "price", "latency", "throughput", "speed", "energy"}
-NO_SCORE |= {"budget", "version", "wer", "cer", "ter", "average", "avg", "mean", "overall"}
-NO_SCORE |= {"macro", "micro", "weighted", "sum", "delta", "diff", "error"}
-WORD = re.compile(r"[a-z0-9]+")
-# Words of an average over tasks; names of a row's number.
-SUMMARY = frozenset({"macro", "micro", "overall", "total", "mean", "avg", "average", "all"})
-INDEX = re.compile(r"(unnamed: \d+|__index_level_\d+__|index|idx|id|no\.?|#|rank)?", re.IGNORECASE)
 SEPARATOR = re.compile(r"sep=(?P<sign>[,;\t|])\r?\n", re.IGNORECASE)  # as Excel writes it
 RULE = re.compile(r"\|?([ :-]*-[ :-]*\|)+[ :-]*")
-# Other names of a number that tells the runs of an arm apart.
-RUNS = ("run", "trial", "replicate", "rep", "repeat", "run_number", "seed_id")
-STEPS = ("step", "checkpoint", "ckpt", "epoch", "revision", "iteration", "iter", "global_step")
 
 
 @dataclass(frozen=True)
@@ -150,11 +125,7 @@ def _say_what_lacks(table: pa.Table, wide: bool, placer: Placer, origin: str) ->
     if placer.seeds is not None or "seed" in names or "run_id" in names or placer.mapping.runs:
         del hints["seed"]
     if not wide and "value" not in names:
-        hints["value"] = [
-            n
-            for n in others
-            if not is_statistic(n) and not is_summary(n) and _is_numeric(table.column(n))
-        ]
+        hints["value"] = _of_scores(table, others)
     for ours, there in hints.items():
         if there:
             raise InputError(
@@ -301,25 +272,6 @@ def _synonyms(
     return found
 
 
-def _words(name: str) -> list[str]:
-    return WORD.findall(name.lower())
-
-
-def is_statistic(name: str) -> bool:
-    """Whether a column's name says that it holds an error, a limit or a number of items."""
-    words = _words(name)
-    while words and words[-1] in METRICS:
-        words.pop()
-    words = words or _words(name)
-    if "\u00b1" in name or "+/-" in name or "+-" in name or words[-2:] == ["standard", "error"]:
-        return True
-    return (
-        any(w.endswith(("stderr", "stdev")) or w == "variance" for w in words)
-        or (len(words) > 1 and words[0] in SPREAD | COUNT)
-        or (len(words) > 1 and words[-1] in SPREAD | COUNT | EDGES)
-    )
-
-
 def _long(
     table: pa.Table,
     mapping: ImportMap,
@@ -352,12 +304,8 @@ def _long(
             notes.append(f"{name}: columns read as tasks: {', '.join(found)}")
         tasks = [c for c in rest if c in (*tasks, *found)]
     if not tasks:
-        numeric = [
-            c
-            for c in rest
-            if not is_statistic(c) and not is_summary(c) and _is_numeric(table.column(c))
-        ]
-        example = ", ".join(f"{_quoted(c)}: {_quoted(c)}" for c in numeric[:3]) or "COLUMN: TASK"
+        likely = _of_scores(table, rest)
+        example = ", ".join(f"{_quoted(c)}: {_quoted(c)}" for c in likely[:3]) or "COLUMN: TASK"
         raise InputError(
             f"{origin}: neither 'task' and 'value' nor a column named like a task, found "
             f"{', '.join(table.column_names)}; name the columns of scores in --map: tasks: "
@@ -383,17 +331,6 @@ def _long(
     return pa.concat_tables(_alike(pieces))
 
 
-def is_summary(name: str) -> bool:
-    """Whether a name is that of an average over tasks, a row's number or a run's setting."""
-    listed = _words(name)
-    words = set(listed)
-    if INDEX.fullmatch(name) or name.lower() in (*STEPS, *RUNS, "lr", "learning_rate"):
-        return True
-    if listed and listed[-1] in BESIDE:
-        return True
-    return bool(words & SUMMARY and words <= SUMMARY | METRICS) or name.lower() in COUNT | SPREAD
-
-
 def _quoted(name: str) -> str:
     """A name as YAML takes it inside braces."""
     return name if re.fullmatch(r"[A-Za-z_][\w.-]*", name) else json.dumps(name)
@@ -412,6 +349,15 @@ def _refuse_lower(metrics: Iterable[str], mapping: ImportMap, origin: str) -> No
             )
 
 
+def _of_scores(table: pa.Table, columns: Iterable[str]) -> list[str]:
+    """Columns of numbers whose names do not say that they hold something beside scores."""
+    return [
+        c
+        for c in columns
+        if not is_statistic(c) and not is_summary(c) and _is_numeric(table.column(c))
+    ]
+
+
 def _unnamed(table: pa.Table, columns: Sequence[str], named: Sequence[str]) -> list[str]:
     """Columns that hold scores though nothing declares a task of their name.
 
@@ -422,11 +368,8 @@ def _unnamed(table: pa.Table, columns: Sequence[str], named: Sequence[str]) -> l
         return []
     forms = {_form(table.column(c)) for c in named if _is_numeric(table.column(c))}
     found = []
-    for column in columns:
-        words = set(_words(column))
-        if is_statistic(column) or is_summary(column) or words & NO_SCORE:
-            continue
-        if not _is_numeric(table.column(column)):
+    for column in _of_scores(table, columns):
+        if NO_SCORE.intersection(words_of(column)):
             continue
         form = _form(table.column(column))
         if form is None or (forms and form not in forms):
@@ -435,7 +378,7 @@ def _unnamed(table: pa.Table, columns: Sequence[str], named: Sequence[str]) -> l
         if all(_differs(table, column, [k, *item]) for k in ("arm", "seed")):
             found.append(column)
     # Several metrics beside one another are of one task, which has no name here.
-    metrics = [c for c in found if METRICS.issuperset(_words(c))]
+    metrics = [c for c in found if METRICS.issuperset(words_of(c))]
     return [c for c in found if c not in metrics] if len(metrics) > 1 else found
 
 
@@ -469,7 +412,7 @@ def _refuse_two_metrics(tasks: Sequence[str], mapping: ImportMap, origin: str) -
     """Two columns that are metrics of one task would count as two of its items."""
     stems: dict[tuple[str | None, str], str] = {}
     for task in tasks:
-        words = _words(task)
+        words = words_of(task)
         while len(words) > 1 and words[-1] in METRICS:
             words.pop()
         other = stems.setdefault((mapping.task(task), " ".join(words)), task)
