@@ -21,13 +21,12 @@ from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from lawcheck.corpus import frozen
-from lawcheck.declare.layout import base_name
 from lawcheck.declare.scale import BuiltBase, Hardware, Scale
 from lawcheck.errors import InputError
-from lawcheck.files import atomic, origin
-from lawcheck.planning.shipped import RECORD
+from lawcheck.files import atomic
 from lawcheck.training.base import rows as data_rows
 from lawcheck.training.base.muon import Muon
+from lawcheck.training.base.record import seal_base
 from lawcheck.training.device import require_device
 
 RECORDED_LOSSES = 50
@@ -94,18 +93,7 @@ def build_base(
     with atomic.atomic_folder(out) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
-        atomic.write_json(part / RECORD, record)
-        for file in part.iterdir():
-            # transformers writes weights for the owner only; a shared installation must read them.
-            file.chmod(0o644)
-        origin.seal(
-            part / RECORD,
-            "base",
-            base_name(base, seed),
-            files=[f.name for f in part.iterdir() if f.name != RECORD],
-            beside=[RECORD],
-            holds={"recipe": digest},
-        )
+        seal_base(part, base, seed, record)
     return record
 
 

@@ -23,12 +23,11 @@ import transformers
 from safetensors.torch import save_file
 from transformers import GenerationConfig
 
-from lawcheck.declare.layout import base_name
 from lawcheck.declare.scale import PackageBase, Scale
 from lawcheck.errors import InputError
-from lawcheck.files import atomic, origin
+from lawcheck.files import atomic
 from lawcheck.files.hashing import file_sha256
-from lawcheck.planning.shipped import RECORD
+from lawcheck.training.base.record import seal_base
 
 # pip's words, which it says in full with -vv only. An index answers 404 for what it does not have.
 UNREACHED = re.compile(r"Could not fetch URL \S+ (?!404)")
@@ -69,18 +68,7 @@ def convert_base(scale: Scale, base: str, out: Path) -> dict[str, Any]:
                 "transformers": transformers.__version__,
             },
         }
-        atomic.write_json(part / RECORD, record)
-        for made in part.iterdir():
-            # safetensors and tokenizers write for the owner only.
-            made.chmod(0o644)
-        origin.seal(
-            part / RECORD,
-            "base",
-            base_name(base, None),
-            files=[f.name for f in part.iterdir() if f.name != RECORD],
-            beside=[RECORD],
-            holds={"recipe": record["recipe_digest"]},
-        )
+        seal_base(part, base, None, record)
     return record
 
 
