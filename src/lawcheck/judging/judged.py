@@ -37,6 +37,7 @@ def judge_file(
     leave_out: Sequence[str] | None = None,
     quick: bool = False,
     mapping: ImportMap | None = None,
+    given: tuple[ScoreTable, tuple[str, ...]] | None = None,
 ) -> Verdict:
     """Judge a law on score files; write the verdict to `out` if given.
 
@@ -44,6 +45,7 @@ def judge_file(
     growing data, as of `judge`; None: as preregistered, else one. leave_out: as of `judge`; None:
     what the law's study leaves out. quick: as of `judge`. mapping: of one's own scores, as of
     `import_scores`; without one, files that are no score table are imported by their names.
+    given: what `read_scores` made of the files, where several laws are judged on them.
     """
     study = discovery.study_of(law.name)
     if scale is not None or study is not None:
@@ -52,7 +54,9 @@ def judge_file(
     if leave_out is None:
         leave_out = study.leave_out if study else ()
     origins = [recorded_table(Path(p)) for p in ([scores] if isinstance(scores, str) else scores)]
-    table, read = (load_scores(scores), ()) if scale else read_scores(scores, mapping)
+    if given is None:
+        given = (load_scores(scores), ()) if scale else read_scores(scores, mapping)
+    table, read = given
     record = preregistration_of(law, scale, written(scores))
     verdict = judge(
         law,

@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lawcheck import __version__
 from lawcheck.declare import discovery
@@ -28,9 +27,6 @@ from lawcheck.show.labels import arm_labels
 from lawcheck.show.page.gather import Entry
 from lawcheck.show.page.page import Section, card, filled
 from lawcheck.show.page.reproduce import Step
-
-if TYPE_CHECKING:
-    from lawcheck.judging.importing import ImportMap
 
 # Of the disciplines below: whatever the scores hold, and nothing else.
 WORLD = "own"
@@ -65,7 +61,8 @@ def write_own_report(
         from lawcheck.judging.importing import read_map
 
         instructions = read_map(mapping)
-    table, _ = read_scores(scores, instructions)
+    given = read_scores(scores, instructions)
+    table = given[0]
     chosen = dict(laws) or {discovery.word_of(law.name): law for law in answered(table)}
     if not chosen:
         raise InputError(
@@ -75,7 +72,7 @@ def write_own_report(
     entries = []
     for name, law in tuple(chosen.items()):
         try:
-            entries.append(_entry(law, scores, table, instructions))
+            entries.append(_entry(law, scores, given))
         except InputError as error:
             if laws or len(chosen) == 1:
                 raise
@@ -152,8 +149,9 @@ def _column(name: str, title: str, role: Role, tasks: Sequence[str], short: str 
     )
 
 
-def _entry(law: Law, scores: Sequence[Path], table: ScoreTable, mapping: ImportMap | None) -> Entry:
-    verdict = judge_file(law, scores, mapping=mapping)
+def _entry(law: Law, scores: Sequence[Path], given: tuple[ScoreTable, tuple[str, ...]]) -> Entry:
+    table = given[0]
+    verdict = judge_file(law, scores, given=given)
     context = RenderContext(
         law=law,
         scores=table,
