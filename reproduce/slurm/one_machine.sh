@@ -5,6 +5,7 @@
 #   one_machine.sh down|up FOLDER NODE          kill what a node runs and declare it down; start it
 #   one_machine.sh down|up FOLDER slurmctld     an outage of the controller
 #   one_machine.sh stop FOLDER
+# Each node has two processors, whatever the machine has: nproc would follow OMP_NUM_THREADS.
 # State, spool, logs and keys of the daemons lie in FOLDER; /etc/slurm points there while it runs.
 # Nodes n1 and n2 have eight fake GPUs each, n3 other types. Partitions: main (n1, n2), short (five
 # minutes at most), odd (n3), 00123 (a name of digits), low (its jobs are cancelled for those of
@@ -142,8 +143,8 @@ SlurmdPidFile=$folder/slurmd.%n.pid
 SlurmctldLogFile=$folder/slurmctld.log
 SlurmdLogFile=$folder/slurmd.%n.log
 SlurmctldPort=6817
-NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[6821-6822] CPUs=$(nproc) RealMemory=1000000 Gres=gpu:h100:8 State=UNKNOWN
-NodeName=n3 NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=6823 CPUs=$(nproc) RealMemory=16000 Gres=gpu:4090:2,gpu:1g.10gb:2 State=UNKNOWN
+NodeName=n[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[6821-6822] CPUs=2 RealMemory=1000000 Gres=gpu:h100:8 State=UNKNOWN
+NodeName=n3 NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=6823 CPUs=2 RealMemory=16000 Gres=gpu:4090:2,gpu:1g.10gb:2 State=UNKNOWN
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE PriorityTier=5 PreemptMode=OFF State=UP
 PartitionName=short Nodes=n1,n2 MaxTime=5 PriorityTier=5 PreemptMode=OFF State=UP
 PartitionName=odd Nodes=n3 MaxTime=60 PriorityTier=5 PreemptMode=OFF State=UP

@@ -41,6 +41,7 @@ EMPTY = ("", "na", "n/a", "nan", "null", "none", "-", "--", "\u2013", "\u2014")
 # The best mark of a judge, as in MT-Bench: values up to it need not be percentages.
 MARKS = 10
 SEPARATOR = re.compile(r"sep=(?P<sign>[,;\t|])\r?\n", re.IGNORECASE)  # as Excel writes it
+LONGEST_NAME = 10_000  # Characters.
 RULE = re.compile(r"\|?([ :-]*-[ :-]*\|)+[ :-]*")
 
 
@@ -185,6 +186,12 @@ def _read_text(path: Path, origin: str) -> pa.Table:
         raise InputError(f"{origin}: not a CSV table (no header); export it again")
     # Everything as text first: ids such as 07 must stay what they are.
     given = next(csv.reader([header.removesuffix("\r")], delimiter=delimiter), [])
+    # The reader's own limit is that of the process, which others raise.
+    if (longest := max(map(len, given), default=0)) > LONGEST_NAME:
+        raise InputError(
+            f"{origin}: not a CSV table (a column's name has {longest} characters, at most "
+            f"{LONGEST_NAME}); export it again"
+        )
     names = [name.strip() for name in given]
     table = pa.csv.read_csv(
         pa.BufferReader(text.encode()),
