@@ -368,6 +368,22 @@ def test_states_are_one_word_and_reasons_are_slurms_own(tmp_path):
     assert not executor.PASSING.search("sbatch: error: invalid partition specified: man")
 
 
+@pytest.mark.parametrize(("said", "state"), [("PENDING", "LOST"), ("COMPLETED", "COMPLETED")])
+def test_a_job_that_only_the_database_knows_is_not_waited_for(monkeypatch, said, state):
+    executor = pytest.importorskip("lawcheck.pipeline.cluster.executor")
+    answers = {"squeue": "8|RUNNING\n", "sacct": f"7|{said}\n"}
+    monkeypatch.setattr(executor, "_asked", lambda command: answers[command[0]])
+    head = executor.Executor.__new__(executor.Executor)
+    head._unlisted, head._silent, head.run_uuid = {}, False, "head"
+    head._cluster = SimpleNamespace(accounts=("physics",))
+    seen = [0.0]
+    monkeypatch.setattr(executor.time, "monotonic", lambda: seen[0])
+    early = head._states(["7", "8"])
+    assert early.get("7") == (None if state == "LOST" else state)
+    seen[0] = executor.UNLISTED_SECONDS + 1
+    assert head._states(["7", "8"]) == {"7": state, "8": "RUNNING"}
+
+
 def test_the_plugin_has_what_the_executor_overrides():
     executor = pytest.importorskip("lawcheck.pipeline.cluster.executor")
     mine = {n for n in vars(executor.Executor) if n in dir(executor.Submitting)}

@@ -27,7 +27,8 @@ end() {
     [ -f "$folder/$1.pid" ] || return 0
     pid="$(cat "$folder/$1.pid")"
     kill "$pid" 2>/dev/null || true
-    for _ in $(seq 50); do
+    # A controller saves its jobs before it ends, which takes a while under load.
+    for _ in $(seq 300); do
         # A zombie no longer has a command line.
         [ -s "/proc/$pid/cmdline" ] && [ -n "$(tr -d '\0' <"/proc/$pid/cmdline" 2>/dev/null)" ] || break
         sleep 0.1

@@ -179,7 +179,9 @@ class Executor(Submitting):  # type: ignore[misc]
         absent = [j for j in jobs if j not in states]
         if absent and self._cluster.accounts is not None:
             command = ["sacct", "-nXP", "-o", "JobID,State", "-j", ",".join(absent)]
-            states |= _table(_asked(command) or "")
+            # A controller that died before it saved a job leaves it pending there for ever.
+            ended = _table(_asked(command) or "").items()
+            states |= {job: state for job, state in ended if state == WELL or state in ENDED}
         now = time.monotonic()
         for job in jobs:
             if job in states:
