@@ -2,7 +2,7 @@
 
 Mapped pages count as resident until the kernel wants them back, so that a model of 15 GB would look
 like 15 GB of memory; plain reads hold one piece.
-Format: https://huggingface.co/docs/safetensors, an 8-byte length, JSON, then the tensors end to end.
+Format: https://huggingface.co/docs/safetensors, a length of 8 bytes, JSON, then the tensors.
 """
 
 from __future__ import annotations

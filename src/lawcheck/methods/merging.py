@@ -51,11 +51,8 @@ class Schedule:
     rest: float = 0.5
 
     def __post_init__(self) -> None:
-        for key, values in (
-            ("attention", self.attention),
-            ("mlp", self.mlp),
-            ("rest", [self.rest]),
-        ):
+        given = {"attention": self.attention, "mlp": self.mlp, "rest": (self.rest,)}
+        for key, values in given.items():
             if not values:
                 raise InputError(f"schedule: {key} has no values; give at least one from 0 to 1")
             for t in values:
@@ -115,8 +112,8 @@ def moments(names: Mapping[str, Any], schedule: Schedule) -> dict[str, float]:
     count = len(set(layers.values()))
     if not count or set(layers.values()) != set(range(count)):
         raise InputError(
-            f"merge: found {count} numbered layers, expected layers 0 to {max(count, 1) - 1}; merge "
-            f"decoders whose tensors are named like model.layers.0.mlp.up_proj.weight"
+            f"merge: found {count} numbered layers, expected all from 0 on; merge decoders whose "
+            f"tensors are named like model.layers.0.mlp.up_proj.weight"
         )
     kinds = {n: kind_of(n) for n in names}
     for kind, words in (("attention", ATTENTION), ("mlp", MLP)):
@@ -137,11 +134,8 @@ def shares(method: Branch, cosine: float | None, t: float) -> tuple[Branch, floa
     if method == "lerp" or abs(cosine) > PARALLEL:
         return "lerp", 1 - t, t
     angle = math.acos(cosine)
-    return (
-        "slerp",
-        math.sin((1 - t) * angle) / math.sin(angle),
-        math.sin(t * angle) / math.sin(angle),
-    )
+    first, second = (math.sin(part * angle) / math.sin(angle) for part in (1 - t, t))
+    return "slerp", first, second
 
 
 class Pair:
@@ -159,10 +153,12 @@ class Pair:
         import numpy as np
 
         width = FLOATS[self.dtype]
-        raw = tuple(np.empty(PIECE * width, dtype=np.uint8) for _ in self.parents)
+        raw: tuple[NDArray[Any], ...] = tuple(
+            np.empty(PIECE * width, dtype=np.uint8) for _ in self.parents
+        )
         for offset, size in pieces(self.parents[0].size, PIECE * width):
             for tensor, buffer in zip(self.parents, raw, strict=True):
-                self.files.read_into(tensor, offset, memoryview(buffer)[:size])
+                self.files.read_into(tensor, offset, buffer.data[:size])
             one, two = (_as_float32(buffer[:size], self.dtype) for buffer in raw)
             yield one, two
 
@@ -314,8 +310,8 @@ def merge_into(model: Any, folders: Mapping[str, Path], schedule: str, method: B
             f"merge: no parent has tensor {missing[0]!r} of the model; merge models of its "
             f"architecture"
         )
-    names = {"name": schedule, "first": [*folders][0], "second": [*folders][1]}
-    model.merge_record = record(method, names, entries)
+    one, two = folders
+    model.merge_record = record(method, {"name": schedule, "first": one, "second": two}, entries)
     return model
 
 
