@@ -141,7 +141,7 @@ def timed(command: list[str], out: Path) -> tuple[float, float]:
     shutil.rmtree(out, ignore_errors=True)
     os.sync()
     began = time.monotonic()
-    said = tempfile.TemporaryFile()
+    said = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
     peak = 0
     # Not ru_maxrss, which begins at what this process holds itself.
