@@ -388,9 +388,9 @@ def test_a_merge_is_recorded_as_made_and_not_as_trained(made):
 
 
 def test_slerp_takes_the_way_of_every_merge(made):
-    """First parent at t = 0; how each tensor was joined lies beside the weights, under their seal."""
+    """First parent at t = 0; how tensors were joined lies beside the weights, under their seal."""
     one, two, arc = (load_file(made.folder(a) / "model.safetensors") for a in (FIRST, CHILD, ARC))
-    first, last = ("model.layers.%d.self_attn.q_proj.weight" % k for k in (0, 1))
+    first, last = (f"model.layers.{k}.self_attn.q_proj.weight" for k in (0, 1))
     assert torch.equal(arc[first], one[first])
     assert torch.equal(arc[last], two[last])
     told = json.loads((made.folder(ARC) / "merge.json").read_text())
