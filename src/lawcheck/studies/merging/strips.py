@@ -1,0 +1,92 @@
+"""Levels of strategies beside their changes against the instruct model, as figures 4, 5 and 12."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lawcheck.declare.design import Arm
+from lawcheck.show.context import RenderContext
+from lawcheck.show.drawing import dodge, light_grid, panel_title, seeds_text
+from lawcheck.show.style import GREY
+from lawcheck.studies.merging.panels import (
+    LOOKS,
+    NAMES,
+    as_measure,
+    canvas,
+    close,
+    domain_words,
+    forest,
+    groups,
+    handles,
+    named,
+    require,
+)
+from lawcheck.studies.merging.strategies import Strategy, by_tuned, level, over
+
+
+def strip(
+    context: RenderContext,
+    wanted_by: str,
+    shown: Sequence[Strategy],
+    instruct: Mapping[str, Arm],
+    notes: Sequence[str] = (),
+    label: Callable[[Strategy], str] | None = None,
+) -> Figure:
+    """instruct: of each base. label: of a row, by default start and stages."""
+    require(context, shown, wanted_by)
+    rows = list(by_tuned(shown).values())
+    rows.sort(key=lambda group: list(instruct).index(group[0].arm.base))
+    names = [(label or _name)(group[0]) for group in rows]
+    kinds = [k for k in LOOKS if any(s.kind == k for group in rows for s in group)]
+    figure = canvas(len(rows), extra=1.25)
+    left, right = figure.subplots(1, 2, sharey=True)
+    series = {}
+    for j, kind in enumerate(kinds):
+        arms = [next((s.arm for s in group if s.kind == kind), None) for group in rows]
+        levels = [a and level(context, a) for a in arms]
+        seen = [(100 * m.value, y + dodge(j, len(kinds), 0.32)) for y, m in enumerate(levels) if m]
+        left.plot(
+            [x for x, _ in seen],
+            [y for _, y in seen],
+            marker=LOOKS[kind].marker,
+            color=LOOKS[kind].color,
+            markersize=3.6,
+            linestyle="none",
+            gid=f"series {NAMES[kind]}",
+        )
+        changes = [
+            None if a is None else as_measure(over(context, [a], [instruct[a.base]])) for a in arms
+        ]
+        series[NAMES[kind]] = (LOOKS[kind], changes)
+    forest(right, names, series)
+    _instruct(left, context, [group[0].arm.base for group in rows], instruct)
+    left.set_xlabel("Accuracy (%)", labelpad=1)
+    left.spines["left"].set_visible(False)
+    left.tick_params(axis="y", length=0)
+    left.set_yticks(range(len(names)), names)
+    right.tick_params(axis="y", labelleft=False)
+    light_grid(left, "x")
+    blocks = [f"{group[0].arm.base} {group[0].start}" for group in rows]
+    for axes in (left, right):
+        groups(axes, blocks)
+    seeds = seeds_text(level(context, s.arm) for s in shown)
+    panel_title(left, 0, f"{domain_words(context)}, scale {context.shown_scale}, {seeds}")
+    panel_title(right, 1, "Less the instruct model")
+    dotted = Line2D([], [], color=GREY, linestyle=":", label="instruct model")
+    arms = {a: "the instruct model" for a in instruct.values()} | named(shown)
+    return close(figure, context, [*handles(kinds), dotted], arms, notes)
+
+
+def _name(s: Strategy) -> str:
+    return f"{s.start}-{s.chain}"
+
+
+def _instruct(axes, context, bases, instruct) -> None:  # type: ignore[no-untyped-def]
+    """The instruct model's level behind the rows of its base."""
+    for y, base in enumerate(bases):
+        found = level(context, instruct[base])
+        if found is not None:
+            axes.plot([100 * found.value] * 2, [y - 0.5, y + 0.5], color=GREY, linestyle=":")
