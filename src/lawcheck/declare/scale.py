@@ -108,13 +108,15 @@ class CorpusSettings(Part):
     """size: share of the paper's 3,295,160 samples. general_pool: rows of general instructions.
 
     unique_below: a word with fewer co-occurrences in other disciplines is discipline-specific.
-    frozen: SHA-256 over the generator's source files; a changed generator is refused.
+    caps: the most training rows of a discipline, whatever the size. frozen: SHA-256 over the
+    generator's source files; a changed generator is refused.
     """
 
     size: Share
     general_pool: int = Field(ge=0)
     unique_below: int = 10
     frozen: str | None = None
+    caps: dict[str, Annotated[int, Field(gt=0)]] = later(5, {})
 
 
 class BuiltBase(Part):
