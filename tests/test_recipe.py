@@ -16,10 +16,12 @@ from lawcheck.corpus.recipe import (
 )
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe
+from lawcheck.declare.scale import CorpusSettings
 from lawcheck.errors import InputError
 from lawcheck.studies.discipline_laws.arms import upsampled
 
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
+CORPUS = CorpusSettings(size=1 / 300, general_pool=0)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def corpus():
 
     scale = load_scale("proxy")
     return {
-        name: source_module(d, scale).samples("train", planned_rows(d, 1 / 300))
+        name: source_module(d, scale).samples("train", planned_rows(d, CORPUS))
         for name, d in SCIENCE.items()
     }
 
@@ -82,7 +84,7 @@ def test_upsampling_reaches_its_target_and_leaves_the_rest_alone(corpus, target)
             scarce = name in ("biology", "geography")
             expected = len(corpus[name]) * (target / d.rows if scarce else 1)
             assert count[name] == pytest.approx(expected, abs=0.51)
-        planned = planned_mixture(recipe, list(SCIENCE.values()), 1 / 300, 0)
+        planned = planned_mixture(recipe, list(SCIENCE.values()), CORPUS)
         assert sum(planned.values()) == pytest.approx(len(rows), abs=5)
 
 
@@ -123,3 +125,30 @@ def test_general_share_takes_a_nested_part_of_the_pool(corpus, general):
 def test_a_discipline_without_rows_is_named(corpus):
     with pytest.raises(InputError, match="biology"):
         mixed(Recipe(), {**corpus, "biology": []})
+
+
+def test_words_of_the_last_rows_are_shuffled_and_stay_the_same_words(corpus):
+    recipe = Recipe(disciplines=("medicine",), objective="text", fraction=0.5, shuffled=0.5)
+    clean = mixed(Recipe(disciplines=("medicine",), fraction=0.5), corpus)
+    rows = mixed(recipe, corpus)
+    half = len(rows) - len(rows) // 2
+    assert rows[: half - 1] == clean[: half - 1]
+    for before, after in zip(clean[half:], rows[half:], strict=True):
+        both = [f"{r['prompt']} {r['response']}".split() for r in (before, after)]
+        assert sorted(both[0]) == sorted(both[1])
+        assert (after["id"], bool(after["response"])) == (before["id"], True)
+    assert sum(b != a for b, a in zip(clean[half:], rows[half:], strict=True)) > 0.95 * half
+    assert rows == mixed(recipe, corpus)
+    with pytest.raises(InputError, match="shuffled words with objective 'response'"):
+        Recipe(shuffled=0.5)
+
+
+def test_a_cap_keeps_the_first_rows_and_leaves_other_disciplines_alone():
+    capped = CorpusSettings(size=1 / 300, general_pool=7, caps={"medicine": 40, "geography": 900})
+    found = planned_mixture(Recipe(fraction=0.5, general_share=1.0), list(SCIENCE.values()), capped)
+    plain = planned_mixture(Recipe(fraction=0.5, general_share=1.0), list(SCIENCE.values()), CORPUS)
+    assert found == {**plain, "medicine": 20, "general": 7}
+    # No general rows without the pool, and no science where a recipe names none.
+    alone = Recipe(disciplines=(), general_share=1.0)
+    assert planned_mixture(alone, list(SCIENCE.values()), capped) == {"general": 7}
+    assert alone.label == "none.d100.g100"

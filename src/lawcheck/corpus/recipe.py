@@ -19,38 +19,40 @@ from typing import Any
 
 from lawcheck.corpus.moving import GENERAL, domains_of, pass_rows
 from lawcheck.declare.design import Discipline, Recipe, Upsampling
+from lawcheck.declare.scale import CorpusSettings
 from lawcheck.errors import InputError, nearest
 
 Row = dict[str, Any]
 
 
-def planned_rows(discipline: Discipline, size: float) -> int:
-    """Training rows of a discipline at a size factor, before fraction and upsampling."""
-    return round(discipline.rows * size)
+def planned_rows(discipline: Discipline, corpus: CorpusSettings) -> int:
+    """Training rows of a discipline at a scale, before fraction and upsampling."""
+    rows = round(discipline.rows * corpus.size)
+    return min(rows, corpus.caps.get(discipline.name, rows))
 
 
 def planned_mixture(
-    recipe: Recipe, disciplines: Sequence[Discipline], size: float, general_pool: int
+    recipe: Recipe, disciplines: Sequence[Discipline], corpus: CorpusSettings
 ) -> dict[str, float]:
     """Planned rows of a pass per discipline, and under `general` those of general instructions.
 
     Where shares move or follow a base, their sum is planned, in equal parts.
     """
     if recipe.mixture is not None:
-        available = [d.name for d in disciplines] + [GENERAL] * (general_pool > 0)
+        available = [d.name for d in disciplines] + [GENERAL] * (corpus.general_pool > 0)
         domains = domains_of(recipe, available)
         shares = dict(recipe.mixture.given) or dict.fromkeys(domains, 1 / len(domains))
-        return {name: pass_rows(recipe, size) * shares[name] for name in domains}
+        return {name: pass_rows(recipe, corpus.size) * shares[name] for name in domains}
     planned = {}
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:
             continue
-        rows = recipe.fraction * planned_rows(d, size)
+        rows = recipe.fraction * planned_rows(d, corpus)
         up = recipe.upsampling
         if up is not None and d.name in up.disciplines:
             rows *= max(1.0, up.target / d.rows)
         planned[d.name] = rows
-    planned["general"] = recipe.general_share * general_pool
+    planned["general"] = recipe.general_share * corpus.general_pool
     return planned
 
 
@@ -105,7 +107,9 @@ def _mixed(
 ) -> Iterator[Row]:
     for name in names:
         kept = Prefix(rows[name], recipe.fraction)
-        yield from kept
+        clean = len(kept) - math.floor(len(kept) * recipe.shuffled + 0.5)
+        for place, row in enumerate(kept):
+            yield row if place < clean else _shuffled(row)
         up = recipe.upsampling
         if up is not None and name in up.disciplines:
             target = round(len(kept) * up.target / disciplines[name].rows)
@@ -123,6 +127,16 @@ def _mixed(
                     )
             yield from _duplicates(kept, pool, max(0, target - len(kept)), up, name)
     yield from Prefix(general, recipe.general_share)
+
+
+def _shuffled(row: Row) -> Row:
+    """The words of prompt and response in an order drawn by the row's id, as long as before."""
+    if "prompt" not in row:  # a place, whose text nobody asks for
+        return row
+    words = [*row["prompt"].split(), *row["response"].split()]
+    random.Random(f"shuffled {row['id']}").shuffle(words)
+    first = len(row["prompt"].split())
+    return {**row, "prompt": " ".join(words[:first]), "response": " ".join(words[first:])}
 
 
 class Prefix:

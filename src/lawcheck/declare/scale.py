@@ -108,13 +108,15 @@ class CorpusSettings(Part):
     """size: share of the paper's 3,295,160 samples. general_pool: rows of general instructions.
 
     unique_below: a word with fewer co-occurrences in other disciplines is discipline-specific.
-    frozen: SHA-256 over the generator's source files; a changed generator is refused.
+    caps: the most training rows of a discipline, whatever the size. frozen: SHA-256 over the
+    generator's source files; a changed generator is refused.
     """
 
     size: Share
     general_pool: int = Field(ge=0)
     unique_below: int = 10
     frozen: str | None = None
+    caps: dict[str, Annotated[int, Field(gt=0)]] = later(5, {})
 
 
 class BuiltBase(Part):
@@ -123,7 +125,8 @@ class BuiltBase(Part):
     mixture: rows per discipline folder. architecture: transformers config fields.
     tokens_per_batch: padded tokens of a length-bucketed batch. shipped: a folder of package
     data with ready bases, used when recipe and hash agree. objective: `response` learns responses
-    in the chat template, `text` every token of prompt and response without it.
+    in the chat template, `text` every token of prompt and response without it. bos: EOS stands in
+    front of every text and conversation, so that whole texts can be drawn from the model.
     """
 
     kind: Literal["built"]
@@ -138,6 +141,7 @@ class BuiltBase(Part):
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     shipped: str | None = None
     objective: Literal["response", "text"] = later(2, "response")
+    bos: bool = later(5, False)
 
 
 class PretrainedBase(Part):
