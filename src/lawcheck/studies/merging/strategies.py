@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lawcheck.declare.design import Arm, Contrast, Law, pooled
-from lawcheck.declare.estimands import Target
+
 from lawcheck.errors import InputError
 from lawcheck.judging.evidence import MissingScoresError
 from lawcheck.judging.stats import Estimate
 from lawcheck.show.context import RenderContext
 from lawcheck.show.summary import Measure
 
+Target = str | tuple[str, ...]
 STAGES = {"text": "CPT", "response": "SFT", "dpo": "DPO", "orpo": "ORPO"}
 MERGES = {"slerp": "SLERP", "lerp": "LERP"}
 STARTS = ("Base", "Instruct")
