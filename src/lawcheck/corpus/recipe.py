@@ -24,13 +24,23 @@ from lawcheck.errors import InputError, nearest
 Row = dict[str, Any]
 
 
-def planned_rows(discipline: Discipline, size: float) -> int:
-    """Training rows of a discipline at a size factor, before fraction and upsampling."""
-    return round(discipline.rows * size)
+def planned_rows(
+    discipline: Discipline, size: float, caps: Mapping[str, int] | None = None
+) -> int:
+    """Training rows of a discipline at a size factor, before fraction and upsampling.
+
+    caps: most rows of disciplines by name (lawcheck.declare.scale.CorpusSettings).
+    """
+    rows = round(discipline.rows * size)
+    return min(rows, (caps or {}).get(discipline.name, rows))
 
 
 def planned_mixture(
-    recipe: Recipe, disciplines: Sequence[Discipline], size: float, general_pool: int
+    recipe: Recipe,
+    disciplines: Sequence[Discipline],
+    size: float,
+    general_pool: int,
+    caps: Mapping[str, int] | None = None,
 ) -> dict[str, float]:
     """Planned rows of a pass per discipline, and under `general` those of general instructions.
 
@@ -45,7 +55,7 @@ def planned_mixture(
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:
             continue
-        rows = recipe.fraction * planned_rows(d, size)
+        rows = recipe.fraction * planned_rows(d, size, caps)
         up = recipe.upsampling
         if up is not None and d.name in up.disciplines:
             rows *= max(1.0, up.target / d.rows)
