@@ -88,7 +88,7 @@ def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
 def _minutes(planner: Planner, runs: dict[str, Any]) -> float:
     """Planned minutes of one device: a full-corpus run's, in proportion to rows."""
     whole = sum(
-        planned_rows(d, planner.scale.corpus)
+        planned_rows(d, planner.scale.corpus.size, planner.scale.corpus.caps)
         for d in discovery.of_role("discipline", planner.scale.world)
     )
     rows = sum(planner.row_count(r) for r in runs.values())
