@@ -226,12 +226,18 @@ class EvaluationSettings(Part):
     """items: per task (None: all). tune_items: items of the split that learning rates see.
 
     generated_items: of both, per task whose answers are generated (None: as many as of others).
+    disciplines: those whose tasks are asked (None: all); laws that speak of others cannot be judged.
     """
 
     items: int | None = Field(default=None, gt=0)
     generated_items: int | None = later(5, None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
+    disciplines: tuple[str, ...] | None = later(5, None)
+
+    def asks(self, discipline: str) -> bool:
+        """Whether the tasks of a discipline are scored."""
+        return self.disciplines is None or discipline in self.disciplines
 
 
 class Hardware(Part):

@@ -218,7 +218,9 @@ def evaluate(
     require_device(scale.hardware)
     check_corpus(layout.corpus, scale)
     world = [
-        d for d in discovery.disciplines().values() if scale.world in d.worlds and d.role in roles
+        d
+        for d in discovery.disciplines().values()
+        if scale.world in d.worlds and d.role in roles and scale.evaluation.asks(d.name)
     ]
     jobs = [
         EvalJob(

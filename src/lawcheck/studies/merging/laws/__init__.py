@@ -1,0 +1,1 @@
+"""The laws of the study, one module each."""
