@@ -1,1 +1,1 @@
-"""The laws of the study, one module each."""
+"""One file per law; the file's name is the law's name."""

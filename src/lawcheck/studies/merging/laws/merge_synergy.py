@@ -4,6 +4,7 @@ from lawcheck.declare.design import Contrast, Law, difference
 from lawcheck.studies.merging.arms import (
     BASE,
     DOMAINS,
+    FROM,
     INSTRUCT,
     MERGED,
     STARTS,
@@ -20,7 +21,7 @@ from lawcheck.studies.merging.arms import (
 
 # Without new knowledge in one parent and instructions in the other there is nothing to join.
 CHECKS = (
-    learned("tuned_learn", TUNED, BASE),
+    learned("tuned_learn", FROM["instruct"], INSTRUCT),
     learned("instruct_follows", [INSTRUCT], BASE, "general"),
 )
 
