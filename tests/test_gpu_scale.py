@@ -73,7 +73,7 @@ def test_sizes_are_those_of_the_document():
         shapes = ModelShapes.from_config({**base.architecture, "vocab_size": words})
         assert 40e6 < shapes.total_parameters < 100e6
         assert base.shipped is None
-    rows = [planned_rows(d, scale.corpus) for d in science(scale)]
+    rows = [planned_rows(d, scale.corpus.size) for d in science(scale)]
     assert sum(rows) == 32_951
     # The same families as at proxy scale, sizes apart.
     for name, base in scale.bases.items():
@@ -86,7 +86,7 @@ def test_upsampling_recipes_differ_at_this_size():
     """In a larger corpus fewer words are discipline-specific; some must be left, and not all."""
     scale = load_scale("gpu")
     rows = {
-        d.name: source_module(d, scale).samples("train", planned_rows(d, scale.corpus))
+        d.name: source_module(d, scale).samples("train", planned_rows(d, scale.corpus.size))
         for d in science(scale)
     }
     for name in arms.SCARCE:

@@ -206,7 +206,7 @@ def proxy_shares(tmp_path_factory):
 
     scale = load_scale("proxy")
     rows = {
-        name: in_order(source_module(d, scale).samples("train", planned_rows(d, scale.corpus)))
+        name: in_order(source_module(d, scale).samples("train", planned_rows(d, scale.corpus.size)))
         for name, d in SCIENCE.items()
     }
     recipes = {"none": Recipe()} | {

@@ -16,12 +16,10 @@ from lawcheck.corpus.recipe import (
 )
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe
-from lawcheck.declare.scale import CorpusSettings
 from lawcheck.errors import InputError
 from lawcheck.studies.discipline_laws.arms import upsampled
 
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "proxy")}
-CORPUS = CorpusSettings(size=1 / 300, general_pool=0)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def corpus():
 
     scale = load_scale("proxy")
     return {
-        name: source_module(d, scale).samples("train", planned_rows(d, CORPUS))
+        name: source_module(d, scale).samples("train", planned_rows(d, 1 / 300))
         for name, d in SCIENCE.items()
     }
 
@@ -84,7 +82,7 @@ def test_upsampling_reaches_its_target_and_leaves_the_rest_alone(corpus, target)
             scarce = name in ("biology", "geography")
             expected = len(corpus[name]) * (target / d.rows if scarce else 1)
             assert count[name] == pytest.approx(expected, abs=0.51)
-        planned = planned_mixture(recipe, list(SCIENCE.values()), CORPUS)
+        planned = planned_mixture(recipe, list(SCIENCE.values()), 1 / 300, 0)
         assert sum(planned.values()) == pytest.approx(len(rows), abs=5)
 
 
@@ -143,12 +141,7 @@ def test_words_of_the_last_rows_are_shuffled_and_stay_the_same_words(corpus):
         Recipe(shuffled=0.5)
 
 
-def test_a_cap_keeps_the_first_rows_and_leaves_other_disciplines_alone():
-    capped = CorpusSettings(size=1 / 300, general_pool=7, caps={"medicine": 40, "geography": 900})
-    found = planned_mixture(Recipe(fraction=0.5, general_share=1.0), list(SCIENCE.values()), capped)
-    plain = planned_mixture(Recipe(fraction=0.5, general_share=1.0), list(SCIENCE.values()), CORPUS)
-    assert found == {**plain, "medicine": 20, "general": 7}
-    # No general rows without the pool, and no science where a recipe names none.
+def test_a_recipe_without_science_holds_general_rows_alone():
     alone = Recipe(disciplines=(), general_share=1.0)
-    assert planned_mixture(alone, list(SCIENCE.values()), capped) == {"general": 7}
+    assert planned_mixture(alone, list(SCIENCE.values()), 1 / 300, 7) == {"general": 7}
     assert alone.label == "none.d100.g100"

@@ -195,7 +195,7 @@ def test_splits_of_all_disciplines_share_no_question(data: Path) -> None:
         assert len({row["id"] for row in pool}) == len(pool)
         assert not any(SPECIAL.search(row["prompt"] + row["response"]) for row in pool), name
         # What the scale trains on and what its base saw are parts of the pool without overlap.
-        count = planned_rows(discovery.discipline(name), scale.corpus)
+        count = planned_rows(discovery.discipline(name), scale.corpus.size)
         count = count or scale.corpus.general_pool
         assert count + recipe.mixture[name] <= len(pool), name
         assert module.samples("train", count, data) == pool[:count]

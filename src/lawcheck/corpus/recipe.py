@@ -19,40 +19,48 @@ from typing import Any
 
 from lawcheck.corpus.moving import GENERAL, domains_of, pass_rows
 from lawcheck.declare.design import Discipline, Recipe, Upsampling
-from lawcheck.declare.scale import CorpusSettings
 from lawcheck.errors import InputError, nearest
 
 Row = dict[str, Any]
 
 
-def planned_rows(discipline: Discipline, corpus: CorpusSettings) -> int:
-    """Training rows of a discipline at a scale, before fraction and upsampling."""
-    rows = round(discipline.rows * corpus.size)
-    return min(rows, corpus.caps.get(discipline.name, rows))
+def planned_rows(
+    discipline: Discipline, size: float, caps: Mapping[str, int] | None = None
+) -> int:
+    """Training rows of a discipline at a size factor, before fraction and upsampling.
+
+    caps: most rows of disciplines by name (lawcheck.declare.scale.CorpusSettings).
+    """
+    rows = round(discipline.rows * size)
+    return min(rows, (caps or {}).get(discipline.name, rows))
 
 
 def planned_mixture(
-    recipe: Recipe, disciplines: Sequence[Discipline], corpus: CorpusSettings
+    recipe: Recipe,
+    disciplines: Sequence[Discipline],
+    size: float,
+    general_pool: int,
+    caps: Mapping[str, int] | None = None,
 ) -> dict[str, float]:
     """Planned rows of a pass per discipline, and under `general` those of general instructions.
 
     Where shares move or follow a base, their sum is planned, in equal parts.
     """
     if recipe.mixture is not None:
-        available = [d.name for d in disciplines] + [GENERAL] * (corpus.general_pool > 0)
+        available = [d.name for d in disciplines] + [GENERAL] * (general_pool > 0)
         domains = domains_of(recipe, available)
         shares = dict(recipe.mixture.given) or dict.fromkeys(domains, 1 / len(domains))
-        return {name: pass_rows(recipe, corpus.size) * shares[name] for name in domains}
+        return {name: pass_rows(recipe, size) * shares[name] for name in domains}
     planned = {}
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:
             continue
-        rows = recipe.fraction * planned_rows(d, corpus)
+        rows = recipe.fraction * planned_rows(d, size, caps)
         up = recipe.upsampling
         if up is not None and d.name in up.disciplines:
             rows *= max(1.0, up.target / d.rows)
         planned[d.name] = rows
-    planned["general"] = recipe.general_share * corpus.general_pool
+    planned["general"] = recipe.general_share * general_pool
     return planned
 
 

@@ -369,7 +369,7 @@ class Arm:
 
     @property
     def fixed_mixture(self) -> Recipe | None:
-        """What it trains on, where that is several disciplines in rows of the corpus as they are."""
+        """What it trains on, where that is several disciplines in whole rows of the corpus."""
         moved = self.recipe is not None and (self.mixture is not None or self.recipe.shuffled)
         return None if self.each_alone or moved else self.recipe
 

@@ -108,15 +108,26 @@ class CorpusSettings(Part):
     """size: share of the paper's 3,295,160 samples. general_pool: rows of general instructions.
 
     unique_below: a word with fewer co-occurrences in other disciplines is discipline-specific.
-    caps: the most training rows of a discipline, whatever the size. frozen: SHA-256 over the
-    generator's source files; a changed generator is refused.
+    frozen: SHA-256 over the generator's source files; a changed generator is refused.
+    caps: discipline -> most training rows, the first in the order in which its source serves them.
+    answers: `published` as the data sets give them; `evaluated`: sources that train on another
+    form than they evaluate give rows in that form, by their `matched_samples`.
     """
 
     size: Share
     general_pool: int = Field(ge=0)
     unique_below: int = 10
     frozen: str | None = None
-    caps: dict[str, Annotated[int, Field(gt=0)]] = later(5, {})
+    caps: dict[str, int] = later(5, {})
+    answers: Literal["published", "evaluated"] = later(5, "published")
+
+    @field_validator("caps")
+    @classmethod
+    def _counted(cls, value: dict[str, int]) -> dict[str, int]:
+        odd = next((name for name, rows in value.items() if rows < 1), None)
+        if odd is not None:
+            raise ValueError(f"{odd} has {value[odd]} rows, expected 1 or more")
+        return value
 
 
 class BuiltBase(Part):
@@ -212,11 +223,21 @@ class TrainingSettings(Part):
 
 
 class EvaluationSettings(Part):
-    """items: per task (None: all). tune_items: items of the split that learning rates see."""
+    """items: per task (None: all). tune_items: items of the split that learning rates see.
+
+    generated_items: of both, per task whose answers are generated (None: as many as of others).
+    disciplines: those whose tasks are asked (None: all); laws that speak of others cannot be judged.
+    """
 
     items: int | None = Field(default=None, gt=0)
+    generated_items: int | None = later(5, None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
+    disciplines: tuple[str, ...] | None = later(5, None)
+
+    def asks(self, discipline: str) -> bool:
+        """Whether the tasks of a discipline are scored."""
+        return self.disciplines is None or discipline in self.disciplines
 
 
 class Hardware(Part):

@@ -12,7 +12,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
-from lawcheck.declare.worlds import data_folder, scale_laws
+from lawcheck.declare.worlds import data_folder, scale_laws, science
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.holding import held
@@ -218,7 +218,9 @@ def evaluate(
     require_device(scale.hardware)
     check_corpus(layout.corpus, scale)
     world = [
-        d for d in discovery.disciplines().values() if scale.world in d.worlds and d.role in roles
+        d
+        for d in discovery.disciplines().values()
+        if scale.world in d.worlds and d.role in roles and scale.evaluation.asks(d.name)
     ]
     jobs = [
         EvalJob(
@@ -240,6 +242,35 @@ def evaluate(
     return evaluate_runs(
         jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
     )
+
+
+def tuning_loss(planner: Planner, layout: Layout, run: Run) -> float | None:
+    """Loss of a run's objective on the tuning items that it should know; None if not finite."""
+    import math
+
+    import torch
+
+    from lawcheck.evaluation.held_out import held_out_loss
+    from lawcheck.evaluation.tasks import load_tasks
+    from lawcheck.training.base.tokenizer import load_tokenizer
+    from lawcheck.training.chain import load_model
+
+    scale, recipe = planner.scale, run.arm.recipe
+    assert recipe is not None
+    base = base_folder(planner, layout, run.arm.base, run.seed)
+    revision = scale.revision(run.arm.base)
+    model = load_model(base, revision, links(layout, planner.chain(run)), dtype=torch.float32)
+    names = recipe.disciplines or [d.name for d in science(scale)]
+    tasks = load_tasks(map(discovery.discipline, names), scale, layout.corpus, "tune")
+    found = held_out_loss(
+        model.to(scale.hardware.device),
+        load_tokenizer(base, revision),
+        tasks,
+        recipe.objective,
+        scale.hardware.evaluation_batch,
+        scale.training.max_length,
+    )
+    return found if math.isfinite(found) else None
 
 
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:

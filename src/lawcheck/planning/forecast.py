@@ -9,6 +9,7 @@ from typing import Any
 from lawcheck.corpus.recipe import planned_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
+from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
 from lawcheck.errors import InputError, look_up
 from lawcheck.planning.accelerators import Accelerator
@@ -73,12 +74,14 @@ def plan_law(
 
 def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
     scale = planner.scale
+    known = arm.base in load_scale("paper").bases or None
     entry = {
         "name": arm.name,
         "runs_per_seed": len(planner.runs_of(arm, planner.seeds[0])),
         "rows_per_seed": sum(planner.row_count(r) for r in planner.runs_of(arm, planner.seeds[0])),
-        "trainable_share_paper": planned_cost(arm, "trainable_share"),
-        "gpu_hours_paper": planned_cost(arm, "gpu_hours"),
+        # None of a base that the paper scale does not have.
+        "trainable_share_paper": known and planned_cost(arm, "trainable_share"),
+        "gpu_hours_paper": known and planned_cost(arm, "gpu_hours"),
     }
     if scale.plan is not None:
         entry["tokens_per_seed"] = planned_tokens(arm, scale)
@@ -88,7 +91,7 @@ def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
 def _minutes(planner: Planner, runs: dict[str, Any]) -> float:
     """Planned minutes of one device: a full-corpus run's, in proportion to rows."""
     whole = sum(
-        planned_rows(d, planner.scale.corpus)
+        planned_rows(d, planner.scale.corpus.size, planner.scale.corpus.caps)
         for d in discovery.of_role("discipline", planner.scale.world)
     )
     rows = sum(planner.row_count(r) for r in runs.values())
@@ -103,10 +106,10 @@ def plan_text(found: dict[str, Any]) -> str:
         head,
     ]
     for a in found["arms"]:
-        lines.append(
-            f"{a['name']:<{width}}  {a['runs_per_seed']:>9}  {a['rows_per_seed']:>9}  "
-            f"{a['trainable_share_paper']:>11.3f} %  {a['gpu_hours_paper']:>15.0f}"
-        )
+        line = f"{a['name']:<{width}}  {a['runs_per_seed']:>9}  {a['rows_per_seed']:>9}"
+        if a["gpu_hours_paper"] is not None:
+            line += f"  {a['trainable_share_paper']:>11.3f} %  {a['gpu_hours_paper']:>15.0f}"
+        lines.append(line)
     shared = sum(r["laws"] > 1 for r in found["runs"])
     lines.append(
         f"{len(found['runs'])} runs in {found['jobs']} jobs, {shared} of them shared with other "

@@ -173,7 +173,10 @@ class Planner:
         """Planned training rows of a run (0 for one that learns none); orders jobs by length."""
         if run.arm.recipe is None or not discovery.trains_rows(run.arm):
             return 0
-        planned = planned_mixture(run.arm.recipe, science(self.scale), self.scale.corpus)
+        corpus = self.scale.corpus
+        planned = planned_mixture(
+            run.arm.recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.caps
+        )
         return round(planned[run.part] if run.part else sum(planned.values()))
 
 

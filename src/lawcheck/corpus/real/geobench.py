@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, read_text, require
-from lawcheck.corpus.real.rows import LETTERS, Choice, Pair
+from lawcheck.corpus.real.rows import LETTERS, Choice, Pair, shorten, tidy, unit
 from lawcheck.errors import InputError
 
 BLOCKS = ("noun", "choice", "completion", "tf", "qa", "discussion")
 _OPTION = re.compile(r"^([A-Z])\. ?(.*)$")
 _BLOCKS = re.compile(rf'\s*\{{\s*"({"|".join(BLOCKS)})"\s*:')
 _HEADING = "Choose from:"
+OPTIONS = 4
+OPTION_LIMIT = 80  # characters
 _WORDING = {
     "noun": "Explain the term: {}",
     "completion": "Complete the sentence: {}",
@@ -20,6 +23,7 @@ _WORDING = {
     "qa": "{}",
     "discussion": "Discuss: {}",
 }
+_ASKED_SO = tuple(_WORDING[block].partition(": ")[0] for block in ("noun", "completion"))
 
 
 def read_npee(path: Path, prefix: str) -> list[Choice | Pair]:
@@ -97,6 +101,27 @@ def npee_question(row: Row, where: str, name: str) -> Choice | Pair | None:
         elif line.strip() and options:
             options[-1] = (options[-1][0], f"{options[-1][1]} {line.strip()}")
     return _choice(name, stem.strip(), options, answer, where)
+
+
+def as_choice(pair: Pair, others: Iterable[Choice | Pair]) -> Choice | None:
+    """A term or a gap as a choice of four: three answers belong to others of its kind.
+
+    They are drawn by hash. None for another kind of question, and where there are too few.
+    """
+    kind = pair.question.partition(": ")[0]
+    if kind not in _ASKED_SO:
+        return None
+    own = shorten(tidy(pair.response), OPTION_LIMIT)
+    found = {
+        shorten(tidy(o.response), OPTION_LIMIT)
+        for o in others
+        if isinstance(o, Pair) and o.question.partition(": ")[0] == kind
+    } - {own}
+    if not own or len(found) < OPTIONS - 1:
+        return None
+    drawn = sorted(found, key=lambda text: unit("distractor", pair.id, text))[: OPTIONS - 1]
+    ordered = sorted((own, *drawn), key=lambda text: unit("option", pair.id, text))
+    return Choice(pair.id, pair.question, tuple(ordered), ordered.index(own), pair.about)
 
 
 def _choice(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lawcheck.declare.design import Arm, Contrast, Law, pooled
+from lawcheck.declare.design import Arm, Contrast, Law, Target, pooled
 
 from lawcheck.errors import InputError
 from lawcheck.judging.evidence import MissingScoresError
@@ -18,7 +18,6 @@ from lawcheck.judging.stats import Estimate
 from lawcheck.show.context import RenderContext
 from lawcheck.show.summary import Measure
 
-Target = str | tuple[str, ...]
 STAGES = {"text": "CPT", "response": "SFT", "dpo": "DPO", "orpo": "ORPO"}
 MERGES = {"slerp": "SLERP", "lerp": "LERP"}
 STARTS = ("Base", "Instruct")
