@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -17,10 +18,10 @@ from lawcheck.show.drawing import (
     Look,
     beside_row,
     dodge,
-    finish,
     forest_axis,
     legend_handle,
     light_grid,
+    seeds_text,
 )
 from lawcheck.show.style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, TWO_COLUMNS
 from lawcheck.show.summary import CROSSED, ITEMS_ONLY, Measure, measure
@@ -49,14 +50,16 @@ def forest(
     series: Mapping[str, tuple[Look, Sequence[Measure | None]]],
     unit: str = "Change (points)",
     words: Sequence[str] = (),
+    stacked: bool = False,
 ) -> None:
     """One row a name, one mark a series, hatched where every series lacks its score.
 
-    series: label -> look and one measure a row. words: to the right of the rows.
+    series: label -> look and one measure a row. words: to the right of the rows. stacked: each row
+    has one mark at most, in its middle.
     """
     forest_axis(axes, names)
     for k, (label, (look, measures)) in enumerate(series.items()):
-        shift = dodge(k, len(series), 0.32)
+        shift = 0.0 if stacked else dodge(k, len(series), 0.32)
         seen = [(y + shift, m) for y, m in enumerate(measures) if m is not None]
         drawn = axes.errorbar(
             [m.value for _, m in seen],
@@ -102,6 +105,13 @@ def instruct_line(axes: Axes, context: RenderContext, arm: Arm, label: str) -> L
     return axes.axhline(100 * found.value, linestyle=":", color=GREY, linewidth=0.9, label=label)
 
 
+def percent(found: Measure | None) -> Measure | None:
+    """A level in percent, without its interval: panels of levels show none."""
+    if found is None:
+        return None
+    return dataclasses.replace(found, value=100 * found.value, low=None, high=None)
+
+
 def signed(found: Estimate | Measure | None, decimals: int = 1) -> str:
     return "" if found is None else minus(f"{found.value:+.{decimals}f}")
 
@@ -136,18 +146,15 @@ def domain_words(context: RenderContext) -> str:
     return " and ".join(titles.get(k, k) for k in keys)
 
 
-def canvas(rows: int, extra: float = 1.0, least: float = 1.6) -> Figure:
+def canvas(rows: int, extra: float = 1.0) -> Figure:
     """A figure over two columns, high enough for rows of a forest."""
-    return Figure(figsize=(TWO_COLUMNS, max(least, ROW * rows + extra)), layout="constrained")
+    return Figure(figsize=(TWO_COLUMNS, ROW * rows + extra), layout="constrained")
 
 
-def close(
-    figure: Figure,
-    context: RenderContext,
-    legend: Sequence[Line2D],
-    shown: Mapping[Arm, str],
-    notes: Sequence[str] = (),
-) -> Figure:
-    return finish(figure, context, legend, shown, notes)
-
-
+def head(
+    figure: Figure, context: RenderContext, arms: Iterable[Arm], legend: bool = True
+) -> None:
+    """What was measured, over the whole figure, and under its legend where it has one."""
+    seeds = seeds_text(level(context, a) for a in arms)
+    text = f"Measured, scale {context.shown_scale}, {seeds}: {domain_words(context)}"
+    figure.suptitle("\n" * legend + text, fontsize=8, x=0.01, ha="left")

@@ -16,7 +16,7 @@ from lawcheck.errors import InputError
 from lawcheck.judging.evidence import MissingScoresError
 from lawcheck.judging.stats import Estimate
 from lawcheck.show.context import RenderContext
-from lawcheck.show.summary import Measure
+from lawcheck.show.summary import CROSSED, ITEMS_ONLY, Measure, measure
 
 STAGES = {"text": "CPT", "response": "SFT", "dpo": "DPO", "orpo": "ORPO"}
 MERGES = {"slerp": "SLERP", "lerp": "LERP"}
@@ -180,6 +180,19 @@ def over(context: RenderContext, arms: Sequence[Arm], controls: Sequence[Arm]) -
     if not weights:
         return None
     return estimated(context, Contrast(weights=weights, target=domain(context.law)))
+
+
+def pooled_level(context: RenderContext, arms: Sequence[Arm]) -> Measure | None:
+    """Mean of several arms' accuracies; None unless all have scores and share a seed."""
+    target = domain(context.law)
+    if not arms or any(level(context, a) is None for a in arms):
+        return None
+    weights = tuple((a, 1 / len(arms)) for a in arms)
+    try:
+        found, _ = context.summary.evidence.combination(weights, target)
+    except MissingScoresError:
+        return None
+    return measure(found, 0.01, ITEMS_ONLY if found.single_run else CROSSED)
 
 
 @dataclass(frozen=True)

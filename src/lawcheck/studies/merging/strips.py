@@ -9,18 +9,17 @@ from matplotlib.lines import Line2D
 
 from lawcheck.declare.design import Arm
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import dodge, light_grid, panel_title, seeds_text
+from lawcheck.show.drawing import dodge, finish, light_grid, panel_title
 from lawcheck.show.style import GREY
 from lawcheck.studies.merging.panels import (
     LOOKS,
     NAMES,
     as_measure,
     canvas,
-    close,
-    domain_words,
     forest,
     groups,
     handles,
+    head,
     named,
     require,
 )
@@ -72,12 +71,12 @@ def strip(
     blocks = [f"{group[0].arm.base} {group[0].start}" for group in rows]
     for axes in (left, right):
         groups(axes, blocks)
-    seeds = seeds_text(level(context, s.arm) for s in shown)
-    panel_title(left, 0, f"{domain_words(context)}, scale {context.shown_scale}, {seeds}")
+    head(figure, context, [s.arm for s in shown])
+    panel_title(left, 0, "Levels")
     panel_title(right, 1, "Less the instruct model")
     dotted = Line2D([], [], color=GREY, linestyle=":", label="instruct model")
     arms = {a: "the instruct model" for a in instruct.values()} | named(shown)
-    return close(figure, context, [*handles(kinds), dotted], arms, notes)
+    return finish(figure, context, [*handles(kinds), dotted], arms, notes)
 
 
 def _name(s: Strategy) -> str:
