@@ -81,9 +81,7 @@ def measured(context: RenderContext, wanted_by: str) -> Levels:
     def of(chosen: Sequence[Arm]) -> Floats:
         return np.stack([values[a].mean(axis=1) for a in chosen], axis=1)
 
-    return Levels(
-        found, of([s.arm for s in found]), of([s.tuned for s in found]), of([partner])
-    )
+    return Levels(found, of([s.arm for s in found]), of([s.tuned for s in found]), of([partner]))
 
 
 def standardised(levels: Levels) -> Floats:

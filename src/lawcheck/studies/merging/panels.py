@@ -23,7 +23,7 @@ from lawcheck.show.drawing import (
     light_grid,
     seeds_text,
 )
-from lawcheck.show.style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, TWO_COLUMNS
+from lawcheck.show.style import BLUE, GREEN, GREY, ORANGE, SKY, TWO_COLUMNS
 from lawcheck.show.summary import CROSSED, ITEMS_ONLY, Measure, measure
 from lawcheck.studies.merging.strategies import Strategy, domain, level
 
@@ -113,7 +113,7 @@ def percent(found: Measure | None) -> Measure | None:
 
 
 def signed(found: Estimate | Measure | None, decimals: int = 1) -> str:
-    return "" if found is None else minus(f"{found.value:+.{decimals}f}")
+    return "" if found is None else minus(f"{round(found.value, decimals) + 0.0:+.{decimals}f}")
 
 
 def p_words(p: float | None) -> str:
@@ -151,9 +151,7 @@ def canvas(rows: int, extra: float = 1.0) -> Figure:
     return Figure(figsize=(TWO_COLUMNS, ROW * rows + extra), layout="constrained")
 
 
-def head(
-    figure: Figure, context: RenderContext, arms: Iterable[Arm], legend: bool = True
-) -> None:
+def head(figure: Figure, context: RenderContext, arms: Iterable[Arm], legend: bool = True) -> None:
     """What was measured, over the whole figure, and under its legend where it has one."""
     seeds = seeds_text(level(context, a) for a in arms)
     text = f"Measured, scale {context.shown_scale}, {seeds}: {domain_words(context)}"

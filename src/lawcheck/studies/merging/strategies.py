@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lawcheck.declare.design import Arm, Contrast, Law, Target, pooled
-
 from lawcheck.errors import InputError
 from lawcheck.judging.evidence import MissingScoresError
 from lawcheck.judging.stats import Estimate
@@ -153,7 +152,7 @@ def by_tuned(found: Sequence[Strategy]) -> dict[Arm, list[Strategy]]:
 
 
 def domain(law: Law) -> Target:
-    """What the law's first contrast is judged on: the disciplines that the models are adapted to."""
+    """Target of the law's first contrast: the disciplines that the models are adapted to."""
     return next(
         (h.estimand.target for h in law.hypotheses if isinstance(h.estimand, Contrast)), "average"
     )

@@ -75,7 +75,7 @@ def strip(
     panel_title(left, 0, "Levels")
     panel_title(right, 1, "Less the instruct model")
     dotted = Line2D([], [], color=GREY, linestyle=":", label="instruct model")
-    arms = {a: "the instruct model" for a in instruct.values()} | named(shown)
+    arms = dict.fromkeys(instruct.values(), "the instruct model") | named(shown)
     return finish(figure, context, [*handles(kinds), dotted], arms, notes)
 
 

@@ -105,10 +105,12 @@ def _map(axes: Axes, found: Floats, alone: Sequence[Floats]) -> None:
                 )
                 continue
             color = "white" if abs(value) > 0.6 else "black"
-            axes.text(column, row - 0.15 * bool(alone), _short(value), ha="center", va="center",
-                      fontsize=6, color=color)  # fmt: skip
             single = [one[row + 1, column] for one in alone]
-            if single and not np.isnan(single).any():
+            # Attributes that are 0 or 1 are the same in every seed.
+            ranged = bool(single) and max(single) - min(single) > 1e-9
+            axes.text(column, row - 0.15 * ranged, _short(value), ha="center", va="center",
+                      fontsize=6, color=color)  # fmt: skip
+            if ranged:
                 text = f"{_short(min(single))} {_short(max(single))}"
                 axes.text(column, row + 0.22, text, ha="center", va="center", fontsize=4.6,
                           color=color)  # fmt: skip

@@ -41,25 +41,27 @@ def build(context: RenderContext) -> Figure:
     rows = [reference, *sorted(others, key=lambda s: list(SCHEDULES).index(s.schedule))]
     n = len(rows) + 1
     figure = Figure(figsize=(TWO_COLUMNS, ROW * n + 1.15), layout="constrained")
-    grid = figure.add_gridspec(n, 2, width_ratios=(1, 3), hspace=0)
+    left, axes = figure.subplots(1, 2, width_ratios=(1, 3))
+    left.axis("off")
     for k, s in enumerate(rows):
-        _curve(figure.add_subplot(grid[k, 0]), s.schedule, last=k == len(rows) - 1)
-    axes = figure.add_subplot(grid[:, 1])
+        # Beside its row of the forest.
+        place = left.inset_axes((0.0, (n - k - 0.85) / n, 1.0, 0.7 / n))
+        _curve(place, s.schedule, last=k == len(rows) - 1)
     changes = [
         *(None if s is reference else as_measure(over(context, [s.arm], [reference.arm]))
           for s in rows),
         as_measure(over(context, [reference.tuned], [reference.arm])),
     ]  # fmt: skip
-    names = [words(s.schedule) for s in rows] + ["before the merge"]
+    names = [_name(s) for s in rows] + ["before the merge"]
     texts = ["0, by definition", *(signed(c) for c in changes[1:])]
     forest(axes, names, {"schedules": (SLERPED, changes)}, "Less the reference (points)", texts)
-    _reference(axes, len(rows) + 1)
+    _reference(axes, n)
     head(figure, context, arms)
     handles = [
         legend_handle(look, name)
         for look, name in ((ATTENTION, "attention"), (MLP, "feed-forward"))
     ]
-    named = {s.arm: f"schedule {words(s.schedule)}" for s in rows}
+    named = {s.arm: f"schedule {_name(s)}" for s in rows}
     named[reference.tuned] = "the adapted model"
     return finish(figure, context, handles, named, [PRINTED])
 
@@ -72,9 +74,13 @@ def _merges(context: RenderContext) -> tuple[list[Strategy], Strategy]:
         if reference and len(group) > 1:
             return group, reference[0]
     raise InputError(
-        f"{FIGURE.name}: law {context.law.name!r} declares no model that is merged by the reference "
-        f"schedule and by another; declare both, or leave {FIGURE.name} out of its list"
+        f"{FIGURE.name}: law {context.law.name!r} declares no model that is merged by the "
+        f"reference schedule and by another; declare both, or leave {FIGURE.name} out of its list"
     )
+
+
+def _name(s: Strategy) -> str:
+    return words(s.schedule).replace("mlp", "feed-forward")
 
 
 def _curve(axes: Axes, name: str, last: bool) -> None:

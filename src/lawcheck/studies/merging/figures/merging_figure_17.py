@@ -20,7 +20,14 @@ from lawcheck.show.drawing import (
 from lawcheck.show.labels import words
 from lawcheck.show.style import BLACK, GREEN, GREY, TWO_COLUMNS, Picture
 from lawcheck.studies.merging.panels import SLERPED, TUNED, as_measure, head, percent
-from lawcheck.studies.merging.strategies import instructs, over, pooled_level, plain, sizes, strategies
+from lawcheck.studies.merging.strategies import (
+    instructs,
+    over,
+    plain,
+    pooled_level,
+    sizes,
+    strategies,
+)
 
 FIGURE = Picture(
     name="merging_figure_17",
@@ -39,8 +46,8 @@ PRINTED = (
     "points in percent, and has more of it to gain."
 )
 LOOKS = {
-    "base": Look(GREY, "D", ":"),
-    "instruct": Look(GREEN, "^", "--"),
+    "base": Look(GREY, "D"),
+    "instruct": Look(GREEN, "^"),
     "before the merge": TUNED,
     "merged": SLERPED,
 }
@@ -66,7 +73,7 @@ def build(context: RenderContext) -> Figure:
     for k, (name, groups) in enumerate(arms.items()):
         xs = [x + dodge(k, len(arms), 0.1) for x in range(len(bases))]
         values = [percent(pooled_level(context, group)) for group in groups]
-        levels(left, xs, values, LOOKS[name], name, 0.05, joined=True)
+        levels(left, xs, values, LOOKS[name], name, 0.05)
     for k, name in enumerate(("before the merge", "merged")):
         xs = [x + dodge(k, 2, 0.16) for x in range(len(bases))]
         changes = [
@@ -86,8 +93,7 @@ def build(context: RenderContext) -> Figure:
     panel_title(left, 0, "Levels, means of strategies")
     panel_title(right, 1, "Less the instruct model")
     head(figure, context, every)
-    handles = [legend_handle(look, name, joined=bool(look.line != "none")) for name, look in
-               LOOKS.items()]  # fmt: skip
+    handles = [legend_handle(look, name, joined=False) for name, look in LOOKS.items()]
     labels = {partners[b]: f"instruct of {b}" for b in bases}
     labels |= {a: f"base {a.base}" for group in arms["base"] for a in group}
     labels |= {s.arm: f"{s.label} of {s.arm.base}" for s in found}

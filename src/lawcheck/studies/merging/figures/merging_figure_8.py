@@ -85,7 +85,7 @@ def _named_rows(
     for y, k in zip(ticks, order[::-1], strict=True):
         look = LOOKS[labels[k]]
         axes.plot(0, y, marker=look.marker, color=look.color, clip_on=False, zorder=3)
-    axes.tick_params(axis="y", length=0, labelsize=6.5)
+    axes.tick_params(axis="y", length=0, labelsize=6.5, pad=5)
     axes.spines["left"].set_visible(False)
 
 
