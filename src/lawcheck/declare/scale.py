@@ -226,7 +226,7 @@ class EvaluationSettings(Part):
     """items: per task (None: all). tune_items: items of the split that learning rates see.
 
     generated_items: of both, per task whose answers are generated (None: as many as of others).
-    disciplines: those whose tasks are asked (None: all); laws that speak of others cannot be judged.
+    disciplines: those whose tasks are asked (None: all); no law can speak of the others.
     """
 
     items: int | None = Field(default=None, gt=0)

@@ -18,8 +18,9 @@ from lawcheck.files import origin
 from lawcheck.files.holding import held
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
-from lawcheck.files.records import TrainedOnPhases, fitting
+from lawcheck.files.records import Merged, TrainedOnPhases, fitting
 from lawcheck.files.refusals import doing
+from lawcheck.methods.merging import RECORD as MERGE_RECORD
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
 from lawcheck.planning.shipped import build_command, resolve_base
@@ -339,7 +340,28 @@ def mixture_scores(
     for run in runs:
         if run.arm.mixture is not None:
             found += _phase_scores(run, layout)
+        found += _merge_scores(run, layout)
     return found
+
+
+def _merge_scores(run: Run, layout: Layout) -> list[Score]:
+    """Of a merge that tensors were joined in: where they lie, as its record says."""
+    from lawcheck.scores import ARC, COSINE
+
+    path = layout.adapter(run.id) / MERGE_RECORD
+    if not path.is_file():
+        return []
+    how = sources.step(layout, "train", run.id)
+    tensors = fitting(read_object(path, how), Merged, str(path), how)["tensors"]
+    arcs = [entry["branch"] == "slerp" for entry in tensors.values()]
+    return [
+        _measured(run, "merge", "tensors", ARC, sum(arcs) / len(arcs)),
+        *(
+            _measured(run, "merge", name, COSINE, entry["cosine"])
+            for name, entry in tensors.items()
+            if entry["cosine"] is not None
+        ),
+    ]
 
 
 def _phase_scores(run: Run, layout: Layout) -> list[Score]:

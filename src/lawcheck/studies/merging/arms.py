@@ -16,12 +16,12 @@ from lawcheck.declare.design import (
     Contrast,
     Hypothesis,
     Recipe,
+    Target,
     Weights,
     arm,
     difference,
 )
 
-Target = str | tuple[str, ...]
 # What the models are adapted to, and the score of most laws: the mean of both.
 DOMAINS = ("medicine", "geography")
 # Of a discipline's rows; the other half is what the extended corpus adds.

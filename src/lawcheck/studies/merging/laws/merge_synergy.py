@@ -1,6 +1,7 @@
 """Merge synergy: a merge scores above both of its parents, not only above their mean."""
 
 from lawcheck.declare.design import Contrast, Law, difference
+from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.studies.merging.arms import (
     BASE,
     DOMAINS,
@@ -74,6 +75,17 @@ LAW = Law(
             alternative="greater",
             sesoi=2.0,
             checks=(learned("instruct_follows", [INSTRUCT], BASE, "general"),),
+        ),
+        secondary(
+            name="gap_lowers",
+            claim="the further the parents' scores lie apart, the lower the merge's score",
+            # The gap is of one half of the items and the score of the other: improvements and gaps
+            # that share a parent's score would be correlated by arithmetic.
+            estimand=RankCorrelation(
+                groups=tuple(merges(FROM[start]) for start in STARTS), x="parent_gap", y=DOMAINS
+            ),
+            alternative="less",
+            sesoi=0.3,
         ),
     ),
 )

@@ -1,6 +1,7 @@
 """SLERP geometry: the arc between two models is a better place for a merge than the line."""
 
-from lawcheck.declare.design import Law
+from lawcheck.declare.design import Check, Law, Measure, pooled
+from lawcheck.scores import ARC
 from lawcheck.studies.merging.arms import (
     BASE,
     MERGED,
@@ -13,7 +14,19 @@ from lawcheck.studies.merging.arms import (
 )
 
 TWINS = merges(TUNED, "lerp")
-CHECKS = (learned("arcs_learn", MERGED, BASE), learned("lines_learn", TWINS, BASE))
+# Where almost all tensors of the parents are nearly parallel, SLERP is LERP.
+CURVES = Check(
+    name="tensors_on_arcs",
+    kind="manipulation",
+    claim="more than a tenth of the tensors of SLERP merges lie on the arc",
+    estimand=Measure(metric=ARC, weights=pooled(MERGED, TWINS), target="merge"),
+    above=0.1,
+)
+CHECKS = (
+    learned("arcs_learn", MERGED, BASE),
+    learned("lines_learn", TWINS, BASE),
+    CURVES,
+)
 
 LAW = Law(
     name="slerp_geometry",
