@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -37,7 +38,8 @@ def strip(
     """instruct: of each base. label: of a row, by default start and stages."""
     require(context, shown, wanted_by)
     rows = list(by_tuned(shown).values())
-    rows.sort(key=lambda group: list(instruct).index(group[0].arm.base))
+    order = [b for b in instruct if any(s.arm.base == b for s in shown)]
+    rows.sort(key=lambda group: order.index(group[0].arm.base))
     names = [(label or _name)(group[0]) for group in rows]
     kinds = [k for k in LOOKS if any(s.kind == k for group in rows for s in group)]
     figure = canvas(len(rows), extra=1.25)
@@ -76,14 +78,16 @@ def strip(
     panel_title(right, 1, "Less the instruct model")
     dotted = Line2D([], [], color=GREY, linestyle=":", label="instruct model")
     arms = dict.fromkeys(instruct.values(), "the instruct model") | named(shown)
-    return finish(figure, context, [*handles(kinds), dotted], arms, notes)
+    return finish(figure, context, [*handles(kinds), dotted], every, notes)
 
 
 def _name(s: Strategy) -> str:
     return f"{s.start}-{s.chain}"
 
 
-def _instruct(axes, context, bases, instruct) -> None:  # type: ignore[no-untyped-def]
+def _instruct(
+    axes: Axes, context: RenderContext, bases: Sequence[str], instruct: Mapping[str, Arm]
+) -> None:
     """The instruct model's level behind the rows of its base."""
     for y, base in enumerate(bases):
         found = level(context, instruct[base])

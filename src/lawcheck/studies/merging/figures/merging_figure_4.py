@@ -30,4 +30,4 @@ PRINTED = (
 def build(context: RenderContext) -> Figure:
     base = context.law.base.base
     shown = [s for s in plain(strategies(context.law, FIGURE.name)) if s.arm.base == base]
-    return strip(context, FIGURE.name, shown, {base: instructs(context.law).get(base)}, [PRINTED])
+    return strip(context, FIGURE.name, shown, instructs(context.law), [PRINTED])

@@ -25,6 +25,7 @@ LAW = Law(
     source="Lu et al., section 2.2 and 4.1.3; Figure 9",
     base=BASE,
     shown=(INSTRUCT, CLEAN, NOISY, LARGER_CLEAN),
+    figures=("merging_figure_9",),
     hypotheses=(
         primary(
             name="noise_hurts",

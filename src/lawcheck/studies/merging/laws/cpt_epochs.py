@@ -33,6 +33,7 @@ LAW = Law(
     source="Lu et al., section 2; Figure 6",
     base=BASE,
     shown=(INSTRUCT, *(a for merges in MERGES.values() for a in merges)),
+    figures=("merging_figure_6",),
     hypotheses=(
         primary(
             name="instruct_gains",

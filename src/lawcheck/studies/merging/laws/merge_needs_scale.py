@@ -36,6 +36,10 @@ LAW = Law(
         for b, models in RUNGS.items()
         for a in (untrained(b), instruct(b), *models, *map(merged, models))
     ),
+    figures=(
+        "merging_figure_12",
+        "merging_figure_17",
+    ),
     hypotheses=(
         primary(
             name="threshold",

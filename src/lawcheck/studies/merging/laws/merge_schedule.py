@@ -34,5 +34,6 @@ LAW = Law(
     source="Lu et al., section 2.2; Figure 11",
     base=BASE,
     shown=(INSTRUCT, SCHEDULED),
+    figures=("merging_figure_11",),
     hypotheses=tuple(beats_reference(schedule) for schedule in SCHEDULES),
 )

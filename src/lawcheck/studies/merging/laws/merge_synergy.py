@@ -35,6 +35,17 @@ LAW = Law(
     ),
     source="Lu et al., section 2.1; Figures 4, 5 and 7",
     base=BASE,
+    tables=(
+        "merging_table_2",
+        "merging_table_4",
+    ),
+    figures=(
+        "merging_figure_4",
+        "merging_figure_7",
+        "merging_figure_8",
+        "merging_figure_10",
+        "merging_figure_13",
+    ),
     hypotheses=(
         primary(
             name="over_mean",

@@ -34,6 +34,7 @@ LAW = Law(
     claim="Merges along the arc score above merges along the line, at the same schedule.",
     source="Lu et al., sections 2 and 2.1; Figure 3",
     base=BASE,
+    figures=("merging_figure_3",),
     hypotheses=(
         primary(
             name="curved",

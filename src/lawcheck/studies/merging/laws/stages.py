@@ -29,6 +29,7 @@ LAW = Law(
     ),
     source="Lu et al., section 2; Figures 4 and 5, Table 4",
     base=BASE,
+    tables=("merging_table_1",),
     hypotheses=(
         primary(
             name="merged_best",

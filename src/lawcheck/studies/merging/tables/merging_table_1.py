@@ -15,7 +15,6 @@ from lawcheck.studies.merging.strategies import (
     Strategy,
     domain,
     estimated,
-    instructs,
     plain,
     strategies,
 )
@@ -26,10 +25,10 @@ TABLE = Table(
     title="Table 1. What each stage adds",
     caption=(
         "Change by a stage against the model that it started from, of a merge against the adapted "
-        "model: mean over all strategies of the law that end in it, in points, \u00b1 half width of "
-        "the 95 % interval, paired over seeds and items. Domain: the disciplines that the models "
-        "are adapted to. \u2014: not measured. Below each row: what the published stage was trained "
-        "on."
+        "model: mean over all strategies of the law that end in it, in points, with the half width "
+        "of the 95 % interval, paired over seeds and items. Domain: the disciplines that the "
+        "models are adapted to. \u2014: not measured. Below each row: what the published stage was "
+        "trained on."
     ),
 )
 STAGES = {"cpt": "CPT", "sft": "SFT", "dpo": "DPO", "orpo": "ORPO", "merge": "SLERP"}
@@ -48,16 +47,13 @@ def build(context: RenderContext) -> Grid:
     data = {line["stage"]: line["data"] for line in lines("domain_adaptation_stages")}
     rows = []
     for key, name in STAGES.items():
-        pairs = [
-            (s, above)
-            for s in found
-            if (s.kind or s.stages[-1]) == name and (above := _above(context, s)) is not None
-        ]
+        ending = [s for s in found if (s.kind or s.stages[-1]) == name]
+        pairs = [(s, _above(context, s)) for s in ending]
         cells: Mapping[str, Measure | None] = {
             "arms": fixed(len(pairs), "none, counted"),
             "domain": _change(context, pairs, domain(context.law)),
             "general": _change(context, pairs, "general"),
-            "cpu_seconds": _seconds(context, [s for s, _ in pairs]),
+            "cpu_seconds": _seconds(context, ending),
         }
         rows.append(
             Row(
@@ -79,13 +75,11 @@ def _own(context: RenderContext, s: Strategy) -> bool:
     return s.arm.base == context.law.base.base
 
 
-def _above(context: RenderContext, s: Strategy) -> Arm | None:
+def _above(context: RenderContext, s: Strategy) -> Arm:
     """What a strategy's last step started from."""
     if s.merged:
         return s.tuned
-    if s.arm.parents:
-        return s.arm.parents[0]
-    return context.law.base if instructs(context.law) else None
+    return s.arm.parents[0] if s.arm.parents else context.law.base
 
 
 def _change(
@@ -96,12 +90,10 @@ def _change(
         for s, above in pairs
         if None not in (context.summary.accuracy(a, target) for a in (s.arm, above))
     ]
-    weights = pooled([a for a, _ in known], [a for _, a in known]) if known else ()
-    return (
-        as_measure(estimated(context, Contrast(weights=weights, target=target)))
-        if weights
-        else None
-    )
+    if not known:
+        return None
+    weights = pooled([a for a, _ in known], [a for _, a in known])
+    return as_measure(estimated(context, Contrast(weights=weights, target=target)))
 
 
 def _seconds(context: RenderContext, found: list[Strategy]) -> Measure | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from lawcheck.declare.design import Arm
 from lawcheck.show.columns import INTERVALS, filled, row
 from lawcheck.show.context import RenderContext
@@ -15,6 +17,7 @@ from lawcheck.studies.merging.strategies import (
     instructs,
     level,
     over,
+    self_merges,
     strategies,
     synergy,
 )
@@ -63,21 +66,30 @@ def build(context: RenderContext) -> Grid:
     for base, partner in partners.items():
         name = context.families.get(base, base)
         where = f"{name}, " if len(partners) > 1 else ""
-        lines.append((f"{where}before", "instruct model", partner))
+        lines.append((f"{where}before", "Instruct model", partner))
         lines += [
-            (f"{where}{s.start} start", _label(s), s.arm) for s in found if s.arm.base == base
+            (f"{where}{s.start} start", _label(s, found), s.arm)
+            for s in found
+            if s.arm.base == base
         ]
+    lines += [("Merged with a replica of itself", _replicated(a, of), a) for a in self_merges(law)]
     context.summary.require([arm for *_, arm in lines], TABLE.name)
     rows = [row(context, columns, arm, label, block, None, measures) for block, label, arm in lines]
     return filled(context, columns, rows, [OUT_OF_SCOPE])
 
 
-def _label(s: Strategy) -> str:
+def _replicated(arm: Arm, of: Mapping[Arm, Strategy]) -> str:
+    known = of.get(arm.parents[0])
+    return arm.parents[0].name if known is None else known.label
+
+
+def _label(s: Strategy, found: Sequence[Strategy]) -> str:
     """The strategy, and what is not in its name."""
     more = [s.schedule] if s.merged and s.schedule != "reference" else []
     more += [f"until epoch {s.epoch}"] if s.epoch is not None else []
     recipe = s.tuned.recipe
-    if recipe is not None and recipe.fraction != 1:
+    fractions = {o.tuned.recipe.fraction for o in found if o.tuned.recipe}
+    if recipe is not None and len(fractions) > 1:
         more.append(f"{100 * recipe.fraction:g} % of the rows")
     return ", ".join([s.label, *more])
 

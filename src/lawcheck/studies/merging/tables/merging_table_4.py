@@ -37,9 +37,7 @@ COLUMNS = (
     Column(key="level", header="Accuracy", unit="accuracy", best=False),
     Column(key="best", header="Best in (% of seeds)", unit="percent", decimals=0, best=False),
     Column(key="gain", header="Gain (points)", unit="points", decimals=1, best=False),
-    Column(
-        key="elsewhere", header="Gain elsewhere (points)", unit="points", decimals=1, best=False
-    ),
+    Column(key="elsewhere", header="Gain elsewhere", unit="points", decimals=1, best=False),
 )
 AMONG = {"all": lambda s: True, "unmerged": lambda s: not s.merged, "merged": lambda s: s.merged}
 
@@ -81,7 +79,7 @@ def _row(
         "gain": fixed(float(gains[top].mean()), "none, chosen on these scores"),
         "elsewhere": _elsewhere(gains),
     }
-    label = f"{among}: {known[top].label}"
+    label = f"{among[0].upper()}{among[1:]}: {known[top].label}"
     return Row(label=label, arm="", cells=tuple(Cell(measure=cells[c.key]) for c in COLUMNS),
                block=block)  # fmt: skip
 
@@ -101,7 +99,9 @@ def _in_print() -> list[str]:
     best: dict[str, dict[str, list[str]]] = {}
     for line in lines("domain_adaptation_order"):
         if line["worse"] == "every other" and line["among"] == "all":
-            places = best.setdefault(line["family"], {}).setdefault(line["better"], [])
+            places = best.setdefault(line["family"], {}).setdefault(
+                line["better"].removeprefix("*-"), []
+            )
             places.append(line["source"].partition(", ")[0])
     said = []
     for family, stated in best.items():
