@@ -77,7 +77,7 @@ def strip(
     panel_title(left, 0, "Levels")
     panel_title(right, 1, "Less the instruct model")
     dotted = Line2D([], [], color=GREY, linestyle=":", label="instruct model")
-    arms = dict.fromkeys(instruct.values(), "the instruct model") | named(shown)
+    every = {instruct[b]: "the instruct model" for b in order} | named(shown)
     return finish(figure, context, [*handles(kinds), dotted], every, notes)
 
 
