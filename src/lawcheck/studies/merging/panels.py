@@ -155,4 +155,4 @@ def head(figure: Figure, context: RenderContext, arms: Iterable[Arm], legend: bo
     """What was measured, over the whole figure, and under its legend where it has one."""
     seeds = seeds_text(level(context, a) for a in arms)
     text = f"Measured, scale {context.shown_scale}, {seeds}: {domain_words(context)}"
-    figure.suptitle("\n" * legend + text, fontsize=8, x=0.01, ha="left")
+    figure.suptitle("\n" * legend + text, fontsize=8, x=0.01, ha="left", linespacing=1.6)

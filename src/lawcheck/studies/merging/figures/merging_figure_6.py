@@ -84,7 +84,7 @@ def build(context: RenderContext) -> Figure:
     panel_title(left, 0, "Levels")
     panel_title(right, 1, f"Less epoch {min(every)}")
     head(figure, context, [s.arm for s in shown])
-    arms = {s.arm: f"{s.label} after {e}" for epochs in series.values() for e, s in epochs.items()}
+    arms = {s.arm: f"{s.label} after epoch {e}" for epochs in series.values() for e, s in epochs.items()}
     return finish(figure, context, handles, arms, [_in_print()])
 
 
