@@ -57,6 +57,8 @@ USE = frozenset({"version", "truncation", "padding"})
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 PARTS = ("model", "normalizer", "pre_tokenizer", "post_processor", "decoder")
 AGAIN = "fetch or save the model again"
+# A tokenizer without a longest text says 10 ** 30.
+ANY = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class ModelFolder:
     def object(self, name: str) -> dict[str, Any]:
         """What a JSON file holds; nothing where there is none."""
         path = self.path / name
-        return read_object(path, AGAIN, f"{self}: {name}") if path.is_file() else {}
+        return read_object(path, AGAIN, f"{self}: {name}", ANY) if path.is_file() else {}
 
     def check(self) -> None:
         """Raises InputError for a folder that holds no whole model of plain numbers."""
