@@ -24,9 +24,7 @@ from lawcheck.errors import InputError, nearest
 Row = dict[str, Any]
 
 
-def planned_rows(
-    discipline: Discipline, size: float, caps: Mapping[str, int] | None = None
-) -> int:
+def planned_rows(discipline: Discipline, size: float, caps: Mapping[str, int] | None = None) -> int:
     """Training rows of a discipline at a size factor, before fraction and upsampling.
 
     caps: most rows of disciplines by name (lawcheck.declare.scale.CorpusSettings).

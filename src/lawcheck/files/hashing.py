@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-
 # Bytes from which a file is hashed once a process: every run asks for its base model's weights.
 LARGE = 1 << 26
 
