@@ -108,7 +108,9 @@ def test_every_discipline_trains_on_the_form_it_is_evaluated_in(tmp_path):
             continue
         items = read_rows(tmp_path / "corpus" / f"{d.name}.eval.jsonl")
         answers = (
-            {"Yes", "No", "Maybe"} if d.name == "biology" else set("ABCDE"[: len(items[0]["choices"])])
+            {"Yes", "No", "Maybe"}
+            if d.name == "biology"
+            else set("ABCDE"[: len(items[0]["choices"])])
         )
         short = [row["response"] for row in rows if row["kind"] == "choice"]
         assert len(short) > len(rows) / 4
@@ -224,6 +226,8 @@ def test_a_large_file_is_hashed_again_only_when_it_changes(tmp_path, monkeypatch
 
 def test_generated_answers_are_asked_of_fewer_items():
     assert EvaluationSettings(items=8).content() == {
-        k: v for k, v in EvaluationSettings(items=8).model_dump().items() if k in ("items", "tune_items", "max_new_tokens")
+        k: v
+        for k, v in EvaluationSettings(items=8).model_dump().items()
+        if k in ("items", "tune_items", "max_new_tokens")
     }
     assert SCALE.evaluation.generated_items < SCALE.evaluation.items
