@@ -14,7 +14,7 @@ from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import EvaluationSettings, load_scale
+from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import bears_claims, science, unclaimed
 from lawcheck.errors import InputError
 from lawcheck.files import hashing
@@ -33,21 +33,29 @@ DEMO = [discovery.law(n) for n in ("real_model_controls", "real_model_sharing")]
 # ------------------------------------------------------------------------------------ the corpus
 
 
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoke") / "corpus"
+    build_corpus(load_scale("smoke"), folder)
+    return folder
+
+
 def capped(**caps):
     return load_scale("smoke", {"corpus": {"caps": caps}})
 
 
-def test_a_cap_takes_the_first_rows_and_leaves_the_other_disciplines(tmp_path):
-    smoke, scale = load_scale("smoke"), capped(math=40, biology=10_000)
-    build_corpus(smoke, tmp_path / "all")
+def test_a_cap_takes_the_first_rows_and_leaves_the_other_disciplines(smoke, tmp_path):
+    scale = capped(math=40, biology=10_000)
     build_corpus(scale, tmp_path / "capped")
     for d in science(scale):
         whole, cut = (
-            (tmp_path / f / f"{d.name}.train.jsonl").read_text(encoding="utf-8").splitlines()
-            for f in ("all", "capped")
+            (folder / f"{d.name}.train.jsonl").read_text(encoding="utf-8").splitlines()
+            for folder in (smoke, tmp_path / "capped")
         )
         assert cut == (whole[:40] if d.name == "math" else whole)
-    assert corpus_identity(scale) != corpus_identity(smoke) == corpus_identity(capped())
+    assert (
+        corpus_identity(scale) != corpus_identity(load_scale("smoke")) == corpus_identity(capped())
+    )
 
 
 def test_caps_are_planned_with():
@@ -60,7 +68,7 @@ def test_caps_are_planned_with():
 
 @pytest.mark.parametrize(
     ("caps", "message"),
-    [({"maths": 3}, "caps: no discipline 'maths'; did you mean 'math'"), ({"math": 0}, "math has")],
+    [({"maths": 3}, "caps: no discipline 'maths'; nearest: math"), ({"math": 0}, "math has")],
 )
 def test_bad_caps_are_one_line(caps, message, tmp_path):
     with pytest.raises(InputError, match=message):
@@ -80,16 +88,17 @@ def test_true_or_false_is_trained_with_the_word_that_is_evaluated():
 def test_a_term_is_asked_as_a_choice_of_answers_of_its_kind():
     terms = [Pair(f"g.{k}", f"Explain the term: t{k}", f"It is {k}.") for k in range(6)]
     gaps = [Pair("c.1", "Complete the sentence: ()", "A gap.")]
-    found = geobench.as_choice(terms[2], [*terms, *gaps])
+    answers = geobench.short_answers([*terms, *gaps])
+    found = geobench.as_choice(terms[2], answers)
     assert isinstance(found, Choice)
     assert found.choices[found.answer] == "It is 2."
     assert len(set(found.choices)) == 4
     assert "A gap." not in found.choices
     # Equal whatever the order they are read in; too few of a kind are left as they are.
-    assert geobench.as_choice(terms[2], [*gaps, *reversed(terms)]) == found
-    assert geobench.as_choice(gaps[0], [*terms, *gaps]) is None
-    assert geobench.as_choice(Pair("d.1", "Discuss: it", "So."), terms) is None
-    places = {geobench.as_choice(t, terms).answer for t in terms}
+    assert geobench.as_choice(terms[2], geobench.short_answers([*gaps, *reversed(terms)])) == found
+    assert geobench.as_choice(gaps[0], answers) is None
+    assert geobench.as_choice(Pair("d.1", "Discuss: it", "So."), answers) is None
+    places = {geobench.as_choice(t, answers).answer for t in terms}
     assert len(places) > 1
 
 
@@ -224,10 +233,12 @@ def test_a_large_file_is_hashed_again_only_when_it_changes(tmp_path, monkeypatch
     assert len(times) == count + 2
 
 
-def test_generated_answers_are_asked_of_fewer_items():
-    assert EvaluationSettings(items=8).content() == {
-        k: v
-        for k, v in EvaluationSettings(items=8).model_dump().items()
-        if k in ("items", "tune_items", "max_new_tokens")
-    }
+def test_generated_answers_are_asked_of_fewer_items(smoke):
+    from lawcheck.evaluation.tasks import load_tasks
+
+    scale = load_scale("smoke", {"evaluation": {"generated_items": 3}})
+    world = [d for d in discovery.disciplines().values() if scale.world in d.worlds]
+    for p in load_tasks(world, scale, smoke, "eval"):
+        asked = 3 if p.declared.output == "generate" else scale.evaluation.items
+        assert len(p.task.eval_docs) == asked
     assert SCALE.evaluation.generated_items < SCALE.evaluation.items
