@@ -224,12 +224,14 @@ class EvaluationSettings(Part):
     """items: per task (None: all). tune_items: items of the split that learning rates see.
 
     generated_items: of both, per task whose answers are generated (None: as many as of others).
+    likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
     """
 
     items: int | None = Field(default=None, gt=0)
     generated_items: int | None = later(5, None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
+    likelihood: bool = later(5, False)
 
 
 class Hardware(Part):
