@@ -37,15 +37,18 @@ FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     """Method -> the laws' arms that its rate is searched on.
 
-    Those on all data without more, on the default base, of any design but of the usual size: a
-    rate is chosen for a method, not for what a law varies.
+    Those on any share of the data without more, as if on all of it, on the default base, of any
+    design but of the usual size: a rate is chosen for a method, not for what a law varies.
     """
     found: dict[str, dict[Arm, None]] = {}
     for law in laws:
         for arm in law.arms:
-            plain = arm.recipe == Recipe() and arm.base == "default" and not arm.parents
+            if arm.recipe is None or arm.base != "default" or arm.parents:
+                continue
+            whole = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0))
+            plain = whole.recipe == Recipe()
             if plain and arm.method in discovery.methods() and _usual_size(arm):
-                found.setdefault(arm.method, {})[arm] = None
+                found.setdefault(arm.method, {})[whole] = None
     return {method: tuple(arms) for method, arms in sorted(found.items())}
 
 
