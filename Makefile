@@ -44,7 +44,7 @@ slices: $(READY)
 	  --scores results/slices/laws/share_then_specialize.scores.parquet
 
 # The same arms on a pretrained language model (docs/smollm2.md): the time it will take, runs with the
-# time that is left, controls, contrasts. Killed, it goes on where it was.
+# time that is left, controls, contrasts. After a kill it resumes.
 REAL := real_model_controls real_model_sharing
 real: $(READY)
 	@$(BIN)/lawcheck plan $(firstword $(REAL)) --scale smollm2 --left 2
