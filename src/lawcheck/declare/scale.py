@@ -1,7 +1,7 @@
 """Where an arm is realised: the typed form of reproduce/scales/*.yaml.
 
-Everything but `title`, `seeds`, `plan`, `studies` and `hardware` can touch a result and enters
-the run ids.
+Everything but `title`, `claims`, `claimed_metrics`, `seeds`, `plan`, `studies` and `hardware` can
+touch a result and enters the run ids.
 """
 
 from __future__ import annotations
@@ -247,7 +247,8 @@ class Hardware(Part):
     preference pair counting as one.
 
     nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
-    process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.
+    process per GPU. memory_mb: per node; full_memory_mb: of jobs that train a whole model (None: as
+    memory_mb). minutes_per_run: of one training run on all of it.
     evaluation_minutes: of scoring one run on one GPU (None: as minutes_per_run).
     zero_stage: how DeepSpeed shards, `auto` for ZeRO-2 under adapters and ZeRO-3 under full
     fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
@@ -269,6 +270,7 @@ class Hardware(Part):
     packing: Literal["samples", "rows"] = "samples"
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
+    full_memory_mb: int | None = Field(default=None, gt=0)
     minutes_per_run: float = Field(default=1.0, gt=0)
     evaluation_minutes: float | None = Field(default=None, gt=0)
 
@@ -303,7 +305,11 @@ class PlanSettings(Part):
 
 
 class Scale(Part):
-    """studies: whose laws `all`, the report and plans are about; laws of no study join them."""
+    """studies: whose laws `all`, the report and plans are about; laws of no study join them.
+
+    claims: whether verdicts are evidence. claimed_metrics: where they are not, item metrics whose
+    parts are all the same.
+    """
 
     name: str
     title: str
@@ -319,6 +325,7 @@ class Scale(Part):
     hardware: Hardware
     plan: PlanSettings | None = None
     studies: tuple[str, ...] = later(2, STUDIES)
+    claimed_metrics: tuple[str, ...] = later(5, ())
 
     def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""

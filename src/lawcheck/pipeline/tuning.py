@@ -1,14 +1,17 @@
 """Learning rates by an equal, recorded search: same number of values per method, tuning items.
 
 Every arm that a method's learning rate serves is trained at every value of the grid, on one
-extra base model that no law is judged on, and scored on the tuning split. The value with the
-highest average over those arms wins: of the disciplines that an arm learns, and of instructions
-where it learns those. Of an objective without answers (`text`) it is the lowest loss of the tuning
-items written out as texts. Evaluation items are never read.
+extra base model that no law is judged on (where bases have seeds), and scored on the tuning
+split. The value with the highest average over those arms wins: accuracy, or, where the scale
+measures likelihoods, the fewest bits per byte, of the disciplines that an arm learns, and of
+instructions where it learns those. Of an objective without answers (`text`) it is the lowest loss
+of the tuning items written out as texts. Evaluation items are never read.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.lineage import lineage
+from lawcheck.declare.metrics import BITS
 from lawcheck.declare.scale import Scale, settings_key
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError, nearest
@@ -38,11 +42,11 @@ PREFERENCE_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     """Key of a scale's `methods` -> the laws' arms that its rate is searched on.
 
-    Those on all data without more, on the default base, of any design but of the usual size: a
-    rate is chosen for a method, not for what a law varies. Where there are none, as of the stages
-    of an adaptation: those with the fewest arms below them that learn disciplines, on the base that
-    their law is about. An objective with a reference is searched where the start has learned to
-    answer, since it moves little else than how the start answers.
+    Those on any share of the data without more, as if on all of it, on the default base, of any
+    design but of the usual size: a rate is chosen for a method, not for what a law varies. Where
+    there are none, as of the stages of an adaptation: those with the fewest arms below them that
+    learn disciplines, on the base that their law is about. An objective with a reference is
+    searched where the start has learned to answer, since it moves little else than how it answers.
     """
     plain: dict[str, dict[Arm, None]] = {}
     staged: dict[str, dict[Arm, None]] = {}
@@ -51,17 +55,18 @@ def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
             if arm.recipe is None or arm.method not in discovery.methods() or not _usual(arm):
                 continue
             key = settings_key(arm.method, arm.recipe.objective)
-            if arm.recipe == Recipe() and arm.base == "default" and not arm.parents:
-                if arm in law.arms:
-                    plain.setdefault(key, {})[arm] = None
+            if arm.base == "default" and not arm.parents:
+                whole = dataclasses.replace(
+                    arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0)
+                )
+                if whole.recipe == Recipe() and arm in law.arms:
+                    plain.setdefault(key, {})[whole] = None
             elif arm.base == law.base.base and _is_whole(arm.recipe) and _can_answer(arm):
                 staged.setdefault(key, {})[arm] = None
-    shallow = {
-        key: [a for a in arms if a.depth == min(a.depth for a in arms)]
+    found = {
+        key: tuple(a for a in arms if a.depth == min(a.depth for a in arms))
         for key, arms in staged.items()
-        if all(a.parents or a.base != "default" for a in arms)
     }
-    found = {key: tuple(arms) for key, arms in shallow.items()}
     return dict(sorted((found | {key: tuple(arms) for key, arms in plain.items()}).items()))
 
 
@@ -91,12 +96,19 @@ def search(
     laws: Iterable[Law],
     methods: list[str] | None,
     out: Path,
+    rates: tuple[float, ...] | None = None,
+    share: float = 1.0,
 ) -> Iterator[str]:
     """Search each method's learning rate on arms of the laws (`served`); yield lines.
 
-    Writes <out>/<scale>.<method>.json.
+    rates: the values to try (None: five by the method's group). share: of the arms' rows. Writes
+    <out>/<scale>.<method>.json.
     """
-    arms = served(laws)
+    arms = {
+        method: tuple(_on_share(arm, share) for arm in found)
+        for method, found in served(laws).items()
+    }
+    fewest = planner.scale.evaluation.likelihood
     for method in methods or list(arms):
         if method not in arms:
             raise InputError(
@@ -106,7 +118,7 @@ def search(
         for base in {a.base for a in arms[method]}:
             stages.build_bases(planner, layout, base, [SEARCH_SEED])
         rows = []
-        for rate in _grid(arms[method][0]):
+        for rate in rates or _grid(arms[method][0]):
             row = _score(_with_rate(planner.scale, method, rate), layout, arms[method])
             rows.append({"learning_rate": rate, **row})
             told = "unscored" if row["mean"] is None else f"{row['mean']:.4f}"
@@ -116,7 +128,8 @@ def search(
             raise InputError(
                 f"tune {method!r}: no learning rate of {len(rows)} gives finite scores; lower them"
             )
-        best = (min if _by_loss(arms[method][0]) else max)(finite, key=lambda r: r["mean"])
+        by_loss = fewest or _by_loss(arms[method][0])
+        best = (min if by_loss else max)(finite, key=lambda r: r["mean"])
         edge = best in (rows[0], rows[-1])
         record = {
             "scale": planner.scale.name,
@@ -124,6 +137,8 @@ def search(
             "seed": SEARCH_SEED,
             "split": "tune",
             "items_per_task": planner.scale.evaluation.tune_items,
+            **({"metric": "loss" if _by_loss(arms[method][0]) else BITS} if by_loss else {}),
+            **({"share_of_rows": share} if share != 1 else {}),
             "generator": planner.scale.corpus.frozen,
             "chosen": best["learning_rate"],
             "chosen_at_edge_of_grid": edge,
@@ -131,6 +146,12 @@ def search(
         }
         write_json(out / f"{planner.scale.name}.{method}.json", record)
         yield f"{method}: {best['learning_rate']:g}{' (edge of the grid)' if edge else ''}"
+
+
+def _on_share(arm: Arm, share: float) -> Arm:
+    assert arm.recipe is not None
+    part = dataclasses.replace(arm.recipe, fraction=arm.recipe.fraction * share)
+    return dataclasses.replace(arm, recipe=part)
 
 
 def _grid(arm: Arm) -> tuple[float, ...]:
@@ -174,7 +195,10 @@ def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any
     diverged, seconds = 0, 0.0
     for arm, group in runs.items():
         if _by_loss(arm):
-            found = {"text": stages.tuning_loss(planner, layout, group[0])}
+            loss = stages.tuning_loss(planner, layout, group[0])
+            found = None if loss is None else {"loss": loss}
+        elif scale.evaluation.likelihood:
+            found = _bits(planner, layout, group)
         else:
             found = _accuracy(planner, layout, group)
         average[arm.name] = None if found is None else statistics.fmean(found.values())
@@ -195,6 +219,12 @@ def _learns_general(arm: Arm) -> bool:
     return arm.recipe is not None and arm.recipe.general_share > 0
 
 
+def _learned(arm: Arm, scale: Scale) -> tuple[str, ...]:
+    """The disciplines that an arm learns."""
+    named = None if arm.recipe is None else arm.recipe.disciplines
+    return named or tuple(d.name for d in science(scale))
+
+
 def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float] | None:
     """Accuracy over the tuning items of every discipline that one arm's run or runs learn, and of
     general instructions where they learn those.
@@ -211,12 +241,31 @@ def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[
     if pc.any(pc.is_nan(read_rows(files).column("value"))).as_py():
         return None
     table = load_scores(files)
-    recipe = group[0].arm.recipe
-    learned = recipe.disciplines or [d.name for d in science(planner.scale)]
-    general = discovery.of_role("general", world) if recipe.general_share else []
-    found: dict[str, list[float]] = {n: [] for n in (*learned, *(d.name for d in general))}
+    learns_general = _learns_general(group[0].arm)
+    general = [d.name for d in discovery.of_role("general", world)] if learns_general else []
+    names = (*_learned(group[0].arm, planner.scale), *general)
+    found: dict[str, list[float]] = {name: [] for name in names}
     for task in table.tasks:
         if task in places and places[task].discipline in found:
             cube = table.cube(group[0].arm.name, task, [SEARCH_SEED])
             found[places[task].discipline].append(float(cube.mean()))
     return {name: statistics.fmean(values) for name, values in found.items()}
+
+
+def _bits(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float] | None:
+    """As `_accuracy`: bits per byte of gold answers, per discipline, each task of equal weight."""
+    from lawcheck.scores import read_rows, task_places
+
+    places = task_places(discovery.disciplines().values(), planner.scale.world)
+    by_task: dict[str, list[float]] = {}
+    for row in read_rows([layout.run_scores(r.id, "tune") for r in group]).to_pylist():
+        if row["metric"] == BITS and row["task"] in places:
+            by_task.setdefault(row["task"], []).append(row["value"])
+    names = _learned(group[0].arm, planner.scale)
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for task, values in by_task.items():
+        if places[task].discipline in found:
+            found[places[task].discipline].append(statistics.fmean(values))
+    means = {name: statistics.fmean(values) for name, values in found.items() if values}
+    whole = means.keys() == found.keys() and all(map(math.isfinite, means.values()))
+    return means if whole else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, read_text, require
@@ -103,23 +103,28 @@ def npee_question(row: Row, where: str, name: str) -> Choice | Pair | None:
     return _choice(name, stem.strip(), options, answer, where)
 
 
-def as_choice(pair: Pair, others: Iterable[Choice | Pair]) -> Choice | None:
+def short_answers(rows: Iterable[Choice | Pair]) -> dict[str, list[str]]:
+    """Answers of terms and of gaps, cut to an option's length, each once."""
+    found: dict[str, dict[str, None]] = {kind: {} for kind in _ASKED_SO}
+    for row in rows:
+        kind = row.question.partition(": ")[0]
+        if isinstance(row, Pair) and kind in found:
+            found[kind][shorten(tidy(row.response), OPTION_LIMIT)] = None
+    return {kind: [text for text in texts if text] for kind, texts in found.items()}
+
+
+def as_choice(pair: Pair, answers: Mapping[str, Sequence[str]]) -> Choice | None:
     """A term or a gap as a choice of four: three answers belong to others of its kind.
 
-    They are drawn by hash. None for another kind of question, and where there are too few.
+    answers: as of `short_answers`; they are drawn by hash. None for another kind of question, and
+    where there are too few.
     """
-    kind = pair.question.partition(": ")[0]
-    if kind not in _ASKED_SO:
-        return None
+    others = answers.get(pair.question.partition(": ")[0], ())
     own = shorten(tidy(pair.response), OPTION_LIMIT)
-    found = {
-        shorten(tidy(o.response), OPTION_LIMIT)
-        for o in others
-        if isinstance(o, Pair) and o.question.partition(": ")[0] == kind
-    } - {own}
-    if not own or len(found) < OPTIONS - 1:
+    if not own or len(others) < OPTIONS:
         return None
-    drawn = sorted(found, key=lambda text: unit("distractor", pair.id, text))[: OPTIONS - 1]
+    ranked = sorted(others, key=lambda text: unit("distractor", pair.id, text))
+    drawn = [text for text in ranked if text != own][: OPTIONS - 1]
     ordered = sorted((own, *drawn), key=lambda text: unit("option", pair.id, text))
     return Choice(pair.id, pair.question, tuple(ordered), ordered.index(own), pair.about)
 

@@ -32,11 +32,12 @@ def matched_samples(split: str, n: int | None, data: Path) -> list[Row]:
 
 def _half_as_choices(rows: Iterable[Choice | Pair]) -> list[Choice | Pair]:
     read = list(rows)
+    answers = geobench.short_answers(read)
     return [
         found
         if unit("form", row.id) >= OPEN_SHARE
         and isinstance(row, Pair)
-        and (found := geobench.as_choice(row, read)) is not None
+        and (found := geobench.as_choice(row, answers)) is not None
         else row
         for row in read
     ]
