@@ -124,9 +124,7 @@ class Summary:
         blank = np.asarray(np.isnan(self.scores.cube(arm, task, seeds)).all(axis=1))
         return {s for s, nothing in zip(seeds, blank.tolist(), strict=True) if not nothing}
 
-    def _strata(
-        self, arm: Arm, target: Target, metric: str | None = None
-    ) -> tuple[Stratum, ...]:
+    def _strata(self, arm: Arm, target: Target, metric: str | None = None) -> tuple[Stratum, ...]:
         """The target's tasks; none unless the arm has a seed with values of all of them."""
         if not isinstance(target, str):
             each = [self._strata(arm, t, metric) for t in target]

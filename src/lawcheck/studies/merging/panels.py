@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,6 +19,7 @@ from lawcheck.show.drawing import (
     Look,
     beside_row,
     dodge,
+    finish,
     forest_axis,
     legend_handle,
     light_grid,
@@ -156,3 +158,14 @@ def head(figure: Figure, context: RenderContext, arms: Iterable[Arm], legend: bo
     seeds = seeds_text(level(context, a) for a in arms)
     text = f"Measured, scale {context.shown_scale}, {seeds}: {domain_words(context)}"
     figure.suptitle("\n" * legend + text, fontsize=8, x=0.01, ha="left", linespacing=1.6)
+
+
+def finished(
+    figure: Figure,
+    context: RenderContext,
+    legend: Sequence[Artist],
+    shown: Mapping[Arm, str],
+    notes: Sequence[str] = (),
+) -> Figure:
+    """The figure with its legend, and under it what a reader must know of the arms shown."""
+    return finish(figure, context, legend, shown, notes, target=domain(context.law))

@@ -10,13 +10,14 @@ from matplotlib.lines import Line2D
 
 from lawcheck.declare.design import Arm
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import dodge, finish, light_grid, panel_title
+from lawcheck.show.drawing import dodge, light_grid, panel_title
 from lawcheck.show.style import GREY
 from lawcheck.studies.merging.panels import (
     LOOKS,
     NAMES,
     as_measure,
     canvas,
+    finished,
     forest,
     groups,
     handles,
@@ -78,7 +79,7 @@ def strip(
     panel_title(right, 1, "Less the instruct model")
     dotted = Line2D([], [], color=GREY, linestyle=":", label="instruct model")
     every = {instruct[b]: "the instruct model" for b in order} | named(shown)
-    return finish(figure, context, [*handles(kinds), dotted], every, notes)
+    return finished(figure, context, [*handles(kinds), dotted], every, notes)
 
 
 def _name(s: Strategy) -> str:

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.judging.outcomes import minus
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import finish, panel_title
+from lawcheck.show.drawing import panel_title
 from lawcheck.show.style import GREY, TWO_COLUMNS, Picture
 from lawcheck.studies.merging.levels import Levels, measured
-from lawcheck.studies.merging.panels import head, named
+from lawcheck.studies.merging.panels import finished, head, named
 from lawcheck.studies.merging.strategies import merges
 
 FIGURE = Picture(
@@ -87,7 +88,14 @@ def build(context: RenderContext) -> Figure:
     panel_title(left, 0, f"Measured, {n} merges")
     panel_title(right, 1, "If every merge scored the same")
     head(figure, context, [s.arm for s in levels.strategies], legend=False)
-    return finish(figure, context, [], named(merges(context, FIGURE.name)), [FORCED])
+    return finished(
+        figure, context, [], named(merges(context, FIGURE.name)), [FORCED, *_judged(context)]
+    )
+
+
+def _judged(context: RenderContext) -> list[str]:
+    parts = [h.name for h in context.law.hypotheses if isinstance(h.estimand, RankCorrelation)]
+    return [f"Judged, with gap and merge on different items: {', '.join(parts)}."] if parts else []
 
 
 def _map(axes: Axes, found: Floats, alone: Sequence[Floats]) -> None:

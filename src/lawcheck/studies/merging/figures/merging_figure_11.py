@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from lawcheck.errors import InputError
 from lawcheck.methods.merging import SCHEDULES
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import Look, finish, legend_handle
+from lawcheck.show.drawing import Look, legend_handle
 from lawcheck.show.labels import words
 from lawcheck.show.style import GREEN, GREY, PURPLE, TWO_COLUMNS, Picture
-from lawcheck.studies.merging.panels import SLERPED, as_measure, forest, head, signed
+from lawcheck.studies.merging.panels import SLERPED, as_measure, finished, forest, head, signed
 from lawcheck.studies.merging.strategies import Strategy, by_tuned, over, strategies
 
 FIGURE = Picture(
@@ -63,7 +63,7 @@ def build(context: RenderContext) -> Figure:
     ]
     named = {s.arm: f"schedule {_name(s)}" for s in rows}
     named[reference.tuned] = "the adapted model"
-    return finish(figure, context, handles, named, [PRINTED])
+    return finished(figure, context, handles, named, [PRINTED])
 
 
 def _merges(context: RenderContext) -> tuple[list[Strategy], Strategy]:

@@ -6,12 +6,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import Look, finish
+from lawcheck.show.drawing import Look
 from lawcheck.show.style import BLUE, GREY, RED, Picture
 from lawcheck.show.summary import ALPHA
 from lawcheck.studies.merging.panels import (
     as_measure,
     canvas,
+    finished,
     forest,
     head,
     named,
@@ -69,7 +70,7 @@ def build(context: RenderContext) -> Figure:
     )
     head(figure, context, [s.arm for s in shown])
     handles = [Patch(color=c, label=k) for k, c in COLORS.items()]
-    return finish(figure, context, handles, named(shown), [PRINTED])
+    return finished(figure, context, handles, named(shown), [PRINTED])
 
 
 def _place(found: Synergy) -> tuple[bool, float]:

@@ -10,7 +10,6 @@ from lawcheck.show.drawing import (
     LEVELS,
     Look,
     dodge,
-    finish,
     legend_handle,
     levels,
     light_grid,
@@ -19,7 +18,7 @@ from lawcheck.show.drawing import (
 )
 from lawcheck.show.labels import words
 from lawcheck.show.style import BLACK, GREEN, GREY, TWO_COLUMNS, Picture
-from lawcheck.studies.merging.panels import SLERPED, TUNED, as_measure, head, percent
+from lawcheck.studies.merging.panels import SLERPED, TUNED, as_measure, finished, head, percent
 from lawcheck.studies.merging.strategies import (
     instructs,
     over,
@@ -97,4 +96,4 @@ def build(context: RenderContext) -> Figure:
     labels = {partners[b]: f"instruct of {b}" for b in bases}
     labels |= {a: f"base {a.base}" for group in arms["base"] for a in group}
     labels |= {s.arm: f"{s.label} of {s.arm.base}" for s in found}
-    return finish(figure, context, handles, labels, [PRINTED])
+    return finished(figure, context, handles, labels, [PRINTED])

@@ -6,12 +6,12 @@ from matplotlib.figure import Figure
 
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import finish
 from lawcheck.show.style import GREY, Picture
 from lawcheck.studies.merging.panels import (
     SLERPED,
     as_measure,
     canvas,
+    finished,
     forest,
     groups,
     head,
@@ -71,4 +71,4 @@ def build(context: RenderContext) -> Figure:
             axes.axvline(x, color=GREY, linestyle="--", linewidth=0.8)
     groups(axes, [a.start for a, _ in pairs])
     head(figure, context, arms, legend=False)
-    return finish(figure, context, [], named(s for pair in pairs for s in pair), [FORCED])
+    return finished(figure, context, [], named(s for pair in pairs for s in pair), [FORCED])

@@ -9,7 +9,6 @@ from lawcheck.show.context import RenderContext
 from lawcheck.show.drawing import (
     LEVELS,
     dodge,
-    finish,
     legend_handle,
     levels,
     light_grid,
@@ -18,7 +17,14 @@ from lawcheck.show.drawing import (
 )
 from lawcheck.show.printed import lines
 from lawcheck.show.style import BLACK, TWO_COLUMNS, Picture
-from lawcheck.studies.merging.panels import START_LOOKS, as_measure, head, instruct_line, percent
+from lawcheck.studies.merging.panels import (
+    START_LOOKS,
+    as_measure,
+    finished,
+    head,
+    instruct_line,
+    percent,
+)
 from lawcheck.studies.merging.strategies import (
     STARTS,
     Strategy,
@@ -84,8 +90,10 @@ def build(context: RenderContext) -> Figure:
     panel_title(left, 0, "Levels")
     panel_title(right, 1, f"Less epoch {min(every)}")
     head(figure, context, [s.arm for s in shown])
-    arms = {s.arm: f"{s.label} after epoch {e}" for epochs in series.values() for e, s in epochs.items()}
-    return finish(figure, context, handles, arms, [_in_print()])
+    arms = {
+        s.arm: f"{s.label} after epoch {e}" for epochs in series.values() for e, s in epochs.items()
+    }
+    return finished(figure, context, handles, arms, [_in_print()])
 
 
 def _series(found: list[Strategy]) -> dict[int, Strategy]:

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import finish, light_grid, panel_title
+from lawcheck.show.drawing import light_grid, panel_title
 from lawcheck.show.style import BLACK, GREY, Picture
 from lawcheck.studies.merging.panels import (
     START_LOOKS,
     as_measure,
     canvas,
+    finished,
     forest,
     groups,
     head,
@@ -69,7 +70,7 @@ def build(context: RenderContext) -> Figure:
         if s in series
     ]
     marks.append(Line2D([], [], color=GREY, linewidth=1.6, label="equal to the better parent"))
-    return finish(figure, context, marks, named(shown), [FORCED])
+    return finished(figure, context, marks, named(shown), [FORCED])
 
 
 def _scatter(axes: Axes, context: RenderContext, found: list[Synergy]) -> None:

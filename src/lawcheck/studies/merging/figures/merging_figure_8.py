@@ -8,7 +8,7 @@ from scipy.cluster.hierarchy import dendrogram
 
 from lawcheck.judging.outcomes import minus
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import Look, finish, legend_handle, light_grid, panel_title
+from lawcheck.show.drawing import Look, legend_handle, light_grid, panel_title
 from lawcheck.show.style import BLUE, GREY, ORANGE, Picture
 from lawcheck.studies.merging.levels import (
     Levels,
@@ -19,7 +19,7 @@ from lawcheck.studies.merging.levels import (
     ward,
     ward_labels,
 )
-from lawcheck.studies.merging.panels import canvas, head, named
+from lawcheck.studies.merging.panels import canvas, finished, head, named
 from lawcheck.studies.merging.strategies import merges
 
 FIGURE = Picture(
@@ -72,7 +72,7 @@ def build(context: RenderContext) -> Figure:
         for look, word in zip(LOOKS, ("lower", "higher"), strict=True)
     ]
     every = named(merges(context, FIGURE.name))
-    return finish(figure, context, handles, every, [_agreement(levels), FORCED])
+    return finished(figure, context, handles, every, [_agreement(levels), FORCED])
 
 
 def _named_rows(

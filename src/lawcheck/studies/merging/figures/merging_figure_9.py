@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
 from lawcheck.show.context import RenderContext
-from lawcheck.show.drawing import finish, legend_handle
+from lawcheck.show.drawing import legend_handle
 from lawcheck.show.printed import lines
 from lawcheck.show.style import Picture
 from lawcheck.studies.merging.panels import (
@@ -16,6 +16,7 @@ from lawcheck.studies.merging.panels import (
     SLERPED,
     as_measure,
     canvas,
+    finished,
     forest,
     groups,
     handles,
@@ -86,7 +87,7 @@ def build(context: RenderContext) -> Figure:
         *handles(kinds),
         legend_handle(SLERPED, "published (Mistral 7B)", joined=False, filled=False),
     ]
-    return finish(figure, context, legend, named, [_factors()])
+    return finished(figure, context, legend, named, [_factors()])
 
 
 Corpora = tuple[Arm | None, tuple[Arm | None, Arm | None]]
