@@ -214,7 +214,7 @@ def test_the_text_contradicts_itself_where_it_does():
     }  # fmt: skip
     assert ("sum", "Table 3, row 4, total") not in found
     assert found["order", "Table 3, row 3 and Table 3, row 4, total"].recomputed == "28 and 30"
-    assert found["disagreement", "SmolLM, parameters"].recomputed == "175 million"
+    assert found["restated", "SmolLM, parameters"].recomputed == "175 million"
     assert "sign" in {kind for kind, where in found if where.startswith("section 2.4")}
     best = [f for f in audit() if f.where == "Llama, best among all strategies"]
     assert {(f.printed, f.recomputed) for f in best} == {

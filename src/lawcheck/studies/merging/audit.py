@@ -123,7 +123,7 @@ def disagreements(tables: Tables) -> list[Finding]:
             found.append(
                 _finding(
                     where=f"{subject}, {quantity}",
-                    kind="disagreement",
+                    kind="restated",
                     printed=f"{a[0]} {a[2]}",
                     recomputed=f"{b[0]} {b[2]}",
                     note=f"the first in {places[a]}, the second in {places[b]}",
