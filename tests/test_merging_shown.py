@@ -17,6 +17,7 @@ from lawcheck.judging.estimators import estimate
 from lawcheck.show import RenderContext
 from lawcheck.show.audit import audit
 from lawcheck.show.grid import Grid
+from lawcheck.show.labels import arm_labels
 from lawcheck.show.printed import printed
 from lawcheck.show.registry import renderer
 from lawcheck.show.style import figure_bytes
@@ -127,6 +128,19 @@ def test_arms_are_read_as_the_paper_calls_them():
     assert found[LORA_SFT] == "Instruct-LoRA SFT"
     assert not {INSTRUCT, law.base} & found.keys()
     assert replicated("base") not in {s.arm for s in strategies(discovery.law(LAWS[0]), "test")}
+
+
+def test_every_arm_has_a_name_of_its_own_and_columns_only_of_what_is_asked():
+    law = discovery.law("merge_needs_scale")
+    labels = arm_labels(law)
+    assert labels[merged(tuned("instruct", "cpt.sft", "small")).name] == (
+        "Instruct-CPT-SFT-SLERP (small)"
+    )
+    assert len(set(labels.values())) == len(law.arms)
+    made = renderer("tables", "arms").build(world("clean_text"))
+    assert [c.key for c in made.columns] == ["medicine", "geography", "general", "judged"]
+    assert "Instruct-CPT (extended corpus)-SLERP" in {r.label for r in made.rows}
+    assert not [n for n in made.notes if "the average is of" in n]
 
 
 def test_figure_13_draws_the_smaller_contrast_with_the_larger_p():

@@ -36,8 +36,6 @@ NAMES = {"": UNMERGED, "SLERP": "merged by SLERP", "LERP": "merged by LERP"}
 BASE_LOOK, INSTRUCT_LOOK = Look(GREEN, "^", "--"), Look(BLUE, "o", "-")
 START_LOOKS = {"Base": BASE_LOOK, "Instruct": INSTRUCT_LOOK}
 ROW = 0.23
-INTERVALS = "Bars: 95 % intervals, paired over seeds and items."
-ADAPTED = "Scores are accuracies on the disciplines that the models are adapted to."
 
 
 def as_measure(found: Estimate | None) -> Measure | None:

@@ -92,7 +92,7 @@ def strategies(law: Law, wanted_by: str) -> list[Strategy]:
         if arm == partner or (merge and arm.parents[0] != partner):
             continue
         tuned = arm.parents[1] if merge else arm
-        start, stages = _chain(tuned, partner)
+        start, stages = chain(tuned, partner)
         if stages:
             found[arm] = Strategy(arm, tuned, start, stages, partner if merge else None)
     return sorted(found.values(), key=lambda s: s.merged)
@@ -108,7 +108,8 @@ def self_merges(law: Law) -> list[Arm]:
     ]
 
 
-def _chain(arm: Arm, instruct: Arm | None) -> tuple[str, tuple[str, ...]]:
+def chain(arm: Arm, instruct: Arm | None) -> tuple[str, tuple[str, ...]]:
+    """Start and stages of an arm; no stages for an untrained one."""
     stages: list[str] = []
     while arm != instruct and arm.recipe is not None:
         stages.append(_stage(arm))

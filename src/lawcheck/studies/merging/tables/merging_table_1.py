@@ -27,8 +27,7 @@ TABLE = Table(
         "Change by a stage against the model that it started from, of a merge against the adapted "
         "model: mean over all strategies of the law that end in it, in points, with the half width "
         "of the 95 % interval, paired over seeds and items. Domain: the disciplines that the "
-        "models are adapted to. \u2014: not measured. Below each row: what the published stage was "
-        "trained on."
+        "models are adapted to. \u2014: not measured."
     ),
 )
 STAGES = {"cpt": "CPT", "sft": "SFT", "dpo": "DPO", "orpo": "ORPO", "merge": "SLERP"}
@@ -37,16 +36,15 @@ COLUMNS = (
     Column(key="domain", header="Domain (points)", unit="points", decimals=1, best=False),
     Column(key="general", header="Instr. (points)", unit="points", decimals=1, best=False),
     Column(key="cpu_seconds", header="CPU s", unit="seconds", decimals=0, best=False),
-    Column(key="data", header="Trained on", unit="text", best=False),
 )
 
 
 def build(context: RenderContext) -> Grid:
     found = [s for s in plain(strategies(context.law, TABLE.name)) if _own(context, s)]
     context.summary.require([s.arm for s in found], TABLE.name)
-    data = {line["stage"]: line["data"] for line in lines("domain_adaptation_stages")}
+    data = lines("domain_adaptation_stages")
     rows = []
-    for key, name in STAGES.items():
+    for name in STAGES.values():
         ending = [s for s in found if (s.kind or s.stages[-1]) == name]
         pairs = [(s, _above(context, s)) for s in ending]
         cells: Mapping[str, Measure | None] = {
@@ -59,16 +57,16 @@ def build(context: RenderContext) -> Grid:
             Row(
                 label=name,
                 arm="",
-                cells=tuple(
-                    Cell(measure=cells.get(c.key), published=data[key] if c.key == "data" else None)
-                    for c in COLUMNS
-                ),
+                cells=tuple(Cell(measure=cells[c.key]) for c in COLUMNS),
             )
         )
     lost = sum(not context.summary.scored(s.arm.name) for s in found)
     said = [f"No scores yet of {lost} of {len(found)} strategies; {context.how}."] if lost else []
-    said.append("CPU s: measured training time of one seed of the stage alone.")
-    return filled(context, COLUMNS, rows, said, published_scale="published stage")
+    if context.measured:
+        said.append("CPU s: measured training time of one seed of the stage alone.")
+    trained = [f"{STAGES[line['stage']]}: {line['data']}" for line in data]
+    said.append(f"Data of the published stages: {'; '.join(trained)}.")
+    return filled(context, COLUMNS, rows, said)
 
 
 def _own(context: RenderContext, s: Strategy) -> bool:

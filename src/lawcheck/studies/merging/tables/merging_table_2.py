@@ -66,7 +66,7 @@ def build(context: RenderContext) -> Grid:
     for base, partner in partners.items():
         name = context.families.get(base, base)
         where = f"{name}, " if len(partners) > 1 else ""
-        lines.append((f"{where}before", "Instruct model", partner))
+        lines.append((f"{where}partner" if where else "Partner", "Instruct model", partner))
         lines += [
             (f"{where}{s.start} start", _label(s, found), s.arm)
             for s in found
