@@ -182,6 +182,11 @@ def test_tensors_longer_than_a_piece_are_merged_whole(tmp_path, monkeypatch):
         assert told[name]["cosine"] == pytest.approx(entry["cosine"], abs=1e-6)
 
 
+def test_numbers_that_float16_cannot_hold_are_refused():
+    with pytest.raises(InputError, match="too large for float16"):
+        merging.as_stored(np.array([1.0, 7e4], dtype=np.float32), "F16")
+
+
 # ------------------------------------------------------------------------------ built by a method
 
 
@@ -277,6 +282,10 @@ def test_t_lies_between_the_parents(given, said):
         (["model.layers.0.mlp.up.weight", "model.layers.2.self_attn.q.weight"], "found 2 numbered"),
         (["model.layers.0.mlp.up.weight"], "no tensor of a layer is named as attention"),
         (["model.embed_tokens.weight"], "found 0 numbered layers"),
+        (
+            ["vision.layers.0.mlp.up.weight", "text.layers.0.self_attn.q.weight"],
+            r"layers of 2 stacks \(text.layers, vision.layers\)",
+        ),
     ],
 )
 def test_names_that_a_schedule_would_miss_are_refused(names, said):

@@ -64,7 +64,7 @@ def merge_folders(
     parents = ModelFolder(first), ModelFolder(second)
     notes = compare(*parents)
     tensors = parents[0].tensors
-    layers = parents[0].config.get("num_hidden_layers", 0)
+    layers = parents[0].layers
     longest = max(len(chosen.attention), len(chosen.mlp))
     if layers < longest:
         notes.append(f"{layers} layers do not reach all {longest} values of schedule {name}")

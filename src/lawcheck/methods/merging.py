@@ -105,11 +105,19 @@ def kind_of(name: str) -> Kind:
 def moments(names: Mapping[str, Any], schedule: Schedule) -> dict[str, float]:
     """t of each tensor by its name.
 
-    Raises InputError where layers are not numbered from 0 without gaps, or where no tensor is known
-    as one of attention, or of a feed-forward network: all would silently take `rest`.
+    Raises InputError where layers are not numbered from 0 without gaps, where there are several
+    stacks of them, or where no tensor is known as one of attention, or of a feed-forward network:
+    all would silently take other values.
     """
-    layers = {n: int(m[1]) for n in names if (m := LAYER.search(n))}
+    found = {n: m for n in names if (m := LAYER.search(n))}
+    layers = {n: int(m[1]) for n, m in found.items()}
     count = len(set(layers.values()))
+    stacks = sorted({n[: m.start(1)] for n, m in found.items()})
+    if len(stacks) > 1:
+        raise InputError(
+            f"merge: layers of {len(stacks)} stacks ({', '.join(s.strip('.') for s in stacks)}), "
+            f"expected one; merge decoders of text alone"
+        )
     if not count or set(layers.values()) != set(range(count)):
         raise InputError(
             f"merge: found {count} numbered layers, expected all from 0 on; merge decoders whose "
@@ -345,13 +353,23 @@ def _as_float32(raw: NDArray[Any], dtype: str) -> NDArray[Any]:
 
 
 def as_stored(values: NDArray[Any], dtype: str) -> NDArray[Any]:
-    """Finite float32 numbers as a file holds them, rounded to the nearest, ties to even."""
+    """Finite float32 numbers as a file holds them, rounded to the nearest, ties to even.
+
+    Raises InputError for numbers that float16 cannot hold.
+    """
     import numpy as np
 
     if dtype == "F32":
         return values.astype("<f4", copy=False)
     if dtype == "F16":
-        return values.astype("<f2")
+        with np.errstate(over="ignore"):
+            found = values.astype("<f2")
+        if not np.isfinite(found).all():
+            raise InputError(
+                "merge: a number of the merge is too large for float16; save both parents in "
+                "bfloat16 or float32"
+            )
+        return found
     bits = values.view(np.uint32)
     bits = bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))
     return (bits >> np.uint32(16)).astype("<u2")

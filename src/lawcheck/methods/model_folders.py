@@ -79,6 +79,10 @@ class ModelFolder:
         return stored_tensors(self.path)
 
     @property
+    def layers(self) -> int:
+        return len({m[1] for n in self.tensors if (m := merging.LAYER.search(n))})
+
+    @property
     def tied(self) -> bool:
         return bool(self.config.get("tie_word_embeddings", False))
 

@@ -10,8 +10,8 @@ from typing import Literal
 ORDER = 97
 GROUP = "judge"
 EXAMPLES = (
-    "lawcheck merge models/instruct models/tuned --out models/merged",
-    "lawcheck merge models/instruct models/tuned --schedule flat --lerp --out models/twin",
+    "lawcheck merge instruct tuned --out merged",
+    "lawcheck merge instruct tuned --schedule flat --lerp --out twin",
 )
 
 
