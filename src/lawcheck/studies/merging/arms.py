@@ -73,8 +73,8 @@ def tuned(start: str, stage: str, base: str = "text", cpt: Recipe = CPT) -> Arm:
 
 def merged(model: Arm, method: str = "slerp", schedule: str = "reference") -> Arm:
     """A model with its partner; the reference schedule is the methods' default."""
-    design = {} if schedule == "reference" else {"schedule": schedule}
-    return arm(method, base=model.base, parents=[instruct(model.base), model], **design)
+    design = () if schedule == "reference" else (("schedule", schedule),)
+    return Arm(method=method, design=design, base=model.base, parents=(instruct(model.base), model))
 
 
 def merges(models: Iterable[Arm], method: str = "slerp") -> tuple[Arm, ...]:
