@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lawcheck.declare.design import AVERAGE, Arm, Estimand, later
+from lawcheck.declare.design import AVERAGE, Arm, Estimand, Target, later
 from lawcheck.errors import InputError
 
 # Arms of one method along data fractions, in ascending order.
@@ -95,7 +95,7 @@ class RankCorrelation(Estimand):
 
     groups: tuple[tuple[Arm, ...], ...]
     x: str = DIVERSITY
-    y: str = "average"
+    y: Target = "average"
 
     def __post_init__(self) -> None:
         sizes = sorted({len(g) for g in self.groups})
@@ -118,4 +118,5 @@ class RankCorrelation(Estimand):
 
     @property
     def averages(self) -> bool:
-        return AVERAGE in (self.x, self.y)
+        y = (self.y,) if isinstance(self.y, str) else self.y
+        return AVERAGE in (self.x, *y)

@@ -243,7 +243,7 @@ class Evidence:
     def levels(
         self,
         arms: Iterable[Arm],
-        target: str = "average",
+        target: Target = "average",
         items: Callable[[str], bool] | None = None,
     ) -> tuple[dict[Arm, Floats], tuple[str, ...], tuple[str, ...]]:
         """Accuracy in points of every arm on the seeds common to all, and the disciplines.

@@ -102,7 +102,10 @@ def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
     asked = [
         d
         for d in discovery.disciplines().values()
-        if scale.world in d.worlds and d.role in roles and run.part in (None, d.name)
+        if scale.world in d.worlds
+        and d.role in roles
+        and run.part in (None, d.name)
+        and scale.evaluation.asks(d.name)
     ]
     return sorted(t.name for d in asked for t in d.worlds[scale.world].tasks)
 

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Discipline, RelativeGain
+from lawcheck.declare.design import Arm, Discipline, RelativeGain, Target
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence, MissingScoresError, Stratum
@@ -124,8 +124,11 @@ class Summary:
         blank = np.asarray(np.isnan(self.scores.cube(arm, task, seeds)).all(axis=1))
         return {s for s, nothing in zip(seeds, blank.tolist(), strict=True) if not nothing}
 
-    def _strata(self, arm: Arm, target: str, metric: str | None = None) -> tuple[Stratum, ...]:
+    def _strata(self, arm: Arm, target: Target, metric: str | None = None) -> tuple[Stratum, ...]:
         """The target's tasks; none unless the arm has a seed with values of all of them."""
+        if not isinstance(target, str):
+            each = [self._strata(arm, t, metric) for t in target]
+            return tuple(s for strata in each for s in strata) if all(each) else ()
         inside = [
             t
             for t in self.scores.item_metric
@@ -142,8 +145,8 @@ class Summary:
         ]
         return strata if set.intersection(*seeds) else ()
 
-    def _accuracy(self, arm: Arm, target: str) -> Measure | None:
-        """Accuracy in [0, 1] on `average`, a discipline, `general` or `out_of_domain`."""
+    def _accuracy(self, arm: Arm, target: Target) -> Measure | None:
+        """Accuracy in [0, 1] on `average`, a discipline, `general`, `out_of_domain` or several."""
         if not self._strata(arm, target):
             return None
         found, _ = self.evidence.combination(((arm, 1.0),), target)
