@@ -125,7 +125,8 @@ class BuiltBase(Part):
     mixture: rows per discipline folder. architecture: transformers config fields.
     tokens_per_batch: padded tokens of a length-bucketed batch. shipped: a folder of package
     data with ready bases, used when recipe and hash agree. objective: `response` learns responses
-    in the chat template, `text` every token of prompt and response without it.
+    in the chat template, `text` every token of prompt and response without it. bos: EOS stands in
+    front of every text and conversation, so that whole texts can be drawn from the model.
     """
 
     kind: Literal["built"]
@@ -140,6 +141,7 @@ class BuiltBase(Part):
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     shipped: str | None = None
     objective: Literal["response", "text"] = later(2, "response")
+    bos: bool = later(5, False)
 
 
 class PretrainedBase(Part):
