@@ -381,12 +381,17 @@ class Scale(Part):
                 f"shares detected in base {base!r}; add one, or start from 'uniform' or 'given'"
             )
         recipe = self.base_recipe(base)
-        if isinstance(self.bases[base], BuiltBase) and recipe.get("objective") != "text":
+        if not self.emits_texts(base):
             raise InputError(
-                f"scale {self.name!r}: base {base!r} learned responses only, and emits no text of "
-                f"its own; give it objective 'text', or detect in another base"
+                f"scale {self.name!r}: base {base!r} has learned no whole texts and where they "
+                f"begin; give it objective 'text' and 'bos', or detect in another base"
             )
         return {"settings": self.detection.content(), "base": recipe}
+
+    def emits_texts(self, base: str) -> bool:
+        """Whether whole texts can be drawn from a base model."""
+        found = self.bases[base]
+        return not isinstance(found, BuiltBase) or (found.objective == "text" and found.bos)
 
     def reference_of(self, base: str) -> dict[str, Any]:
         """Every setting that the reference losses of a base depend on. Raises InputError without."""

@@ -12,7 +12,7 @@ from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Arm, Law, Run, plain
 from lawcheck.declare.lineage import check_parents
-from lawcheck.declare.scale import BuiltBase, Scale
+from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import data_digest, realisable, scale_laws, science
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.hashing import digest
@@ -180,10 +180,7 @@ class Planner:
         detected in it.
         """
         base, scale = run.arm.base, self.scale
-        if scale.detection is None or run.arm.has_weights:
-            return ()
-        recipe = scale.bases[base]
-        if isinstance(recipe, BuiltBase) and recipe.objective != "text":
+        if scale.detection is None or run.arm.has_weights or not scale.emits_texts(base):
             return ()
         return (Source("knowledge", base, run.seed),)
 

@@ -49,7 +49,6 @@ def measure(
     losses: dict[str, float] = {}
     paths: dict[str, list[float | None]] = {}
     transfer: dict[str, dict[str, float]] = {}
-    seconds = 0.0
     for domain in domains:
         run = reference_run(scale, settings, seed, domain)
         found = train_run(
@@ -71,7 +70,6 @@ def measure(
             for name, loss in before.items()
             if after[-1][name] is not None
         }
-        seconds += found["cpu_seconds"]
     return {
         "base": settings.base,
         "seed": seed,
@@ -79,7 +77,6 @@ def measure(
         "losses": losses,
         "by_epoch": paths,
         "transfer": transfer,
-        "cpu_seconds": round(seconds, 1),
     }
 
 
