@@ -254,11 +254,15 @@ class ReferenceSettings(Part):
 
 
 class EvaluationSettings(Part):
-    """items: per task (None: all). tune_items: items of the split that learning rates see."""
+    """items: per task (None: all). tune_items: items of the split that learning rates see.
+
+    likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
+    """
 
     items: int | None = Field(default=None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
+    likelihood: bool = later(5, False)
 
 
 class Hardware(Part):
