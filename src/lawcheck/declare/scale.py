@@ -398,7 +398,7 @@ class Scale(Part):
         return not isinstance(found, BuiltBase) or (found.objective == "text" and found.bos)
 
     def reference_of(self, base: str) -> dict[str, Any]:
-        """Every setting that the reference losses of a base depend on. Raises InputError without."""
+        """Every setting that reference losses of a base depend on. Raises InputError without."""
         found = self.references.get(base)
         if found is None:
             raise InputError(

@@ -523,7 +523,11 @@ def _phase_scores(run: Run, layout: Layout) -> list[Score]:
     rows = [_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first))] if first else []
     return rows + [
         _measured_row(run, domain, str(phase), metric, value)
-        for metric, by_phase in ((WEIGHT, weights), (LOSS, losses), (POTENTIAL, enumerate(potentials)))
+        for metric, by_phase in (
+            (WEIGHT, weights),
+            (LOSS, losses),
+            (POTENTIAL, enumerate(potentials)),
+        )
         for phase, values in by_phase
         for domain, value in values.items()
         if value is not None
