@@ -1,7 +1,7 @@
 """Learning rates by an equal, recorded search: same number of values per method, tuning items.
 
-Every arm that a method's learning rate serves is trained at every value of the grid, on one
-extra base model that no law is judged on, and scored on the tuning split. The value with the
+Every arm that a method's learning rate serves is trained at every value of the grid, on an extra
+base model of each kind that no law is judged on, and scored on the tuning split. The value with the
 highest five-discipline average over those arms wins; evaluation items are never read.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law, Recipe
+from lawcheck.declare.design import Arm, Law, Mixture, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import science
@@ -33,14 +33,16 @@ FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     """Method -> the laws' arms that its rate is searched on.
 
-    Those on all data without more, on the default base, of any design but of the usual size: a
-    rate is chosen for a method, not for what a law varies.
+    Those on all data without more, on the default base, or on an even mixture that stays as it is,
+    on any; of any design but of the usual size: a rate is chosen for a method, not for what a law
+    varies.
     """
     found: dict[str, dict[Arm, None]] = {}
     for law in laws:
         for arm in law.arms:
-            plain = arm.recipe == Recipe() and arm.base == "default" and not arm.parents
-            if plain and arm.method in discovery.methods() and _usual_size(arm):
+            plain = arm.recipe == Recipe() and arm.base == "default"
+            plain |= arm.recipe == Recipe(mixture=Mixture())
+            if plain and not arm.parents and arm.method in discovery.methods() and _usual_size(arm):
                 found.setdefault(arm.method, {})[arm] = None
     return {method: tuple(arms) for method, arms in sorted(found.items())}
 
@@ -68,7 +70,8 @@ def search(
                 f"tune: no law trains method {method!r} plainly on all data; "
                 f"{nearest(method, arms)}"
             )
-        stages.build_bases(planner, layout, "default", [SEARCH_SEED])
+        for base in dict.fromkeys(a.base for a in arms[method]):
+            stages.build_bases(planner, layout, base, [SEARCH_SEED])
         rows = []
         grid = FULL_GRID if discovery.method(method).group == "full" else PEFT_GRID
         for rate in grid:
