@@ -321,6 +321,7 @@ def test_bad_input_gets_a_line(small, tmp_path):
         stages.detect(planner, layout, "default", 0)
     with pytest.raises(InputError, match=r"no reference base 'smal'; .*small"):
         stages.measure_reference(planner, layout, "smal", 0)
+    stages.build_bases(planner, layout, "skew_b", (0,))
     (run,) = planner.runs(arms.SWAPPED[0])
     with pytest.raises(InputError, match=r"knowledge skew_b-s0: unrecorded.*lawcheck detect"):
         stages.train(planner, layout, [run])
@@ -331,7 +332,6 @@ def test_bad_input_gets_a_line(small, tmp_path):
         (foreign.parent / name).write_bytes(
             (layout.knowledge("skew_a", 0).parent / name).read_bytes()
         )
-    stages.build_bases(planner, layout, "skew_b", (0,))
     with pytest.raises(OriginError, match="knowledge skew_b-s0: foreign"):
         stages.knowledge(planner, layout, Source("knowledge", "skew_b", 0))
     with pytest.raises(InputError, match=r"pooled: 0 contrasts"):
