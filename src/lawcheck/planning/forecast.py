@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lawcheck.corpus.recipe import planned_rows
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law
+from lawcheck.declare.design import Arm, Law, Run
+from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
 from lawcheck.errors import InputError, look_up
 from lawcheck.planning.accelerators import Accelerator
@@ -53,7 +54,8 @@ def plan_law(
     beside = law.name in discovery.laws() and law.name not in own
     found_jobs = every_batch(planner) if beside else batches(planner, plannable(planner, laws))
     jobs = [b for b in found_jobs.values() if {r.id for r in b.runs} & set(runs)]
-    minutes = _minutes(planner, runs)
+    minutes = training_minutes(planner, runs.values())
+    scoring = evaluation_minutes(scale, wanted.values()) / 60
     found: dict[str, Any] = {
         "law": law.name,
         "scale": scale.name,
@@ -64,6 +66,7 @@ def plan_law(
         ],
         "jobs": len(jobs),
         "device_hours": minutes * scale.hardware.processes / 60,
+        **({"evaluation_hours": scoring} if scoring else {}),
         "settings": {"rank": adapter_settings(scale).rank, "batch": scale.training.batch_size},
     }
     if scale.plan is not None or accelerator is not None:
@@ -85,15 +88,25 @@ def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
     return entry
 
 
-def _minutes(planner: Planner, runs: dict[str, Any]) -> float:
+def training_minutes(planner: Planner, runs: Iterable[Run]) -> float:
     """Planned minutes of one device: a full-corpus run's, in proportion to rows."""
-    corpus = planner.scale.corpus
     whole = sum(
-        planned_rows(d, corpus.size, corpus.most_rows)
+        planned_rows(d, planner.scale.corpus.size, planner.scale.corpus.caps)
         for d in discovery.of_role("discipline", planner.scale.world)
     )
-    rows = sum(planner.row_count(r) for r in runs.values())
+    rows = sum(planner.row_count(r) for r in runs)
     return planner.scale.hardware.minutes_per_run * rows / whole
+
+
+def evaluation_minutes(scale: Scale, runs: Iterable[Run]) -> float:
+    """Planned minutes of scoring; one run on one discipline is asked a share of the items."""
+    each = scale.hardware.evaluation_minutes or 0.0
+    tasks = {
+        d.name: len(d.worlds[scale.world].tasks)
+        for d in discovery.disciplines().values()
+        if scale.world in d.worlds
+    }
+    return sum(each * (tasks[r.part] / sum(tasks.values()) if r.part else 1.0) for r in runs)
 
 
 def plan_text(found: dict[str, Any]) -> str:
@@ -109,9 +122,11 @@ def plan_text(found: dict[str, Any]) -> str:
             f"{a['trainable_share_paper']:>11.3f} %  {a['gpu_hours_paper']:>15.0f}"
         )
     shared = sum(r["laws"] > 1 for r in found["runs"])
+    scored = "evaluation_hours" in found
     lines.append(
         f"{len(found['runs'])} runs in {found['jobs']} jobs, {shared} of them shared with other "
         f"laws; about {found['device_hours']:.1f} device hours by the scale's minutes_per_run"
+        + (f", and {found['evaluation_hours']:.1f} of scoring" if scored else "")
     )
     if "budget" in found:
         lines += ["", budget_text(found["budget"])]
