@@ -209,9 +209,11 @@ def test_a_strangers_rule_moves_the_weights(base, tmp_path, by_loss):
 
 
 # Steps 5 and 10 end a phase; their checkpoints are written before the next one begins.
-@pytest.mark.parametrize("step", [3, 5, 8, 10])
-def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_loss, step):
-    whole = train(base, tmp_path / "whole", run_of(update=by_loss))
+@pytest.mark.parametrize(
+    ("step", "rule"), [(3, "by_loss"), (5, "potential"), (8, "potential"), (10, "by_loss")]
+)
+def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_loss, step, rule):
+    whole = train(base, tmp_path / "whole", run_of(update=rule))
 
     def killed(self, args, state, control, **kwargs):
         if state.global_step == step:
@@ -220,12 +222,12 @@ def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_l
     with monkeypatch.context() as patch:
         patch.setattr(TimedCheckpoints, "on_save", killed)
         with pytest.raises(KeyboardInterrupt):
-            train(base, tmp_path / "cut", run_of(update=by_loss), checkpoint_seconds=0)
+            train(base, tmp_path / "cut", run_of(update=rule), checkpoint_seconds=0)
     checkpoint = tmp_path / "cut" / "checkpoints" / f"checkpoint-{step}"
     kept = kept_state(checkpoint, MovingWeights)
     begun = [p["weights"] for p in whole["mixture"]["phases"]][: (step - 1) // 5 + 1]
     assert kept["weights"] == begun
-    resumed = train(base, tmp_path / "cut", run_of(update=by_loss))
+    resumed = train(base, tmp_path / "cut", run_of(update=rule))
     assert resumed["resumed_at_step"] == step
     assert resumed["mixture"] == whole["mixture"]
     assert resumed["weights_sha256"] == whole["weights_sha256"]

@@ -1,7 +1,7 @@
 """Arms of VersaTune's study: one method, one schedule, one batch; only the mixture differs.
 
 Two base models of opposite skews: with one alone, "a mixture that matches what the base knows"
-cannot be told from "much of that domain".
+cannot be separated from "much of that domain".
 """
 
 from __future__ import annotations
