@@ -911,6 +911,7 @@ class Law:
     is kept as sorted pairs.
     shown: further arms that the law's tables and figures show but no hypothesis needs.
     tables, figures: names of renderers in lawcheck.show.
+    built_bases: it is about what base models learned, which is known only of those built here.
     """
 
     name: str
@@ -924,6 +925,7 @@ class Law:
     figures: tuple[str, ...] = ()
     tasks: tuple[str, ...] = later(4, ())
     groups: Mapping[str, Iterable[str]] | Groups = later(4, ())
+    built_bases: bool = later(5, False)
 
     def __post_init__(self) -> None:
         require_name("law", self.name)
