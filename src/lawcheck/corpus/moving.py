@@ -16,8 +16,9 @@ from lawcheck.errors import InputError, nearest
 
 GENERAL = "general"
 # Of every domain, the last rows in order measure its loss and are never learned: a tenth of them,
-# at most HELD_OUT and at least one.
-HELD_OUT = 64
+# at most HELD_OUT and at least one. With eight phases and six domains, reading 64 of each took 9 % of
+# a proxy run's time.
+HELD_OUT = 48
 # Fewer distinct rows than this many batches are learned by heart, whatever their shares.
 FEWEST_BATCHES = 10
 

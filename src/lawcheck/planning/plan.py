@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from lawcheck.corpus.moving import HELD_OUT
 from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Arm, Law, Run, plain
@@ -105,7 +106,7 @@ class Planner:
                 "trainer": versions.TRAINER,
                 "evaluator": versions.EVALUATOR,
                 "recipes": versions.RECIPES,
-                **({"mixing": rule.version} if rule else {}),
+                **({"mixing": rule.version, "held_out": HELD_OUT} if rule else {}),
                 "method": method.version,
                 **learnt,
                 "disciplines": {d.name: d.version for d in world},
