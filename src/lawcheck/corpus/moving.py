@@ -16,8 +16,7 @@ from lawcheck.errors import InputError, nearest
 
 GENERAL = "general"
 # Of every domain, the last rows in order measure its loss and are never learned: a tenth of them,
-# at most HELD_OUT and at least one. With eight phases and six domains, reading 64 of each took 9 % of
-# a proxy run's time.
+# at most HELD_OUT and at least one. Reading 64 of six domains nine times took 9 % of a proxy run.
 HELD_OUT = 48
 # Fewer distinct rows than this many batches are learned by heart, whatever their shares.
 FEWEST_BATCHES = 10
