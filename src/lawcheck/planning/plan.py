@@ -154,7 +154,7 @@ class Planner:
 
     def made_from(self, run: Run) -> tuple[Source, ...]:
         """Everything that the weights of a run come from."""
-        rows = (Source("corpus"),) if discovery.trains_rows(run.arm) else ()
+        rows = [Source("corpus")] if discovery.trains_rows(run.arm) else []
         rows += self._measured(run.arm, run.seed)
         runs = dict.fromkeys((*self.chain(run)[:-1], *self.needs(run)))
         weights = (Source("weights", r.id, r.seed) for r in runs)

@@ -60,7 +60,8 @@ def detect(
     classify, about = classifier(scale, rows)
     texts = sample(scale, base, seed, folder)
     domains = list(rows)
-    iterations, kept = [], []
+    iterations: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
     for k, drawn in enumerate(texts, start=1):
         written = [s.text for s in drawn if s.text.strip()]
         if not written:

@@ -177,7 +177,7 @@ class MovingWeights(TrainerCallback, ExportableState):
             return {name: x if math.isfinite(x) else None for name, x in losses.items()}
 
         batches, reference = self.batches, self.reference
-        moved = {}
+        moved: dict[str, Any] = {}
         if reference is not None:
             moved["reference"] = dict(reference.losses)
             # Before every phase, and after the last.
