@@ -29,6 +29,7 @@ from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
 from lawcheck.pipeline import stages
 from lawcheck.pipeline.tuning import served
+from lawcheck.pipeline.verify.walk import Walk
 from lawcheck.planning.plan import Planner, Source
 from lawcheck.scores import load_scores
 from lawcheck.studies.versatune import arms
@@ -340,23 +341,32 @@ def test_bad_input_gets_a_line(small, tmp_path):
 
 @pytest.mark.slow
 def test_the_study_in_small_from_corpus_to_verdict(tmp_path):
-    targets = ("law_detection", "law_knowledge_consistency")
+    law = "flexible_expansion"
     command = (
         *("-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)),
-        *("--cores", "1", *targets, "--config", "scale=versatune_smoke"),
+        *("--cores", "1", f"law_{law}", "--config", "scale=versatune_smoke"),
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, *command], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    laws = tmp_path / "results" / "versatune_smoke" / "laws"
-    verdicts = {p.stem: json.loads(p.read_text()) for p in laws.glob("*.json") if "." not in p.stem}
-    assert set(verdicts) == {"detection", "knowledge_consistency"}
-    (accurate,) = (p for p in verdicts["detection"]["parts"] if p["name"] == "accurate")
-    table = load_scores([laws / "detection.scores.parquet"])
-    seen = [
-        table.cube(base.name, "base_model", (0,), "total_variation").item()
-        for base in arms.UNTRAINED
-    ]
-    assert accurate["estimate"] == pytest.approx(np.mean(seen) - 0.10)
+    layout = Layout(tmp_path / "results", "versatune_smoke")
+    verdict = read_object(layout.verdict(law), "")
+    table = load_scores([layout.law_scores(law)])
+    shares = read_object(layout.knowledge("skew_a", 0), "")
+    base = arms.UNTRAINED[0].name
+    seen = table.cube(base, "base_model", (0,), "total_variation").item()
+    assert seen == shares["total_variation"]
+    # The mean over targets of a difference on the domains that are not the target.
+    parts = {p["name"]: p for p in verdict["parts"]}
+    expected = []
+    for target in arms.TARGETS:
+        pair = [strategy(target).name for strategy in (arms.flexible, arms.specific)]
+        others = [f"proxy_{d}" for d in arms.DOMAINS if d != target]
+        level = [np.mean([table.cube(a, t, (0,)).mean() for t in others]) for a in pair]
+        expected.append(100 * (level[0] - level[1]))
+    assert parts["keeps_others"]["estimate"] == pytest.approx(np.mean(expected))
+    walk = Walk(Planner(load_scale("versatune_smoke"), (0,)), layout)
+    assert not walk.faults()
+    assert {"knowledge skew_a-s0", "reference small-s0"} <= walk.nodes.keys()
