@@ -28,7 +28,7 @@ from lawcheck.declare.design import (
     difference,
 )
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.mixing import FLOOR, MixingRule, floored
+from lawcheck.declare.mixing import FLOOR, MixingRule, Reference, floored
 from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError
@@ -69,13 +69,16 @@ def by_loss(tmp_path, monkeypatch):
     discovery.forget()
 
 
+REFERENCE = Reference(losses=dict.fromkeys(SIZES, 1.0), transfer={})
+
+
 def domain_rows(weights=None):
     """Domains differ in what they ask, so that their losses part."""
     rows = {}
     for k, (name, n) in enumerate(SIZES.items()):
         own = [{**r, "id": f"{name}.{r['id']}"} for r in make_rows(n, k)]
         rows[name] = in_order({**r, "response": " ".join([r["response"]] * (k + 1))} for r in own)
-    return DomainRows(rows, weights or dict.fromkeys(SIZES, 1 / 3))
+    return DomainRows(rows, weights or dict.fromkeys(SIZES, 1 / 3), reference=REFERENCE)
 
 
 def run_of(epochs=None, **fields):
@@ -206,9 +209,11 @@ def test_a_strangers_rule_moves_the_weights(base, tmp_path, by_loss):
 
 
 # Steps 5 and 10 end a phase; their checkpoints are written before the next one begins.
-@pytest.mark.parametrize("step", [3, 5, 8, 10])
-def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_loss, step):
-    whole = train(base, tmp_path / "whole", run_of(update=by_loss))
+@pytest.mark.parametrize(
+    ("step", "rule"), [(3, "by_loss"), (5, "potential"), (8, "potential"), (10, "by_loss")]
+)
+def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_loss, step, rule):
+    whole = train(base, tmp_path / "whole", run_of(update=rule))
 
     def killed(self, args, state, control, **kwargs):
         if state.global_step == step:
@@ -217,12 +222,12 @@ def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_l
     with monkeypatch.context() as patch:
         patch.setattr(TimedCheckpoints, "on_save", killed)
         with pytest.raises(KeyboardInterrupt):
-            train(base, tmp_path / "cut", run_of(update=by_loss), checkpoint_seconds=0)
+            train(base, tmp_path / "cut", run_of(update=rule), checkpoint_seconds=0)
     checkpoint = tmp_path / "cut" / "checkpoints" / f"checkpoint-{step}"
     kept = kept_state(checkpoint, MovingWeights)
     begun = [p["weights"] for p in whole["mixture"]["phases"]][: (step - 1) // 5 + 1]
     assert kept["weights"] == begun
-    resumed = train(base, tmp_path / "cut", run_of(update=by_loss))
+    resumed = train(base, tmp_path / "cut", run_of(update=rule))
     assert resumed["resumed_at_step"] == step
     assert resumed["mixture"] == whole["mixture"]
     assert resumed["weights_sha256"] == whole["weights_sha256"]
@@ -240,24 +245,30 @@ from lawcheck.training.launch import rank
 # What other processes measure is not what counts.
 measured = run.held_out_losses
 run.held_out_losses = lambda *a: {name: loss + rank() for name, loss in measured(*a).items()}
-hardware = {"micro_batch": 4, "gpus_per_node": 2, "zero_stage": int(sys.argv[3])}
+hardware = {"micro_batch": 4, "gpus_per_node": 2, "zero_stage": int(sys.argv[3]) or None}
 scale = make_scale(hardware=hardware)
 base, out = map(Path, sys.argv[1:3])
-run.train_run(run_of(update="by_loss"), scale, domain_rows(), base, out)
+run.train_run(run_of(update=sys.argv[4]), scale, domain_rows(), base, out)
 sharding.leave()
 """
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize("stage", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_two_processes_move_weights_as_one_does(base, tmp_path, by_loss, stage):
-    pytest.importorskip("deepspeed", reason="the extra 'deepspeed' is not installed")
-    one = train(base, tmp_path / "one", run_of(update=by_loss))
+@pytest.mark.parametrize(
+    ("stage", "rule"),
+    [(0, "potential"), (2, "by_loss"), pytest.param(3, "by_loss", marks=pytest.mark.slow)],
+)
+def test_two_processes_move_weights_as_one_does(base, tmp_path, by_loss, stage, rule):
+    """stage 0 is the Trainer's own data parallelism, over gloo."""
+    if stage:
+        pytest.importorskip("deepspeed", reason="the extra 'deepspeed' is not installed")
+    one = train(base, tmp_path / "one", run_of(update=rule))
     out = tmp_path / "two"
     code = (
         "import sys; from lawcheck.training.launch import launch; "
         "from lawcheck.declare.scale import Hardware; "
-        f"command = [sys.executable, '-c', {WORKER!r}, {str(base)!r}, {str(out)!r}, '{stage}']; "
+        f"command = [sys.executable, '-c', {WORKER!r}, {str(base)!r}, {str(out)!r}, "
+        f"'{stage}', '{rule}']; "
         "sys.exit(launch(command, Hardware(micro_batch=1, gpus_per_node=2)))"
     )
     environment = {
@@ -328,7 +339,7 @@ def test_bad_input_gets_a_line(base, tmp_path):
         domains(target="law")
     with pytest.raises(InputError, match=r"sum to 0\.9, expected"):
         Mixture(start="given", given=(("math", 0.5), ("chemistry", 0.4)))
-    missing = r"no detected shares of base 'skew_a' \(knowledge.json\): detection is not part of"
+    missing = r"no detected shares of base 'skew_a' \(knowledge.json\); run: lawcheck detect"
     with pytest.raises(InputError, match=missing):
         moving.start_weights(
             Mixture(start="knowledge", knowledge_of="skew_a"), available, "default"
@@ -347,7 +358,8 @@ def test_bad_input_gets_a_line(base, tmp_path):
     few = DomainRows({k: r[:20] for k, r in domain_rows().rows.items()}, dict.fromkeys(SIZES, 0.3))
     with pytest.raises(InputError, match="54 distinct rows, expected at least 80"):
         train(base, tmp_path / "few", rows=few)
-    alone = DomainRows({**domain_rows().rows, "general": domain_rows().rows["general"][:1]}, {})
+    one = {**domain_rows().rows, "general": domain_rows().rows["general"][:1]}
+    alone = DomainRows(one, dict.fromkeys(SIZES, 1 / 3))
     with pytest.raises(InputError, match="domain 'general' has no row to learn"):
         train(base, tmp_path / "alone", rows=alone)
     assert not (tmp_path / "few" / "train.json").exists()

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from lawcheck.corpus.moving import GENERAL, domains_of, pass_rows
+from lawcheck.corpus.moving import GENERAL, domains_of, held_out, pass_rows
 from lawcheck.declare.design import Discipline, Recipe, Upsampling
 from lawcheck.errors import InputError, nearest
 
@@ -60,6 +60,21 @@ def planned_mixture(
         planned[d.name] = rows
     planned["general"] = recipe.general_share * general_pool
     return planned
+
+
+def probe_rows(
+    recipe: Recipe,
+    disciplines: Sequence[Discipline],
+    size: float,
+    general_pool: int,
+    caps: Mapping[str, int] | None = None,
+) -> int:
+    """Held-out rows that a moving mixture reads: before every phase and after the last."""
+    assert recipe.mixture is not None
+    rows = {d.name: planned_rows(d, size, caps) for d in disciplines}
+    rows |= {GENERAL: general_pool} if general_pool else {}
+    domains = domains_of(recipe, tuple(rows))
+    return (recipe.mixture.phases + 1) * sum(held_out(rows[name]) for name in domains)
 
 
 def order_key(row_id: str) -> bytes:

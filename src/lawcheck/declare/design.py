@@ -142,6 +142,10 @@ class Mixture:
                 f"name one of them"
             )
 
+    def detected_in(self, base: str) -> str | None:
+        """The base whose detected shares it starts from, in an arm on `base`; None for none."""
+        return None if self.start in ("uniform", "given") else self.knowledge_of or base
+
     @property
     def shares(self) -> tuple[float, ...]:
         return tuple(share for _, share in self.given)
@@ -921,6 +925,7 @@ class Law:
     is kept as sorted pairs.
     shown: further arms that the law's tables and figures show but no hypothesis needs.
     tables, figures: names of renderers in lawcheck.show.
+    built_bases: it is about what base models learned, which is known only of those built here.
     """
 
     name: str
@@ -934,6 +939,7 @@ class Law:
     figures: tuple[str, ...] = ()
     tasks: tuple[str, ...] = later(4, ())
     groups: Mapping[str, Iterable[str]] | Groups = later(4, ())
+    built_bases: bool = later(5, False)
 
     def __post_init__(self) -> None:
         require_name("law", self.name)

@@ -105,6 +105,8 @@ def unrealisable(scale: Scale, law: Law) -> str:
     for arm in law.arms:
         if arm.base not in scale.bases:
             return f"scale {scale.name!r} declares no base model {arm.base!r}"
+        if law.built_bases and scale.bases[arm.base].kind != "built":
+            return f"nobody knows what base model {arm.base!r} of scale {scale.name!r} learned"
     lost = sorted({a.method for a in lineage(law.arms)} - discovery.methods().keys())
     return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
 

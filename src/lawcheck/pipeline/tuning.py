@@ -1,7 +1,7 @@
 """Learning rates by an equal, recorded search: same number of values per method, tuning items.
 
-Every arm that a method's learning rate serves is trained at every value of the grid, on one
-extra base model that no law is judged on (where bases have seeds), and scored on the tuning
+Every arm that a method's learning rate serves is trained at every value of the grid, on an extra
+base model of each kind that no law is judged on (where bases have seeds), and scored on the tuning
 split. The value with the highest average over those arms wins: accuracy, or, where the scale
 measures likelihoods, the fewest bits per byte, of the disciplines that an arm learns, and of
 instructions where it learns those. Of an objective without answers (`text`) it is the lowest loss
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law, Recipe
+from lawcheck.declare.design import Arm, Law, Mixture, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.lineage import lineage
 from lawcheck.declare.metrics import BITS
@@ -42,11 +42,12 @@ PREFERENCE_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     """Key of a scale's `methods` -> the laws' arms that its rate is searched on.
 
-    Those on any share of the data without more, as if on all of it, on the default base, of any
-    design but of the usual size: a rate is chosen for a method, not for what a law varies. Where
-    there are none, as of the stages of an adaptation: those with the fewest arms below them that
-    learn disciplines, on the base that their law is about. An objective with a reference is
-    searched where the start has learned to answer, since it moves little else than how it answers.
+    Those on any share of the data without more, as if on all of it, on the default base, and those
+    on even mixtures that stay as they are, on any base; of any design but of the usual size: a rate
+    is chosen for a method, not for what a law varies. Where there are none, as of the stages of an
+    adaptation: those with the fewest arms below them that learn disciplines, on the base that
+    their law is about. An objective with a reference is searched where the start has learned to
+    answer, since it moves little else than how it answers.
     """
     plain: dict[str, dict[Arm, None]] = {}
     staged: dict[str, dict[Arm, None]] = {}
@@ -55,11 +56,10 @@ def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
             if arm.recipe is None or arm.method not in discovery.methods() or not _usual(arm):
                 continue
             key = settings_key(arm.method, arm.recipe.objective)
-            if arm.base == "default" and not arm.parents:
-                whole = dataclasses.replace(
-                    arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0)
-                )
-                if whole.recipe == Recipe() and arm in law.arms:
+            whole = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0))
+            even = whole.recipe == Recipe(mixture=Mixture())
+            if not arm.parents and (even or arm.base == "default"):
+                if (even or whole.recipe == Recipe()) and arm in law.arms:
                     plain.setdefault(key, {})[whole] = None
             elif arm.base == law.base.base and _is_whole(arm.recipe) and _can_answer(arm):
                 staged.setdefault(key, {})[arm] = None
@@ -115,7 +115,7 @@ def search(
                 f"tune: no law trains method {method!r} plainly on all data; "
                 f"{nearest(method, arms)}"
             )
-        for base in {a.base for a in arms[method]}:
+        for base in dict.fromkeys(a.base for a in arms[method]):
             stages.build_bases(planner, layout, base, [SEARCH_SEED])
         rows = []
         for rate in rates or _grid(arms[method][0]):

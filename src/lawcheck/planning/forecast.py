@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lawcheck.corpus.recipe import planned_rows
+from lawcheck.corpus.recipe import planned_rows, probe_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.scale import Scale, load_scale
-from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
+from lawcheck.declare.worlds import realisable, scale_laws, science, unrealisable
 from lawcheck.errors import InputError, look_up
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
@@ -85,6 +85,11 @@ def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
         "trainable_share_paper": known and planned_cost(arm, "trainable_share"),
         "gpu_hours_paper": known and planned_cost(arm, "gpu_hours"),
     }
+    if arm.mixture is not None:
+        corpus = scale.corpus
+        entry["probe_rows_per_seed"] = probe_rows(
+            arm.recipe, science(scale), corpus.size, corpus.general_pool, corpus.caps
+        )
     if scale.plan is not None:
         entry["tokens_per_seed"] = planned_tokens(arm, scale)
     return entry
@@ -123,6 +128,9 @@ def plan_text(found: dict[str, Any]) -> str:
         if a["gpu_hours_paper"] is not None:
             line += f"  {a['trainable_share_paper']:>11.3f} %  {a['gpu_hours_paper']:>15.0f}"
         lines.append(line)
+    probes = max((a.get("probe_rows_per_seed", 0) for a in found["arms"]), default=0)
+    if probes:
+        lines.append(f"losses between phases: up to {probes:,} held-out rows read a run, forward")
     shared = sum(r["laws"] > 1 for r in found["runs"])
     scored = "evaluation_hours" in found
     lines.append(

@@ -16,6 +16,11 @@ DISTINCT, COUNT = "distinct_ngrams", "distinct_count"
 # Of mixtures whose shares may move: task is a domain, item a phase from 1; the loss of item 0 is
 # that before training, in nats per response token.
 WEIGHT, LOSS = "mixture_weight", "domain_loss"
+# Likewise: the share of a domain's loss that can still be learned, by phase.
+POTENTIAL = "potential"
+# Of base models: the share of a domain in their texts, by iteration of detection; the distance
+# of the mean shares from those of pretraining; and the SD over iterations of the largest domain's.
+DETECTED, VARIATION, UNSTABLE = "detected_share", "total_variation", "detected_deviation"
 # Of a run whose mixture was compared with what its base knows: KL of the two, in nats.
 DIVERGENCE = "divergence"
 # Of a merge: cosine of the angle between its parents, an item a tensor; and the share of tensors
@@ -27,6 +32,7 @@ FAULT = "fault"
 MEASUREMENTS = LIKELIHOODS | {
     *(ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, DIVERGENCE, COSINE, ARC, FAULT)
 }
+MEASUREMENTS |= {POTENTIAL, DETECTED, VARIATION, UNSTABLE}
 # All others lie in [0, 1]; those of SIGNED may lie below 0 too.
 UNBOUNDED = frozenset({LOSS, COUNT, DIVERGENCE}) | {
     m for m in LIKELIHOODS if ITEM_METRICS[m].high > 1
