@@ -1,6 +1,8 @@
-"""Programs of a model run apart. The programs here are harmless: each asks for one thing."""
+"""Programs of a model run apart, and the tasks that need it. The programs here are harmless."""
 
 import contextlib
+import json
+import math
 import os
 import socket
 import textwrap
@@ -9,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from lawcheck.corpus.folder import write_rows
+from lawcheck.corpus.real import programming
+from lawcheck.declare.design import Discipline, EvalTask, World
+from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.evaluation import sandbox
 from lawcheck.evaluation.sandbox import Limits
+from lawcheck.evaluation.tasks import load_tasks
 
 apart = pytest.mark.skipif(bool(sandbox.lacking()), reason=f"no sandbox: {sandbox.lacking()}")
 
@@ -127,3 +134,77 @@ def test_without_a_sandbox_nothing_is_run(monkeypatch):
     monkeypatch.setattr(sandbox, "_run", lambda *_: pytest.fail("it ran"))
     with pytest.raises(InputError, match=r"^sandbox: no command unshare, expected .*execute_code"):
         sandbox.run("pass")
+
+
+# ------------------------------------------------------------------------------------ the tasks
+
+HUMANEVAL = {
+    "task_id": "HumanEval/7",
+    "prompt": 'def double(x):\n    """Twice x."""\n',
+    "test": "def check(candidate):\n    assert candidate(4) == 8\n",
+    "entry_point": "double",
+}
+MBPP = {
+    "task_id": 11,
+    "text": "Write a function to double a number.",
+    "test_list": [f"assert double({k}) == {2 * k}" for k in range(3)],
+    "test_setup_code": "",
+}
+
+
+def code_tasks(folder, execute):
+    (folder / "humaneval.jsonl").write_text(json.dumps(HUMANEVAL) + "\n")
+    (folder / "mbpp.jsonl").write_text(json.dumps(MBPP) + "\n")
+    rows = programming.humaneval(folder / "humaneval.jsonl")
+    rows += programming.mbpp(folder / "mbpp.jsonl", programming.TEST)
+    names = [row["task"] for row in rows]
+    write_rows(folder / "math.eval.jsonl", rows)
+    tasks = tuple(EvalTask(name=n, metric="pass_at_1", output="generate") for n in names)
+    world = World(source="none", tasks=tasks)
+    code = Discipline(
+        name="math", title="", role="discipline", rows=1, version=1, worlds={"slices": world}
+    )
+    scale = load_scale("slices", {"evaluation": {"execute_code": execute}})
+    return [placed.task for placed in load_tasks([code], scale, folder, "eval")]
+
+
+def test_programs_are_not_run_unless_a_scale_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "run", lambda *_: pytest.fail("it ran"))
+    assert not load_scale("slices").evaluation.execute_code
+    for task in code_tasks(tmp_path, False):
+        (document,) = task.eval_docs
+        assert math.isnan(task.process_results(document, ["    return 2 * x"])["pass_at_1"])
+    monkeypatch.setattr(sandbox, "lacking", lambda: "no command unshare")
+    with pytest.raises(InputError, match=r"'humaneval_instruct': execute_code is set, and there"):
+        code_tasks(tmp_path, True)
+
+
+@apart
+def test_answers_pass_where_their_tests_do(tmp_path):
+    humaneval, mbpp = code_tasks(tmp_path, True)
+
+    def scored(task, answer):
+        (document,) = task.eval_docs
+        return task.process_results(document, [answer])["pass_at_1"]
+
+    # The model goes on where the function of the question ends.
+    prefix = humaneval.doc_to_prefix(next(iter(humaneval.eval_docs)))
+    assert prefix.rstrip().endswith(HUMANEVAL["prompt"].rstrip())
+    assert scored(humaneval, "    return 2 * x\n```\nIt doubles.") == 1
+    assert scored(humaneval, "    return x\n") == 0
+    assert scored(humaneval, "    exit(0)\n") == 0
+    # The first word of an answer is code, whether or not it names a language.
+    for answer in ("def double(x):\n    return 2 * x\n```", "double = lambda x: 2 * x"):
+        assert scored(mbpp, answer) == 1
+    assert scored(mbpp, "Here it is:\n```python\ndef double(x):\n    return x + x\n```\n") == 1
+    assert scored(mbpp, "def double(x):\n    return 2\n```") == 0
+
+
+def test_rows_of_other_layouts_are_named(tmp_path):
+    path = tmp_path / "mbpp.jsonl"
+    path.write_text(json.dumps(MBPP | {"test_list": ["assert True"]}) + "\n")
+    with pytest.raises(InputError, match=r"mbpp.jsonl, line 1: column 'test_list' holds 1 entr"):
+        programming.mbpp(path, programming.TEST)
+    path.write_text(json.dumps(MBPP) + "\n")
+    with pytest.raises(InputError, match="found no task_id from 511 to 600"):
+        programming.mbpp(path, programming.VALIDATION)

@@ -208,11 +208,16 @@ class TrainingSettings(Part):
 
 
 class EvaluationSettings(Part):
-    """items: per task (None: all). tune_items: items of the split that learning rates see."""
+    """items: per task (None: all). tune_items: items of the split that learning rates see.
+
+    execute_code: whether programs that a model wrote are run, in a sandbox
+    (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
+    """
 
     items: int | None = Field(default=None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
+    execute_code: bool = later(4, False)
 
 
 class Hardware(Part):

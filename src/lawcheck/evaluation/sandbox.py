@@ -23,6 +23,7 @@ from typing import Literal
 from lawcheck.errors import InputError
 
 Outcome = Literal["passed", "failed", "timeout"]
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = ("unshare", "mount", "pivot_root", "prlimit", "setpriv", "sh")
 # User ids that systemd takes for services of a moment: no account and no file has one.
 FIRST_USER, USERS = 61184, 4336
@@ -65,10 +66,10 @@ umask 022
 mount -t tmpfs -o size=1m,mode=755,nosuid,nodev tmpfs {root}
 cd {root}
 for path in {shown}; do
-  if [ -L "$path" ]; then mkdir -p ".${{path%/*}}"; ln -s "$(readlink "$path")" ".$path"; continue; fi
-  if [ -d "$path" ]; then mkdir -p ".$path"
-  elif [ -e "$path" ]; then mkdir -p ".${{path%/*}}"; : >".$path"
-  else continue; fi
+  [ -e "$path" ] || continue
+  mkdir -p ".${{path%/*}}"
+  if [ -L "$path" ]; then ln -s "$(readlink "$path")" ".$path"; continue; fi
+  if [ -d "$path" ]; then mkdir -p ".$path"; else : >".$path"; fi
   mount --bind "$path" ".$path"
   [ "$path" = /dev/null ] || mount -o remount,bind,ro,nosuid,nodev ".$path"
 done
@@ -119,7 +120,7 @@ def _run(program: str, limits: Limits) -> Outcome:
             stdout=out,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"},
+            env={"PATH": PATH, "LANG": "C.UTF-8"},
             start_new_session=True,
         )
         try:
@@ -165,4 +166,4 @@ def _command(root: str, limits: Limits) -> list[str]:
 
 
 def _tool(name: str) -> str | None:
-    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    return shutil.which(name, path=PATH)
