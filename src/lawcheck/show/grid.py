@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lawcheck.declare.design import Law
 from lawcheck.show.summary import Measure
 
 MISSING = "\u2014"
@@ -16,7 +17,8 @@ COUNTS = "seeds \u00d7 items"
 
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
-    """What a table or a figure is, whatever it shows. per_law: one file for every law.
+    """What a table or a figure is, whatever it shows. per_law: one file for every law, or for
+    those that `only` takes.
 
     law: whose results the file is named for; another law that names it gets a file with its own
     name appended, so that no law overwrites another's.
@@ -27,6 +29,7 @@ class Fixed:
     caption: str
     per_law: bool = False
     law: str = ""
+    only: Callable[[Law], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
