@@ -32,9 +32,7 @@ def moves(law: Law) -> bool:
     return any(a.mixture is not None and a.mixture.update != "none" for a in law.arms)
 
 
-def domains_of(
-    context: RenderContext, arms: Iterable[Arm], metric: str = WEIGHT
-) -> dict[str, str]:
+def domains_of(context: RenderContext, arms: Iterable[Arm], metric: str = WEIGHT) -> dict[str, str]:
     """Name -> title of the domains that these arms were measured on, in table order."""
     names = {
         task

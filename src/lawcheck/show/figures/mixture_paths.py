@@ -132,4 +132,6 @@ def seeds_note(
     text = " to ".join(str(n) for n in sorted({min(found), max(found)}))
     if max(found) < FEWEST_SEEDS:
         return ["1 seed, so without intervals."]
-    return [f"Scale {context.shown_scale}: {text} seeds." if context.scale_name else f"{text} seeds."]
+    return [
+        f"Scale {context.shown_scale}: {text} seeds." if context.scale_name else f"{text} seeds."
+    ]
