@@ -79,7 +79,7 @@ def _counts(d: Discipline, scale: Scale) -> dict[str, int | None]:
     items = scale.evaluation.items
     counts: dict[str, int | None] = {"eval": items, "tune": scale.evaluation.tune_items}
     if d.role == "discipline":
-        counts["train"] = planned_rows(d, scale.corpus.size)
+        counts["train"] = planned_rows(d, scale.corpus.size, scale.corpus.most_rows)
     elif d.role == "general":
         counts["train"] = scale.corpus.general_pool
     return {split: n for split, n in counts.items() if n is None or n > 0}

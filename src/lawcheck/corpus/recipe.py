@@ -24,13 +24,18 @@ from lawcheck.errors import InputError, nearest
 Row = dict[str, Any]
 
 
-def planned_rows(discipline: Discipline, size: float) -> int:
+def planned_rows(discipline: Discipline, size: float, most: int | None = None) -> int:
     """Training rows of a discipline at a size factor, before fraction and upsampling."""
-    return round(discipline.rows * size)
+    rows = round(discipline.rows * size)
+    return rows if most is None else min(rows, most)
 
 
 def planned_mixture(
-    recipe: Recipe, disciplines: Sequence[Discipline], size: float, general_pool: int
+    recipe: Recipe,
+    disciplines: Sequence[Discipline],
+    size: float,
+    general_pool: int,
+    most: int | None = None,
 ) -> dict[str, float]:
     """Planned rows of a pass per discipline, and under `general` those of general instructions.
 
@@ -45,7 +50,7 @@ def planned_mixture(
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:
             continue
-        rows = recipe.fraction * planned_rows(d, size)
+        rows = recipe.fraction * planned_rows(d, size, most)
         up = recipe.upsampling
         if up is not None and d.name in up.disciplines:
             rows *= max(1.0, up.target / d.rows)

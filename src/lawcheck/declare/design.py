@@ -141,6 +141,10 @@ class Mixture:
                 f"name one of them"
             )
 
+    def detected_in(self, base: str) -> str | None:
+        """The base whose detected shares it starts from, in an arm on `base`; None for none."""
+        return None if self.start in ("uniform", "given") else self.knowledge_of or base
+
     @property
     def shares(self) -> tuple[float, ...]:
         return tuple(share for _, share in self.given)

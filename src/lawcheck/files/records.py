@@ -182,6 +182,33 @@ class _Phase(_Record):
 class _Phases(_Record):
     losses_before: dict[str, float | None]
     phases: list[_Phase]
+    potentials: list[dict[str, float | None]] = []
+
+
+class _Iteration(_Record):
+    shares: dict[str, Amount]
+    texts: Count
+    empty: Count
+    unsure: Count
+
+
+class Knowledge(_Record):
+    """knowledge.json: shares of domains that were detected in a base model."""
+
+    base: str
+    seed: Count
+    shares: dict[str, Amount]
+    iterations: list[_Iteration]
+    total_variation: Amount | None
+
+
+class ReferenceLosses(_Record):
+    """reference.json: losses of a smaller model trained on each domain alone."""
+
+    base: str
+    seed: Count
+    losses: dict[str, Amount]
+    transfer: dict[str, dict[str, float]]
 
 
 class TrainedOnPhases(Trained):

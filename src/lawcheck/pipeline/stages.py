@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lawcheck.corpus.build import check_corpus
+from lawcheck.corpus.folder import write_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import Scale
+from lawcheck.declare.mixing import Reference
+from lawcheck.declare.scale import BuiltBase, Scale
 from lawcheck.declare.worlds import data_folder, scale_laws
 from lawcheck.errors import InputError
 from lawcheck.files import origin
+from lawcheck.files.atomic import write_json
 from lawcheck.files.holding import held
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
-from lawcheck.files.records import TrainedOnPhases, fitting
+from lawcheck.files.records import Knowledge, ReferenceLosses, TrainedOnPhases, fitting
 from lawcheck.files.refusals import doing
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner
+from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import build_command, resolve_base
 from lawcheck.training.heap import settled
 from lawcheck.training.record import Link, read_record
+
+# Beside knowledge.json, the texts that it counts; and the task of what is measured of a base model.
+TEXTS, BASE = "texts.jsonl", "base_model"
 
 
 def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
@@ -127,10 +134,11 @@ def _train(
     from lawcheck.training.mixture import rows_of
     from lawcheck.training.run import train_run
 
+    detected, reference = _measured(planner, layout, run)
     return train_run(
         run,
         planner.scale,
-        rows_of(run, planner.scale, layout.corpus, manifest, layout.tokens),
+        rows_of(run, planner.scale, layout.corpus, manifest, layout.tokens, detected, reference),
         base_folder(planner, layout, run.arm.base, run.seed),
         layout.run(run.id),
         _given(planner, layout, run),
@@ -138,6 +146,141 @@ def _train(
         wait=wait,
         made_from=sources.weights(planner, layout, run),
     )
+
+
+def _measured(
+    planner: Planner, layout: Layout, run: Run
+) -> tuple[dict[str, float] | None, Reference | None]:
+    """Detected shares and reference losses that a run's mixture reads."""
+    detected = reference = None
+    for source in planner.made_from(run):
+        if source.kind == "knowledge":
+            detected = knowledge(planner, layout, source)["shares"]
+        elif source.kind == "reference":
+            sources.require_measured(planner, layout, source)
+            path = layout.reference(source.name, source.seed)
+            how = sources.step(layout, "reference", f"--base {source.name} --seed {source.seed}")
+            found = fitting(read_object(path, how), ReferenceLosses, str(path), how)
+            reference = Reference(found["losses"], found["transfer"])
+    return detected, reference
+
+
+def knowledge(planner: Planner, layout: Layout, source: Source) -> dict[str, Any]:
+    """What was detected in a base, after its files were compared with what they were made from."""
+    sources.require_measured(planner, layout, source)
+    path = layout.knowledge(source.name, source.seed)
+    how = sources.step(layout, "detect", f"--base {source.name} --seed {source.seed}")
+    found = fitting(read_object(path, how), Knowledge, str(path), how)
+    if (found["base"], found["seed"]) != (source.name, source.seed):
+        raise InputError(
+            f"{path}: shares of base {found['base']!r} with seed {found['seed']}, expected "
+            f"{source.name!r} with seed {source.seed}; {how}"
+        )
+    return found
+
+
+def detect(
+    planner: Planner, layout: Layout, base: str, seed: int, wait: float = 0.0
+) -> dict[str, Any]:
+    """Detect the shares of domains in a base model; return knowledge.json, which is not made again.
+
+    wait: seconds to wait for another live process that does the same.
+    """
+    scale = planner.scale
+    scale.detection_of(base)
+    check_corpus(layout.corpus, scale)
+    path, source = layout.knowledge(base, seed), Source("knowledge", base, seed)
+
+    def make() -> None:
+        from lawcheck.training import detection
+        from lawcheck.training.mixture import domain_rows
+
+        rows = domain_rows(scale, layout.corpus)
+        folder = base_folder(planner, layout, base, seed)
+        found, texts = detection.detect(scale, base, seed, folder, rows)
+        recipe = scale.bases[base]
+        true = recipe.mixture if isinstance(recipe, BuiltBase) else None
+        found["pretraining_rows"] = true
+        distance = None if true is None else detection.total_variation(found["shares"], true)
+        found["total_variation"] = distance
+        write_rows(path.with_name(TEXTS), texts)
+        write_json(path, found)
+
+    made_from = sources.knowledge(planner, layout, base, seed)
+    _once(planner, layout, source, path, make, made_from, [TEXTS], wait)
+    return knowledge(planner, layout, source)
+
+
+def measure_reference(
+    planner: Planner, layout: Layout, base: str, seed: int, wait: float = 0.0
+) -> None:
+    """Train a reference base on each domain alone and keep its losses; not made again."""
+    scale = planner.scale
+    settings = sources.settings_of_reference(scale, base)
+    manifest = check_corpus(layout.corpus, scale)
+    path, source = layout.reference(base, seed), Source("reference", base, seed)
+    made_from = sources.reference(planner, layout, base, seed)
+
+    def make() -> None:
+        from lawcheck.training import domain_reference
+        from lawcheck.training.launch import rank
+        from lawcheck.training.mixture import domain_rows, rows_alone
+
+        domains = tuple(domain_rows(scale, layout.corpus))
+        place = (scale, layout.corpus, manifest, layout.tokens)
+        found = domain_reference.measure(
+            scale,
+            settings,
+            seed,
+            domains,
+            lambda run, domain: rows_alone(run, *place, domain),
+            base_folder(planner, layout, base, seed),
+            path.parent,
+            made_from,
+        )
+        if rank() == 0:
+            write_json(path, found)
+            domain_reference.forget(path.parent, domains)
+
+    _once(planner, layout, source, path, make, made_from, [], wait)
+
+
+def _once(
+    planner: Planner,
+    layout: Layout,
+    source: Source,
+    path: Path,
+    make: Callable[[], None],
+    made_from: dict[str, str],
+    beside: Sequence[str],
+    wait: float,
+) -> None:
+    """Make and seal what is measured of a base, unless it is there, whole and of now."""
+    from lawcheck.training.launch import rank
+
+    def ready() -> bool:
+        try:
+            sources.require_measured(planner, layout, source)
+        except OriginError as fault:
+            if path.exists():
+                print(f"lawcheck: {fault}", file=sys.stderr)
+            return False
+        return True
+
+    if ready():
+        return
+    if rank() != 0:
+        make()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{source.name}-s{source.seed}"
+    with held(path.parent / ".lock", f"{source.kind} of base {name!r}", wait):
+        # Whoever held it may have made it.
+        if not ready():
+            origin.forget(path)
+            with doing(f"{source.kind} of base {name!r}"):
+                make()
+            origin.seal(path, source.kind, name, beside=beside, made_from=made_from)
 
 
 def _make(
@@ -253,6 +396,7 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     runs = planner.law_runs(law)
     listed = law.name in scale_laws(planner.scale) or law.name not in discovery.laws()
     measured = mixture_scores(planner.scale, layout, runs.values(), listed)
+    measured += detected_scores(planner, layout, runs.values())
     files = []
     for run_id in runs:
         # All are there before any is compared.
@@ -301,7 +445,7 @@ def mixture_scores(
     if mixed and not listed:
         content = with_mixtures(content, scale, layout, {r.label: r for _, r in mixed})
     found = [
-        _measured(run, "mixture", "train", metric, value)
+        _measured_row(run, "mixture", "train", metric, value)
         for run, recipe in mixed
         for metric, value in zip((DISTINCT, COUNT), diversity(content, recipe, scale), strict=True)
     ]
@@ -311,8 +455,31 @@ def mixture_scores(
     return found
 
 
+def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> list[Score]:
+    """Of base models, the shares of domains that were detected in them."""
+    from lawcheck.scores import DETECTED, UNSTABLE, VARIATION
+
+    found = []
+    for run in runs:
+        for source in planner.described_by(run):
+            seen = knowledge(planner, layout, source)
+            by_iteration = [i["shares"] for i in seen["iterations"]]
+            found += [
+                _measured_row(run, domain, str(k), DETECTED, share)
+                for k, shares in enumerate(by_iteration, start=1)
+                for domain, share in shares.items()
+            ]
+            if seen["total_variation"] is not None:
+                distance = seen["total_variation"]
+                found.append(_measured_row(run, BASE, "mean", VARIATION, distance))
+            largest = max(seen["shares"], key=lambda name: seen["shares"][name])
+            deviation = statistics.stdev(shares[largest] for shares in by_iteration)
+            found.append(_measured_row(run, BASE, largest, UNSTABLE, deviation))
+    return found
+
+
 def _phase_scores(run: Run, layout: Layout) -> list[Score]:
-    from lawcheck.scores import LOSS, WEIGHT
+    from lawcheck.scores import LOSS, POTENTIAL, WEIGHT
 
     path = layout.train_record(run.id)
     how = sources.step(layout, "train", run.id)
@@ -320,16 +487,17 @@ def _phase_scores(run: Run, layout: Layout) -> list[Score]:
     phases = mixture["phases"]
     losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
     weights = enumerate((p["weights"] for p in phases), start=1)
+    potentials = enumerate(mixture.get("potentials", ()))
     return [
-        _measured(run, domain, str(phase), metric, value)
-        for metric, by_phase in ((WEIGHT, weights), (LOSS, losses))
+        _measured_row(run, domain, str(phase), metric, value)
+        for metric, by_phase in ((WEIGHT, weights), (LOSS, losses), (POTENTIAL, potentials))
         for phase, values in by_phase
         for domain, value in values.items()
         if value is not None
     ]
 
 
-def _measured(run: Run, task: str, item: str, metric: str, value: float) -> Score:
+def _measured_row(run: Run, task: str, item: str, metric: str, value: float) -> Score:
     return Score(
         run_id=run.id,
         arm=run.arm.name,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from lawcheck.corpus.recipe import planned_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
 from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
@@ -86,8 +87,9 @@ def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
 
 def _minutes(planner: Planner, runs: dict[str, Any]) -> float:
     """Planned minutes of one device: a full-corpus run's, in proportion to rows."""
+    corpus = planner.scale.corpus
     whole = sum(
-        round(d.rows * planner.scale.corpus.size)
+        planned_rows(d, corpus.size, corpus.most_rows)
         for d in discovery.of_role("discipline", planner.scale.world)
     )
     rows = sum(planner.row_count(r) for r in runs.values())

@@ -5,12 +5,16 @@ from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
 from lawcheck.scores.metrics import (
     COUNT,
+    DETECTED,
     DISTINCT,
     DIVERGED,
     FAULT,
     LOSS,
     MEASUREMENTS,
+    POTENTIAL,
     ROUTING,
+    UNSTABLE,
+    VARIATION,
     WEIGHT,
 )
 from lawcheck.scores.places import TaskPlace, task_places
@@ -19,13 +23,17 @@ from lawcheck.scores.table import ScoreTable
 __all__ = [
     "COLUMNS",
     "COUNT",
+    "DETECTED",
     "DISTINCT",
     "DIVERGED",
     "FAULT",
     "LOSS",
     "MEASUREMENTS",
+    "POTENTIAL",
     "ROUTING",
     "SCHEMA",
+    "UNSTABLE",
+    "VARIATION",
     "WEIGHT",
     "ScoreTable",
     "TaskPlace",

@@ -14,10 +14,16 @@ DISTINCT, COUNT = "distinct_ngrams", "distinct_count"
 # Of mixtures whose shares may move: task is a domain, item a phase from 1; the loss of item 0 is
 # that before training, in nats per response token.
 WEIGHT, LOSS = "mixture_weight", "domain_loss"
+# Likewise: the share of a domain's loss that can still be learned, by phase.
+POTENTIAL = "potential"
+# Of base models: the share of a domain in their texts, by iteration of detection; the distance
+# of the mean shares from those of pretraining; and the SD over iterations of the largest domain's.
+DETECTED, VARIATION, UNSTABLE = "detected_share", "total_variation", "detected_deviation"
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
 FAULT = "fault"
 # Every other metric scores items.
-MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, FAULT})
+MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, POTENTIAL, FAULT})
+MEASUREMENTS |= {DETECTED, VARIATION, UNSTABLE}
 # All others lie in [0, 1].
 UNBOUNDED = frozenset({LOSS, COUNT})
 # Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
