@@ -1,7 +1,7 @@
 # Which tests belong to which room of src/lawcheck: make test ROOM=judging (docs: CONTRIBUTING.md).
 # A file of tests is in one room; `whole` are those that take a study through several.
 files := atomic
-declare := structure design estimands scale recipe
+declare := structure design estimands shared_estimands scale recipe
 proxy_world := proxy_world
 methods := methods_contract methods_lora_moe methods_lora_moe_memory methods_peers methods_persistence paper_shapes
 corpus := mixtures paper_corpus slices slices_data slices_harness token_store

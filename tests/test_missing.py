@@ -30,7 +30,7 @@ def holding(**arms):
         item_metric=dict.fromkeys(tasks, "acc"),
         seeds=lambda arm, task, metric=None: tuple(range(shape[1])),
         cube=lambda arm, task, seeds, metric=None: np.array(arms[arm][tasks.index(task)], float),
-        clusters=lambda task: None,
+        clusters=lambda *_: None,
     )
     return Evidence(scores=scores, places={t: PLACES[t] for t in tasks})
 

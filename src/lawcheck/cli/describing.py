@@ -20,16 +20,19 @@ from lawcheck.declare.design import (
     RelativeGain,
     RouterInformation,
     Weights,
-    beats,
+    assays,
     plain,
 )
 from lawcheck.declare.estimands import (
+    DIVERGENCE,
     DIVERSITY,
+    PARENT_GAP,
     Curve,
     RankCorrelation,
     RoughnessRatio,
     SeedSpread,
 )
+from lawcheck.declare.metrics import ACCURACY
 
 WIDTH = 80
 TARGETS = {
@@ -37,6 +40,8 @@ TARGETS = {
     "general": "instruction following (general)",
     "out_of_domain": "questions out of domain",
     DIVERSITY: "the share of distinct n-grams in the mixture",
+    PARENT_GAP: "how far the two parents' scores lie apart, on the other half of the items",
+    DIVERGENCE: "the divergence of the mixture from what the base knows",
 }
 DECIDES = (
     "The first that applies. CONTRADICTED: a primary part is reversed or negligible, after Holm "
@@ -90,15 +95,8 @@ def _part(h: Hypothesis, law: Law) -> dict[str, Any]:
         "seeds": h.min_seeds,
         "needs_pretrained": h.needs_pretrained,
         "cases": [{"name": n, "measures": measured(e)[0]} for n, e in h.conjuncts],
-        "checks": [_check(c) for c in _checks(h, law)],
+        "checks": [_check(c) for c in assays(h, law.base)],
     }
-
-
-def _checks(h: Hypothesis, law: Law) -> tuple[Check, ...]:
-    """Those declared; of a part with a margin and none, that every arm beats the base."""
-    if h.checks or h.margin is None or not isinstance(h.estimand, Contrast):
-        return h.checks
-    return beats(h.estimand.arms, law.base, h.estimand.target)
 
 
 def _check(check: Check) -> dict[str, Any]:
@@ -174,7 +172,8 @@ def measured(estimand: Estimand) -> tuple[str, str]:
 
 @measured.register
 def _contrast(estimand: Contrast) -> tuple[str, str]:
-    return f"{_weighed(estimand.weights)}, on {target_words(estimand.target)}", "points"
+    of = "" if estimand.metric == ACCURACY else f"{estimand.metric} of "
+    return f"{of}{_weighed(estimand.weights)}, on {target_words(estimand.target)}", estimand.unit
 
 
 @measured.register
@@ -188,8 +187,9 @@ def _router(estimand: RouterInformation) -> tuple[str, str]:
 @measured.register
 def _measure(estimand: Measure) -> tuple[str, str]:
     less = f", less {estimand.against:g}" if estimand.against else ""
-    what = f"{estimand.metric} of {estimand.target}: {_weighed(estimand.weights)}{less}"
-    return what + (", counted" if estimand.counted else ""), estimand.metric
+    of = target_words(estimand.target)
+    what = f"{estimand.metric} of {of}: {_weighed(estimand.weights)}{less}"
+    return what + (", counted" if estimand.counted else ""), estimand.unit
 
 
 @measured.register

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from lawcheck.declare.metrics import ACCURACY, ITEM_METRICS
 from lawcheck.declare.results import as_file, frame, page, rounded
 from lawcheck.errors import InputError
 from lawcheck.files.hashing import digest
@@ -520,25 +521,35 @@ class Estimand:
 
 
 Weights = tuple[tuple[Arm, float], ...]
+# Several: their mean, of equal weight.
+Target = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast(Estimand):
-    """Weighted sum of arms' scores, in points (100 x accuracy).
+    """Weighted sum of arms' scores, in points (100 x accuracy), or in the unit of another metric.
 
     weights: sum to zero. target: `average` (equal weight over disciplines, or over the tasks that
     the law names), a discipline's name, `general` (instruction following), `out_of_domain`, a group
-    of the law's tasks, or a task.
+    of the law's tasks, or a task; a tuple is the mean of its targets, with equal weight. metric:
+    `accuracy`, or another of lawcheck.declare.metrics, which the items have beside their score.
     """
 
     weights: Weights
-    target: str = "average"
+    target: Target = "average"
+    metric: str = later(5, ACCURACY)
 
     def __post_init__(self) -> None:
         total = sum(w for _, w in self.weights)
         # NaN compares false with everything.
         if not abs(total) <= 1e-9:
             raise InputError(f"contrast: weights sum to {total:g}, expected 0; balance them")
+        _check_target("contrast", self.target)
+        if self.metric not in ITEM_METRICS:
+            raise InputError(
+                f"contrast: metric {self.metric!r} is unknown; choose one of "
+                f"{', '.join(ITEM_METRICS)}"
+            )
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -546,7 +557,31 @@ class Contrast(Estimand):
 
     @property
     def averages(self) -> bool:
-        return self.target == "average"
+        return _averages(self.target)
+
+    @property
+    def unit(self) -> str:
+        return ITEM_METRICS[self.metric].unit
+
+
+def _check_target(what: str, target: object) -> None:
+    several = target if isinstance(target, tuple) else (target,)
+    if not several or not all(isinstance(t, str) and t for t in several):
+        raise InputError(
+            f"{what}: target is {str(target)[:40]!r}, expected a name or a tuple of names; "
+            f"write 'average' or ('chemistry', 'math')"
+        )
+    if len(set(several)) < len(several):
+        raise InputError(f"{what}: a target of {', '.join(several)} is named twice; name it once")
+
+
+def _averages(target: Target) -> bool:
+    return target == AVERAGE or (isinstance(target, tuple) and AVERAGE in target)
+
+
+def target_text(target: Target) -> str:
+    """A target as a name in a sentence."""
+    return target if isinstance(target, str) else " and ".join(target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -570,11 +605,13 @@ class Measure(Estimand):
     metric: of a measurement among the scores. target: its task. weights: sum to 0, or to 1 for one
     sample against a constant. against: that constant. counted: the same for every seed of an arm,
     so that the contrast is compared as it stands. Unit: the measurement's.
+
+    With a metric that items have (lawcheck.declare.metrics), target and test are as of `Contrast`.
     """
 
     metric: str
     weights: Weights
-    target: str
+    target: Target
     against: float = 0.0
     counted: bool = False
 
@@ -582,10 +619,35 @@ class Measure(Estimand):
         total = sum(w for _, w in self.weights)
         if not (abs(total) <= 1e-9 or abs(total - 1) <= 1e-9):
             raise InputError(f"measure: weights sum to {total:g}, expected 0 or 1; balance them")
+        _check_target("measure", self.target)
+        if not math.isfinite(self.against):
+            raise InputError(
+                f"measure: against is {self.against}, expected a finite number; give one"
+            )
+        if not self.of_items and not isinstance(self.target, str):
+            raise InputError(
+                f"measure: {self.metric!r} of {target_text(self.target)}, expected one task; "
+                f"declare a part for each"
+            )
+        if self.of_items and self.counted:
+            raise InputError(f"measure: {self.metric!r} is sampled, not counted; leave counted out")
+
+    @property
+    def of_items(self) -> bool:
+        """Whether it is over the items of a target, not one number a run."""
+        return self.metric in ITEM_METRICS
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         return tuple(a for a, _ in self.weights)
+
+    @property
+    def averages(self) -> bool:
+        return self.of_items and _averages(self.target)
+
+    @property
+    def unit(self) -> str:
+        return ITEM_METRICS[self.metric].unit if self.of_items else self.metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -625,11 +687,14 @@ class Cost(Estimand):
 
 
 def difference(
-    treatments: Iterable[Arm], controls: Iterable[Arm], target: str = "average"
+    treatments: Iterable[Arm],
+    controls: Iterable[Arm],
+    target: Target = "average",
+    metric: str = ACCURACY,
 ) -> Contrast:
     """Mean of the treatments minus mean of the controls; equal weight inside each group."""
     treatments, controls = tuple(treatments), tuple(controls)
-    return Contrast(weights=pooled(treatments, controls), target=target)
+    return Contrast(weights=pooled(treatments, controls), target=target, metric=metric)
 
 
 def pooled(treatments: Iterable[Arm], controls: Iterable[Arm]) -> Weights:
@@ -675,20 +740,58 @@ class Check:
 
 
 def beats(
-    arms: Iterable[Arm], base: Arm, target: str = "average", above: float = 0.0
+    arms: Iterable[Arm],
+    base: Arm,
+    target: Target = "average",
+    above: float = 0.0,
+    metric: str = ACCURACY,
 ) -> tuple[Check, ...]:
-    """One assay an arm: it scores more than `above` points over the base on the target."""
+    """One assay an arm: it is better than the base on the target by more than `above`.
+
+    In the metric's unit; where less is better, the base is that much above the arm.
+    """
+    lower, unit = ITEM_METRICS[metric].lower, ITEM_METRICS[metric].unit
     return tuple(
         Check(
             name=f"assay_{k}",
             kind="assay",
-            claim=f"{a.name} beats {base.name} on {target} by more than {above:g} points",
-            estimand=difference([a], [base], target),
+            claim=f"{a.name} beats {base.name} on {target_text(target)} by more than {above:g} "
+            f"{unit}",
+            estimand=difference(*(([base], [a]) if lower else ([a], [base])), target, metric),
             above=above,
         )
         for k, a in enumerate(dict.fromkeys(arms), start=1)
         if a != base
     )
+
+
+def reaches(
+    arms: Iterable[Arm], floor: float, target: Target = "average", metric: str = ACCURACY
+) -> tuple[Check, ...]:
+    """One assay an arm: it scores more than `floor` on the target, in the metric's unit."""
+    return tuple(
+        Check(
+            name=f"assay_{k}",
+            kind="assay",
+            claim=f"{a.name} scores more than {floor:g} {ITEM_METRICS[metric].unit} on "
+            f"{target_text(target)}",
+            estimand=Measure(metric=metric, weights=((a, 1.0),), target=target),
+            above=floor,
+        )
+        for k, a in enumerate(dict.fromkeys(arms), start=1)
+    )
+
+
+def assays(h: Hypothesis, base: Arm) -> tuple[Check, ...]:
+    """What a part with a margin asks where it declares no checks: two arms at chance would agree
+    for nothing, so each has to beat the base, or the floor where that is declared.
+    """
+    if h.checks or h.margin is None or not isinstance(h.estimand, Contrast):
+        return h.checks
+    of = h.estimand
+    if h.floor is None:
+        return beats(of.arms, base, of.target, metric=of.metric)
+    return reaches(of.arms, h.floor, of.target, of.metric)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -699,7 +802,9 @@ class Hypothesis:
     of interest, same unit. needs_pretrained: tested only where the base models were pretrained by
     others. checks: what must be seen first; where none is declared, a part with a margin asks that
     every arm it compares beats the law's base. conjuncts: (name, estimand) of every case that the
-    claim speaks of; the part is their intersection, and the estimand shows them pooled.
+    claim speaks of; the part is their intersection, and the estimand shows them pooled. floor: what
+    every arm has to beat in place of the base, in the unit of the estimand, such as chance where
+    the base cannot do the task.
     """
 
     name: str
@@ -714,6 +819,7 @@ class Hypothesis:
     needs_pretrained: bool = False
     checks: tuple[Check, ...] = later(3, ())
     conjuncts: tuple[tuple[str, Estimand], ...] = later(3, ())
+    floor: float | None = later(5, None)
 
     def __post_init__(self) -> None:
         require_name("hypothesis", self.name)
@@ -752,6 +858,8 @@ class Hypothesis:
                     f"hypothesis {self.name!r}: {what} is {str(value)[:40]!r}, expected a finite "
                     f"number from 0; give one"
                 )
+        if self.floor is not None:
+            self._check_floor(self.floor)
         if type(self.min_seeds) is not int or self.min_seeds < 1:
             raise InputError(
                 f"hypothesis {self.name!r}: min_seeds is {self.min_seeds!r}, expected a count "
@@ -759,6 +867,24 @@ class Hypothesis:
             )
         if not 0 < self.alpha < 0.5:
             raise InputError(f"hypothesis {self.name!r}: alpha {self.alpha} is outside (0, 0.5)")
+
+    def _check_floor(self, floor: float) -> None:
+        if isinstance(floor, bool) or not isinstance(floor, int | float) or floor - floor != 0:
+            raise InputError(
+                f"hypothesis {self.name!r}: floor is {str(floor)[:40]!r}, expected a finite "
+                f"number; give one"
+            )
+        e = self.estimand
+        if self.checks or self.margin is None or not isinstance(e, Contrast):
+            raise InputError(
+                f"hypothesis {self.name!r}: floor {floor:g} beside checks, or without a margin on "
+                f"a contrast; it changes the check that these have by default, leave it out"
+            )
+        if ITEM_METRICS[e.metric].lower:
+            raise InputError(
+                f"hypothesis {self.name!r}: floor {floor:g} of {e.metric}, where less is better; "
+                f"declare checks"
+            )
 
     @property
     def goal(self) -> float:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lawcheck.declare.design import Arm, Estimand, later
+from lawcheck.declare.design import AVERAGE, Arm, Estimand, later
 from lawcheck.errors import InputError
 
 # Arms of one method along data fractions, in ascending order.
 Curve = tuple[Arm, ...]
-DIVERSITY = "diversity"
+DIVERSITY, PARENT_GAP, DIVERGENCE = "diversity", "parent_gap", "divergence"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +83,14 @@ class RankCorrelation(Estimand):
     """Spearman's rank correlation over design points, mean over groups, in [-1, 1].
 
     groups: one tuple of arms per method, the same design points in the same order. x: `diversity`
-    (share of distinct n-grams of an arm's training mixture) or a target as in `Contrast`. y: a
-    target. Scores are means over seeds; the labels of the points are permuted jointly in all
-    groups.
+    (share of distinct n-grams of an arm's training mixture), `parent_gap` (how far the scores of an
+    arm's two parents on y lie apart), `divergence` (the measurement of that name of each arm), or a
+    target as in `Contrast`. y: a target. Scores are means over seeds; the labels of the points are
+    permuted jointly in all groups.
+
+    With `parent_gap` x is of one half of the items and y of the other, split by a hash of their
+    ids, so that no item's noise enters both. Of `parent_gap` and `divergence` every group has its
+    own values; of the others one value a design point, the mean over groups.
     """
 
     groups: tuple[tuple[Arm, ...], ...]
@@ -98,11 +103,19 @@ class RankCorrelation(Estimand):
             raise InputError(
                 f"rank correlation: groups of {sizes} arms, expected groups of one size, 3 or more"
             )
+        lone = [a for g in self.groups for a in g if len(a.parents) != 2]
+        if self.x == PARENT_GAP and lone:
+            raise InputError(
+                f"rank correlation: arm {lone[0].name!r} has {len(lone[0].parents)} parents, a "
+                f"parent_gap needs 2; name arms of two parents"
+            )
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        return tuple(dict.fromkeys(a for group in self.groups for a in group))
+        named = [a for group in self.groups for a in group]
+        above = [p for a in named for p in a.parents] if self.x == PARENT_GAP else []
+        return tuple(dict.fromkeys((*named, *above)))
 
     @property
     def averages(self) -> bool:
-        return "average" in (self.x, self.y)
+        return AVERAGE in (self.x, self.y)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Weights
+from lawcheck.declare.design import Arm, Target, Weights
+from lawcheck.declare.metrics import ACCURACY
 from lawcheck.errors import InputError, nearest
-from lawcheck.judging.stats import Estimate, two_way
+from lawcheck.judging.stats import POINTS, Estimate, two_way
 from lawcheck.scores import ScoreTable, TaskPlace
 
 Floats = NDArray[np.float64]
@@ -36,9 +37,9 @@ class Stratum:
 class Differences:
     """A contrast before it is averaged.
 
-    cubes: one (n_units, n_items) array a stratum, 1 = 100 points, NaN where an arm is unscored;
-    units are seeds, or base models where seeds share them. clusters: labels of a stratum's items,
-    or None.
+    cubes: one (n_units, n_items) array a stratum, in hundreds of the metric's unit (1 = 100
+    points), NaN where an arm is unscored; units are seeds, or base models where seeds share them.
+    clusters: labels of a stratum's items, or None.
     """
 
     cubes: tuple[Floats, ...]
@@ -102,28 +103,48 @@ class Evidence:
         except InputError as error:
             raise InputError(f"{self.what}: {error}; {self.how}") from error
 
-    def strata(self, target: str) -> tuple[Stratum, ...]:
+    def scored(self, metric: str = ACCURACY) -> frozenset[str]:
+        """Tasks whose items have this metric."""
+        if metric == ACCURACY:
+            return frozenset(self.scores.item_metric)
+        return frozenset(t for t, m in self.scores.measured if m == metric)
+
+    def strata(self, target: Target, metric: str = ACCURACY) -> tuple[Stratum, ...]:
         """Tasks of a target: `average`, a companion's role, a discipline, a group, or a task.
 
-        Disciplines weigh equally, tasks equally inside theirs. Only tasks with scores count;
-        `gaps` names the disciplines that have none. A group needs all of its tasks.
+        Disciplines weigh equally, tasks equally inside theirs; targets of a tuple equally. Only
+        tasks with scores count; `gaps` names the disciplines that have none. A group needs all of
+        its tasks.
         """
+        if isinstance(target, str):
+            return self._of_one(target, metric)
+        found: dict[str, Stratum] = {}
+        for stratum in (s for t in target for s in self._of_one(t, metric)):
+            before = found[stratum.task].weight if stratum.task in found else 0.0
+            weight = before + stratum.weight / len(target)
+            found[stratum.task] = dataclasses.replace(stratum, weight=weight)
+        return tuple(found.values())
+
+    def _of_one(self, target: str, metric: str) -> tuple[Stratum, ...]:
+        scored = self.scored(metric)
         known = {d for p in self.places.values() for d in (p.role, p.discipline)}
-        if target in self.groups or (target not in known and target in self.scores.item_metric):
-            return self._named(self.groups.get(target, (target,)))
-        known |= {*self.groups, *self.scores.item_metric}
+        if target in self.groups or (target not in known and target in scored):
+            return self._named(self.groups.get(target, (target,)), metric)
+        known |= {*self.groups, *self.scores.item_metric, *scored}
         if target not in known:
             raise InputError(f"{self.what}: unknown target {target!r} ({nearest(target, known)})")
         if self.whole:
-            self._named(tuple(t for t, p in self.places.items() if self._counts(p, target)))
+            named = tuple(t for t, p in self.places.items() if self._counts(p, target))
+            self._named(named, metric)
         inside: dict[str, list[str]] = {}
-        for task in sorted(self.scores.item_metric):
+        for task in sorted(scored):
             place = self.places.get(task)
             if place is not None and self._counts(place, target):
                 inside.setdefault(place.discipline, []).append(task)
         if not inside:
             raise MissingScoresError(
-                f"{self.what} needs scores of {target!r}, found none in any arm; {self.how}"
+                f"{self.what} needs {_scores_of(metric)} of {target!r}, found none in any arm; "
+                f"{self.how}"
             )
         return tuple(
             Stratum(task, d, 1 / len(inside) / len(tasks))
@@ -131,25 +152,29 @@ class Evidence:
             for task in tasks
         )
 
-    def _named(self, tasks: tuple[str, ...]) -> tuple[Stratum, ...]:
-        lost = [t for t in tasks if t not in self.scores.item_metric]
+    def _named(self, tasks: tuple[str, ...], metric: str = ACCURACY) -> tuple[Stratum, ...]:
+        scored = self.scored(metric)
+        lost = [t for t in tasks if t not in scored]
         if lost:
             raise MissingScoresError(
-                f"{self.what} needs scores of {', '.join(lost)}, found none in any arm "
-                f"({nearest(lost[0], self.scores.item_metric)}); {self.how}"
+                f"{self.what} needs {_scores_of(metric)} of {', '.join(lost)}, found none in any "
+                f"arm ({nearest(lost[0], scored)}); {self.how}"
             )
         return tuple(Stratum(t, t, 1 / len(tasks)) for t in tasks)
 
-    def gaps(self, target: str) -> tuple[str, ...]:
+    def gaps(self, target: Target, metric: str = ACCURACY) -> tuple[str, ...]:
         """Note on the disciplines of a target that no arm has scores for."""
+        if not isinstance(target, str):
+            return tuple(dict.fromkeys(n for t in target for n in self.gaps(t, metric)))
         declared = {p.discipline for p in self.places.values() if self._counts(p, target)}
         if target in self.groups or not declared:
             return ()
-        found = {s.discipline for s in self.strata(target)}
+        found = {s.discipline for s in self.strata(target, metric)}
         if declared == found:
             return ()
         lost = ", ".join(sorted(declared - found))
-        return (f"mean of {len(found)} of {len(declared)} disciplines; no scores of {lost}",)
+        what = f"{len(found)} of {len(declared)} disciplines"
+        return (f"mean of {what}; no {_scores_of(metric)} of {lost}",)
 
     def _counts(self, place: TaskPlace, target: str) -> bool:
         named = target in (place.role, place.discipline)
@@ -212,12 +237,16 @@ class Evidence:
         return np.stack(means), (f"{len(seeds)} seeds on {len(groups)} bases: clustered by base",)
 
     def levels(
-        self, arms: Iterable[Arm], target: str = "average"
+        self,
+        arms: Iterable[Arm],
+        target: str = "average",
+        items: Callable[[str], bool] | None = None,
     ) -> tuple[dict[Arm, Floats], tuple[str, ...], tuple[str, ...]]:
         """Accuracy in points of every arm on the seeds common to all, and the disciplines.
 
-        Returns arm -> (n_seeds, n_disciplines), or base models in place of seeds where seeds
-        share them; the disciplines of the columns; notes. Unscored items are left out.
+        items: which ids count; None: all. Returns arm -> (n_seeds, n_disciplines), or base models
+        in place of seeds where seeds share them; the disciplines of the columns; notes. Unscored
+        items are left out.
         """
         arms = tuple(dict.fromkeys(arms))
         strata = self.strata(target)
@@ -229,37 +258,55 @@ class Evidence:
             columns = []
             for name in names:
                 tasks = [s.task for s in strata if s.discipline == name]
-                means = [_mean_seen(self.scores.cube(a.name, t, seeds).T) for t in tasks]
+                means = [_mean_seen(self._chosen(a, t, seeds, items).T) for t in tasks]
                 columns.append(100 * np.mean(means, axis=0))
             found[a], based = self.by_base(np.stack(columns, axis=1), seeds)
         return found, names, (*self.gaps(target), *notes, *based)
 
-    def differences(self, weights: Weights, target: str) -> Differences:
+    def _chosen(
+        self, a: Arm, task: str, seeds: Sequence[int], items: Callable[[str], bool] | None
+    ) -> Floats:
+        cube = self.scores.cube(a.name, task, seeds)
+        if items is None:
+            return cube
+        return cube[:, [items(i) for i in self.scores.items(a.name, task)]]
+
+    def differences(self, weights: Weights, target: Target, metric: str = ACCURACY) -> Differences:
         """Weighted sum of arms' item scores on a target, task by task, on their common seeds."""
-        strata = self.strata(target)
-        seeds, notes = self.common_seeds((a for a, _ in weights), (s.task for s in strata))
+        strata = self.strata(target, metric)
+        of = None if metric == ACCURACY else metric
+        seeds, notes = self.common_seeds((a for a, _ in weights), (s.task for s in strata), of)
         cubes = []
         based: tuple[str, ...] = ()
         for stratum in strata:
-            total = sum(w * self.scores.cube(a.name, stratum.task, seeds) for a, w in weights)
+            total = sum(w * self.scores.cube(a.name, stratum.task, seeds, of) for a, w in weights)
             cube, based = self.by_base(np.asarray(total), seeds)
+            if of is not None:
+                # The statistics multiply what they read by 100.
+                cube = cube / POINTS
             cubes.append(cube)
         return Differences(
             cubes=tuple(cubes),
             strata=strata,
-            clusters=tuple(self.scores.clusters(s.task) for s in strata),
-            notes=(*self.gaps(target), *notes, *based),
+            clusters=tuple(self.scores.clusters(s.task, of) for s in strata),
+            notes=(*self.gaps(target, metric), *notes, *based),
         )
 
-    def combination(self, weights: Weights, target: str) -> tuple[Estimate, tuple[str, ...]]:
-        """Weighted sum of arms' accuracies on a target, in points, by the guarded two-way t.
+    def combination(
+        self, weights: Weights, target: Target, metric: str = ACCURACY
+    ) -> tuple[Estimate, tuple[str, ...]]:
+        """Weighted sum of arms' scores on a target, in the metric's unit, by the guarded two-way t.
 
         The weights need not sum to 0: one arm with weight 1 gives its level.
         """
-        found = self.differences(weights, target)
+        found = self.differences(weights, target, metric)
         with self.named():
             estimate = two_way(found.cubes, found.weights, found.clusters)
         return estimate, (*found.notes, *sampling_notes(estimate))
+
+
+def _scores_of(metric: str) -> str:
+    return "scores" if metric == ACCURACY else metric
 
 
 def sampling_notes(estimate: Estimate) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Contrast, Estimand, RelativeGain
+from lawcheck.declare.design import Arm, Contrast, Estimand, RelativeGain, Target
+from lawcheck.declare.metrics import ACCURACY, ITEM_METRICS
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.stats import Estimate, no_gain, tost
@@ -114,16 +115,22 @@ def missing(estimand: Estimand, evidence: Evidence) -> Missing | None:
     """The unscored items of a contrast or relative gain; None where every item is scored.
 
     None also for other estimands: they need not rise or fall with an arm's accuracy, so that the
-    worst case is no corner. Item values are in [0, 1]. Raises as the estimator does.
+    worst case is no corner; and for metrics without a worst value. Item values are in [0, 1].
+    Raises as the estimator does.
     """
     helps = _directions(estimand)
     if helps is None:
         return None
-    strata = evidence.strata(estimand.target if isinstance(estimand, Contrast) else "average")
-    seeds, _ = evidence.common_seeds(helps, (s.task for s in strata))
+    target: Target = "average"
+    metric = ACCURACY
+    if isinstance(estimand, Contrast):
+        target, metric = estimand.target, estimand.metric
+    strata = evidence.strata(target, metric)
+    of = None if metric == ACCURACY else metric
+    seeds, _ = evidence.common_seeds(helps, (s.task for s in strata), of)
     arms = []
     for arm, up in helps.items():
-        cubes = [evidence.scores.cube(arm.name, s.task, seeds) for s in strata]
+        cubes = [evidence.scores.cube(arm.name, s.task, seeds, of) for s in strata]
         blank = sum(int(np.isnan(c).sum()) for c in cubes)
         if blank:
             cells = sum(c.size for c in cubes)
@@ -136,9 +143,19 @@ def missing(estimand: Estimand, evidence: Evidence) -> Missing | None:
     return Missing(arms=tuple(arms), estimand=estimand, evidence=evidence) if arms else None
 
 
+def endless(estimand: Estimand) -> bool:
+    """Whether an unscored item could move a contrast without limit."""
+    if not isinstance(estimand, Contrast):
+        return False
+    metric = ITEM_METRICS[estimand.metric]
+    return (metric.low, metric.high) != (0.0, 1.0)
+
+
 def _directions(estimand: Estimand) -> dict[Arm, bool] | None:
     """Whether the estimand rises with each arm's accuracy."""
     if isinstance(estimand, Contrast):
+        if endless(estimand):
+            return None
         return {a: w > 0 for a, w in estimand.weights}
     if isinstance(estimand, RelativeGain):
         return {estimand.arm: True, estimand.reference: False}

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lawcheck.declare.design import Arm, Contrast, Hypothesis
+from lawcheck.declare.design import Arm, Contrast, Hypothesis, Target
+from lawcheck.declare.metrics import ACCURACY
 from lawcheck.errors import InputError
 from lawcheck.judging.evidence import Evidence, MissingScoresError, Stratum
 
@@ -58,18 +59,18 @@ class Specification:
 class _Specified(Evidence):
     specification: Specification = field(default_factory=lambda: Specification(name="main"))
 
-    def strata(self, target: str) -> tuple[Stratum, ...]:
-        found = super().strata(target)
+    def strata(self, target: Target, metric: str = ACCURACY) -> tuple[Stratum, ...]:
+        found = super().strata(target, metric)
         if self.specification.pooling == "disciplines":
             return found
-        sizes = [self._size(s.task) for s in found]
+        sizes = [self._size(s.task, None if metric == ACCURACY else metric) for s in found]
         return tuple(
             dataclasses.replace(s, weight=n / sum(sizes)) for s, n in zip(found, sizes, strict=True)
         )
 
-    def _size(self, task: str) -> int:
-        arm = next(a for a in self.scores.arms if self.scores.seeds(a, task))
-        return len(self.scores.items(arm, task))
+    def _size(self, task: str, metric: str | None) -> int:
+        arm = next(a for a in self.scores.arms if self.scores.seeds(a, task, metric))
+        return len(self.scores.items(arm, task, metric))
 
     def common_seeds(
         self, arms: Iterable[Arm], tasks: Iterable[str], metric: str | None = None

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Contrast, Hypothesis, Law, RouterInformation
+from lawcheck.declare.design import (
+    Arm,
+    Contrast,
+    Hypothesis,
+    Law,
+    Measure,
+    RouterInformation,
+    Target,
+)
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Differences, Evidence
 from lawcheck.judging.stats import PermutationEstimate
@@ -201,7 +209,8 @@ def sampling(parts: Sequence[Hypothesis], evidence: Evidence) -> Sampling:
         part = evidence.for_part(h.name)
         values: Floats = np.empty(0)
         if isinstance(h.estimand, Contrast):
-            contrasts[j] = part.differences(h.estimand.weights, h.estimand.target)
+            of = h.estimand
+            contrasts[j] = part.differences(of.weights, of.target, of.metric)
             found = components(contrasts[j].cubes, contrasts[j].weights, contrasts[j].clusters)
             values, n_seeds[j] = found.per_seed, found.n_seeds
             variance[j], item_variance[j] = found.seed_variance, found.item_variance
@@ -252,17 +261,21 @@ def _correlations(parts: Sequence[Hypothesis], per_seed: Sequence[Floats]) -> Fl
     return found
 
 
-def _weights(h: Hypothesis) -> dict[tuple[str, Arm], float]:
+# A metric, a target, an arm.
+Term = tuple[str, Target, Arm]
+
+
+def _weights(h: Hypothesis) -> dict[Term, float]:
     """What a part is a weighted sum of: arms on a target, or routers of arms."""
-    estimand = h.estimand
-    if isinstance(estimand, Contrast):
-        return {(estimand.target, a): w for a, w in estimand.weights}
-    if isinstance(estimand, RouterInformation):
-        return {("routing", a): w for a, w in estimand.weights}
+    e = h.estimand
+    if isinstance(e, Contrast | Measure):
+        return {(e.metric, e.target, a): w for a, w in e.weights}
+    if isinstance(e, RouterInformation):
+        return {("routing", "", a): w for a, w in e.weights}
     return {}
 
 
-def _cosine(a: dict[tuple[str, Arm], float], b: dict[tuple[str, Arm], float]) -> float:
+def _cosine(a: dict[Term, float], b: dict[Term, float]) -> float:
     size = np.sqrt(sum(w * w for w in a.values()) * sum(w * w for w in b.values()))
     return sum(w * b.get(key, 0.0) for key, w in a.items()) / size if size > 0 else 0.0
 

@@ -92,7 +92,7 @@ class Sizing:
 def measured(h: Hypothesis, evidence: Evidence) -> Components | Estimate | None:
     """What `variances` takes of one part; None for counted parts. Raises as its estimator does."""
     if isinstance(h.estimand, Contrast):
-        found = evidence.differences(h.estimand.weights, h.estimand.target)
+        found = evidence.differences(h.estimand.weights, h.estimand.target, h.estimand.metric)
         with evidence.named():
             return components(found.cubes, found.weights, found.clusters)
     finding = estimate(h.estimand, evidence)
@@ -104,13 +104,14 @@ def variances(
 ) -> Mapping[str, Variance]:
     """Moderated variances by part name; parts without any variance to plan with are left out.
 
-    parts: each with what `measured` found of it. Parts of one kind of
-    estimand (and, for contrasts, of the average or of one discipline) lean on one another.
+    parts: each with what `measured` found of it. Parts of one kind of estimand (for contrasts: of
+    one metric, of the average or of one discipline) lean on one another.
     """
-    families: dict[tuple[str, bool], list[tuple[Hypothesis, Components | Estimate]]] = {}
+    families: dict[tuple[str, bool, str], list[tuple[Hypothesis, Components | Estimate]]] = {}
     for h, data in parts:
         if _plannable(data):
-            kind = (type(h.estimand).__name__, h.estimand.averages)
+            e = h.estimand
+            kind = (type(e).__name__, e.averages, getattr(e, "metric", ""))
             families.setdefault(kind, []).append((h, data))
     found: dict[str, Variance] = {}
     for members in families.values():

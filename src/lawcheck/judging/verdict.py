@@ -34,7 +34,7 @@ from lawcheck.declare.design import (
     Power,
     Verdict,
     Without,
-    beats,
+    assays,
     plain,
 )
 from lawcheck.errors import InputError, nearest
@@ -42,7 +42,7 @@ from lawcheck.files.hashing import digest
 from lawcheck.judging.estimators import Finding, estimate
 from lawcheck.judging.evidence import CostOf, Evidence, MissingScoresError
 from lawcheck.judging.looks import Looks
-from lawcheck.judging.missing import Missing, Tipping, missing
+from lawcheck.judging.missing import Missing, Tipping, endless, missing
 from lawcheck.judging.stats import (
     Estimate,
     detectable_effect,
@@ -193,11 +193,10 @@ def _check_tasks(scores: ScoreTable, places: Mapping[str, TaskPlace]) -> None:
 
 def _bounded(law: Law) -> bool:
     """Whether some part asks by itself that arms beat the base."""
-    return any(_bounds(h) for h in law.hypotheses)
-
-
-def _bounds(h: Hypothesis) -> bool:
-    return h.alternative in BOUNDED and isinstance(h.estimand, Contrast)
+    return any(
+        h.alternative in BOUNDED and isinstance(h.estimand, Contrast) and h.floor is None
+        for h in law.hypotheses
+    )
 
 
 def _compared(law: Law, assay: bool) -> list[Arm]:
@@ -326,14 +325,10 @@ def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: Looks) -> Trial:
 
 
 def checks_of(h: Hypothesis, law: Law, assay: bool = True) -> tuple[Check, ...]:
-    """The declared checks; for a bound on a contrast without any, every arm has to beat the base.
-
-    Two arms at chance would agree for nothing.
+    """The declared checks; for a bound on a contrast without any, every arm has to beat the base,
+    or the part's floor.
     """
-    if h.checks or not assay or not _bounds(h):
-        return h.checks
-    assert isinstance(h.estimand, Contrast)
-    return beats(h.estimand.arms, law.base, h.estimand.target)
+    return assays(h, law.base) if assay else h.checks
 
 
 def _checked(check: Check, evidence: Evidence) -> CheckVerdict:
@@ -447,6 +442,9 @@ def _part(t: Trial, adjusted: Tests) -> PartVerdict:
             tipping = t.gaps.tipping(h.alternative, t.alpha, h.margin)
             outcome = "open"
             notes.append(f"left open: unscored items could tip it{_way(tipping)}")
+    elif outcome == "shown" and value.n_unscored and endless(h.estimand):
+        outcome = "open"
+        notes.append(f"left open: {t.finding.unit} of unscored items has no worst value")
     size = ""
     if outcome == "shown" and h.alternative in ("greater", "less"):
         whole = _rejects(t.p("whole"), t.alpha)

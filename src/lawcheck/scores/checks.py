@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lawcheck.declare.metrics import LIKELIHOODS
 from lawcheck.errors import InputError
 from lawcheck.scores.files import coded, numbers, picked
 from lawcheck.scores.metrics import (
@@ -16,22 +17,24 @@ from lawcheck.scores.metrics import (
     FAULTY_ITEM,
     LOST_RUN,
     MEASUREMENTS,
-    UNBOUNDED,
     Faults,
+    bounds,
     diverged_runs,
     faults_by_run,
-    is_no_value,
 )
 from lawcheck.scores.sorting import Sorted, Unit
 from lawcheck.scores.table import Block, ScoreTable
+
+# Metrics whose rows are no items.
+OF_RUNS = MEASUREMENTS - LIKELIHOODS
 
 
 def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     """A `ScoreTable` of typed rows.
 
     Raises InputError for: 0 rows, a negative seed, a duplicate row, an infinite value or one
-    outside [0, 1], two item metrics in a task, items or clusters that differ between arms or
-    seeds, and a table without a single scored item.
+    outside what its metric may be, two item metrics in a task, items or clusters that differ
+    between arms or seeds, and a table without a single scored item.
     """
     _not_rowless(len(table), origin)
     table = table.unify_dictionaries().combine_chunks()
@@ -69,8 +72,8 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     same = (group[1:] == group[:-1]) & (codes["item_id"][1:] == codes["item_id"][:-1])
     if same.any():
         raise _twice(row(int(np.argmax(same))), origin)
-    unbounded = np.array([m in UNBOUNDED for m in names["metric"]])[codes["metric"]]
-    wrong = is_no_value(values, unbounded)
+    low, high = bounds(names["metric"])
+    wrong = (values < low[codes["metric"]]) | (values > high[codes["metric"]])
     if wrong.any():
         k = int(np.argmax(wrong))
         raise _no_score(values[k], row(k), origin)
@@ -80,7 +83,7 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
         seeds[first].tolist(),
     )
     heads = list(zip(*columns, strict=True))
-    scored = np.array([m not in MEASUREMENTS for m in names["metric"]])[codes["metric"]]
+    scored = np.array([m not in OF_RUNS for m in names["metric"]])[codes["metric"]]
     return _table_of(
         names,
         {c: codes[c] for c in ("item_id", "cluster")},
@@ -116,7 +119,7 @@ def check_sorted(found: Sorted, origin: str) -> ScoreTable:
         found.diverged,
         found.faults,
         found.n_rows,
-        bool(found.valued - MEASUREMENTS),
+        bool(found.valued - OF_RUNS),
         origin,
     )
 
@@ -229,8 +232,12 @@ def _same_items(
     codes: Mapping[str, NDArray[np.int32]],
     origin: str,
 ) -> None:
-    """Every (arm, seed) of a task must hold the same items in the same clusters."""
-    for task, metric in item_metric.items():
+    """Every (arm, seed) of a task must hold the same items in the same clusters.
+
+    A likelihood may be one of some of the task's items only, then of the same ones everywhere.
+    """
+    beside = sorted((t, m) for t, m in blocks if m in LIKELIHOODS)
+    for task, metric in (*item_metric.items(), *beside):
         reference: tuple[str, int, slice] | None = None
         for arm, block in blocks[task, metric].items():
             for k, seed in enumerate(block.seeds.tolist()):

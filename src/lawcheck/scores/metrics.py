@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from lawcheck.declare.metrics import ITEM_METRICS, LIKELIHOODS
+
 ROUTING, DIVERGED = "routing_probability", "diverged"
 # Of a run's training mixture: share of distinct n-grams among all, and how many distinct ones.
 DISTINCT, COUNT = "distinct_ngrams", "distinct_count"
@@ -19,13 +21,18 @@ POTENTIAL = "potential"
 # Of base models: the share of a domain in their texts, by iteration of detection; the distance
 # of the mean shares from those of pretraining; and the SD over iterations of the largest domain's.
 DETECTED, VARIATION, UNSTABLE = "detected_share", "total_variation", "detected_deviation"
+# Of a run whose mixture was compared with what its base knows: KL of the two, in nats.
+DIVERGENCE = "divergence"
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
 FAULT = "fault"
-# Every other metric scores items.
-MEASUREMENTS = frozenset({ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, POTENTIAL, FAULT})
-MEASUREMENTS |= {DETECTED, VARIATION, UNSTABLE}
-# All others lie in [0, 1].
-UNBOUNDED = frozenset({LOSS, COUNT})
+# Every other metric scores items; likelihoods are of items too, beside their score.
+MEASUREMENTS = LIKELIHOODS | {ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, DIVERGENCE, FAULT}
+MEASUREMENTS |= {POTENTIAL, DETECTED, VARIATION, UNSTABLE}
+# All others lie in [0, 1]; those of SIGNED may lie below 0 too.
+UNBOUNDED = frozenset({LOSS, COUNT, DIVERGENCE}) | {
+    m for m in LIKELIHOODS if ITEM_METRICS[m].high > 1
+}
+SIGNED = frozenset(m for m in LIKELIHOODS if ITEM_METRICS[m].low < 0)
 # Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
 Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
 
@@ -47,9 +54,13 @@ def faults_by_run(rows: Iterable[tuple[str, str, str, int, float]]) -> Faults:
     return {run: tuple(sorted(entries)) for run, entries in sorted(found.items())}
 
 
-def is_no_value(values: NDArray[np.float64], unbounded: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where a value lies below 0, is infinite, or lies above 1 and is not of UNBOUNDED. NaN is none
-    of these: it stands for unscored.
+def bounds(metrics: Iterable[str]) -> NDArray[np.float64]:
+    """(2, n) least and largest value of each metric; the largest finite ones where there is none.
+
+    NaN lies within them: it stands for unscored.
     """
-    top = np.where(unbounded, np.finfo(np.float64).max, 1.0)
-    return (values < 0) | (values > top)
+    most = float(np.finfo(np.float64).max)
+    low = dict.fromkeys(SIGNED, -most)
+    high = dict.fromkeys(UNBOUNDED, most)
+    pairs = [(low.get(m, 0.0), high.get(m, 1.0)) for m in metrics]
+    return np.array(pairs, dtype=np.float64).reshape(-1, 2).T

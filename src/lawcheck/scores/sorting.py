@@ -37,11 +37,10 @@ from lawcheck.scores.metrics import (
     FAULT,
     FAULTY_ITEM,
     LOST_RUN,
-    UNBOUNDED,
     Faults,
+    bounds,
     diverged_runs,
     faults_by_run,
-    is_no_value,
 )
 
 # Measured in memory: about 200 bytes a row at the peak, so 2 GB; and bytes of a CSV file.
@@ -184,7 +183,7 @@ def _sorted(paths: Sequence[Path], folder: Path, origin: str) -> Sorted:
         ordered["item_id"][1],
         ordered["cluster"][1],
         metric_of,
-        [names["metric"].codes[m] for m in UNBOUNDED if m in names["metric"].codes],
+        bounds(names["metric"].codes),
     )
     metrics = {k: n for n, k in names["metric"].codes.items()}
     return Sorted(
@@ -297,12 +296,13 @@ def _settle(
     item_place: NDArray[np.int32],
     cluster_place: NDArray[np.int32],
     metric_of: NDArray[np.int64],
-    unbounded: list[int],
+    limits: NDArray[np.float64],
 ) -> tuple[dict[str, NDArray[Any]], int | None, int | None, set[int]]:
     """Sort every part and put its rows where they belong; the part's file is removed.
 
-    Returns the mapped columns; the first row, in canonical order, that stands twice and the first
-    whose value is none; and the metrics (codes) with any value.
+    limits: (2, metrics) as of `bounds`. Returns the mapped columns; the first row, in canonical
+    order, that stands twice and the first whose value is none; and the metrics (codes) with any
+    value.
     """
     twice: list[int] = []
     wrong: list[int] = []
@@ -327,7 +327,8 @@ def _settle(
             places = start[unit] + np.arange(unit.size) - np.repeat(heads, ends - heads)
             same = (unit[1:] == unit[:-1]) & (item[1:] == item[:-1])
             twice += [int(places[:-1][same].min())] if same.any() else []
-            bad = is_no_value(value, np.isin(metric_of[unit], unbounded))
+            low, high = limits[:, metric_of[unit]]
+            bad = (value < low) | (value > high)
             wrong += [int(places[bad].min())] if bad.any() else []
             valued.update(metric_of[np.unique(unit[~np.isnan(value)])].tolist())
             for name, column in sorted_columns.items():

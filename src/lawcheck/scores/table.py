@@ -96,18 +96,19 @@ class ScoreTable:
         """Item ids in the order of `cube`'s columns."""
         return self._column("item_id", arm, task, metric)
 
-    def clusters(self, task: str) -> list[str] | None:
+    def clusters(self, task: str, metric: str | None = None) -> list[str] | None:
         """Cluster of each item of the task, or None where items are independent.
 
         An item without a cluster in a clustered task is its own.
         """
-        arm = next(iter(self._blocks.get((task, self.item_metric.get(task, "")), {})), None)
+        key = (task, self.item_metric.get(task, "") if metric is None else metric)
+        arm = next(iter(self._blocks.get(key, {})), None)
         if arm is None:
             return None
-        names = self._column("cluster", arm, task, None)
+        names = self._column("cluster", arm, task, metric)
         if not any(names):
             return None
-        items = self._column("item_id", arm, task, None)
+        items = self._column("item_id", arm, task, metric)
         return [f"in {c}" if c else f"is {i}" for c, i in zip(names, items, strict=True)]
 
     def digest(self, arms: Iterable[str] | None = None) -> str:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lawcheck.declare.design import Arm
-from lawcheck.declare.estimands import DIVERSITY, Curve, RankCorrelation, RoughnessRatio, SeedSpread
+from lawcheck.declare.estimands import (
+    DIVERGENCE,
+    DIVERSITY,
+    PARENT_GAP,
+    Curve,
+    RankCorrelation,
+    RoughnessRatio,
+    SeedSpread,
+)
 from lawcheck.errors import InputError, nearest
 from lawcheck.judging.estimators.finding import Finding, estimate
 from lawcheck.judging.evidence import Evidence, MissingScoresError, Stratum
@@ -215,46 +225,71 @@ def _means_and_noise(
 
 @estimate.register
 def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
-    y, n_seeds, notes = _means(estimand.arms, estimand.y, evidence)
+    gap = estimand.x == PARENT_GAP
+    named = [a for group in estimand.groups for a in group]
+    y, n_seeds, notes = _means(named, estimand.y, evidence, _odd if gap else None)
     # One column of arms a design point.
     columns = list(zip(*estimand.groups, strict=True))
+    values: list[Any]
     if estimand.x == DIVERSITY:
         values = [
-            _shared([_diversity(a, evidence) for a in column], evidence) for column in columns
+            _shared([_of_run(a, DISTINCT, "n-gram diversity", evidence) for a in column], evidence)
+            for column in columns
+        ]
+    elif estimand.x == DIVERGENCE:
+        values = [
+            [_of_run(a, DIVERGENCE, "divergence", evidence) for a in group]
+            for group in estimand.groups
+        ]
+    elif gap:
+        parents = dict.fromkeys(p for a in named for p in a.parents)
+        level, _, more = _means(parents, estimand.y, evidence, lambda item: not _odd(item))
+        notes = tuple(dict.fromkeys((*notes, *more)))
+        values = [
+            [abs(level[a.parents[0]] - level[a.parents[1]]) for a in group]
+            for group in estimand.groups
         ]
     else:
         x, _, more = _means(estimand.arms, estimand.x, evidence)
         notes = tuple(dict.fromkeys((*notes, *more)))
         values = [float(np.mean([x[a] for a in column])) for column in columns]
     # Equal accuracies must tie, whatever the order they were summed in.
-    points = [round(v, TIE) for v in values]
+    points = np.round(values, TIE)
     scores = [[round(y[a], TIE) for a in group] for group in estimand.groups]
     with evidence.named():
         result = spearman(points, scores, evidence.generator())
-    notes = (*notes, f"{len(points)} design points are the units; seeds only sharpen their means")
+    notes = (*notes, f"{len(columns)} design points are the units; seeds only sharpen their means")
     found = dataclasses.replace(result, n_seeds=n_seeds)
     return Finding(estimate=found, unit="rank correlation", notes=notes)
 
 
 def _means(
-    arms: Iterable[Arm], target: str, evidence: Evidence
+    arms: Iterable[Arm],
+    target: str,
+    evidence: Evidence,
+    items: Callable[[str], bool] | None = None,
 ) -> tuple[dict[Arm, float], int, tuple[str, ...]]:
     """Mean score of each arm over seeds and disciplines, and the number of seeds."""
-    levels, _, notes = evidence.levels(arms, target)
+    levels, _, notes = evidence.levels(arms, target, items)
     n_seeds = min(len(v) for v in levels.values())
     return {a: float(v.mean()) for a, v in levels.items()}, n_seeds, notes
 
 
-def _diversity(arm: Arm, evidence: Evidence) -> float:
-    """Share of distinct n-grams of an arm's training mixture."""
+def _odd(item: str) -> bool:
+    """Which half of the items one belongs to, whatever its task."""
+    return bool(hashlib.sha256(item.encode()).digest()[0] & 1)
+
+
+def _of_run(arm: Arm, metric: str, title: str, evidence: Evidence) -> float:
+    """A number of an arm's training mixture, its mean over seeds."""
     scores = evidence.scores
-    tasks = [t for t, metric in scores.measured if metric == DISTINCT]
-    seeds = {t: scores.seeds(arm.name, t, DISTINCT) for t in tasks}
-    values = [scores.cube(arm.name, t, s, DISTINCT) for t, s in seeds.items() if s]
+    tasks = [t for t, found in scores.measured if found == metric]
+    seeds = {t: scores.seeds(arm.name, t, metric) for t in tasks}
+    values = [scores.cube(arm.name, t, s, metric) for t, s in seeds.items() if s]
     if not values:
         raise MissingScoresError(
-            f"{evidence.what} needs the n-gram diversity of arm {arm.name!r} (metric "
-            f"{DISTINCT!r}), found none; {evidence.how}"
+            f"{evidence.what} needs the {title} of arm {arm.name!r} (metric {metric!r}), found "
+            f"none; {evidence.how}"
         )
     return float(np.mean([v.mean() for v in values]))
 

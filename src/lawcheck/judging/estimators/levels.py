@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,8 +25,8 @@ from lawcheck.scores import ROUTING
 
 @estimate.register
 def _contrast(estimand: Contrast, evidence: Evidence) -> Finding:
-    value, notes = evidence.combination(estimand.weights, estimand.target)
-    return Finding(estimate=value, unit="points", notes=notes)
+    value, notes = evidence.combination(estimand.weights, estimand.target, estimand.metric)
+    return Finding(estimate=value, unit=estimand.unit, notes=notes)
 
 
 @estimate.register
@@ -38,9 +40,8 @@ def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
         )
     names = [s.task for s in tasks]
     disciplines = sorted({s.discipline for s in tasks})
-    seeds, notes = evidence.common_seeds(estimand.arms, names, ROUTING)
-    per_seed = np.zeros(len(seeds))
-    for arm, weight in estimand.weights:
+
+    def of_runs(arm: Arm, seeds: tuple[int, ...]) -> np.ndarray:
         if len({tuple(scores.items(arm.name, t, ROUTING)) for t in names}) != 1:
             raise InputError(
                 f"{evidence.what}: arm {arm.name!r} has different experts from task to task; "
@@ -54,32 +55,54 @@ def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
                 for d in disciplines
             ]
         )
-        per_seed += weight * np.array(
-            [router_information(routing[:, k]) for k in range(len(seeds))]
-        )
+        return np.array([router_information(routing[:, k]) for k in range(len(seeds))])
+
+    per_seed, seeds, notes = _runs(estimand, evidence, names, ROUTING, of_runs)
     return over_seeds(per_seed, seeds, evidence, "share of maximum information", notes)
+
+
+def _runs(
+    estimand: Measure | RouterInformation,
+    evidence: Evidence,
+    tasks: Sequence[str],
+    metric: str,
+    of_runs: Callable[[Arm, tuple[int, ...]], np.ndarray],
+) -> tuple[np.ndarray, tuple[int, ...], tuple[str, ...]]:
+    """The weighted sum of a number that every run has: of each seed, the seeds, notes."""
+    seeds, notes = evidence.common_seeds(estimand.arms, tasks, metric)
+    per_seed = np.zeros(len(seeds))
+    for arm, weight in estimand.weights:
+        per_seed += weight * of_runs(arm, seeds)
+    return per_seed, seeds, notes
 
 
 @estimate.register
 def _measure(estimand: Measure, evidence: Evidence) -> Finding:
     scores, metric, task = evidence.scores, estimand.metric, estimand.target
+    if estimand.of_items:
+        value, notes = evidence.combination(estimand.weights, task, metric)
+        less = dataclasses.replace(value, value=value.value - estimand.against)
+        return Finding(estimate=less, unit=estimand.unit, notes=notes)
+    assert isinstance(task, str)
     if (task, metric) not in scores.measured:
         raise MissingScoresError(
             f"{evidence.what} needs metric {metric!r} of {task!r}, found none; {evidence.how}"
         )
-    seeds, notes = evidence.common_seeds(estimand.arms, (task,), metric)
-    per_seed = np.full(len(seeds), -estimand.against)
-    for arm, weight in estimand.weights:
-        values = scores.cube(arm.name, task, seeds, metric).mean(axis=1)
+
+    def of_runs(arm: Arm, seeds: tuple[int, ...]) -> np.ndarray:
+        values: np.ndarray = scores.cube(arm.name, task, seeds, metric).mean(axis=1)
         if estimand.counted and np.ptp(values) > 1e-9 * max(1.0, float(np.abs(values).max())):
             raise InputError(
                 f"{evidence.what}: {metric!r} of arm {arm.name!r} differs between seeds, declared "
                 f"as counted; collect the scores again"
             )
-        per_seed += weight * values
+        return values
+
+    per_seed, seeds, notes = _runs(estimand, evidence, (task,), metric, of_runs)
+    per_seed -= estimand.against
     if estimand.counted:
-        value = Estimate(value=float(per_seed[0]), se=None, df=None, n_seeds=len(seeds))
-        return Finding(estimate=value, unit=metric, notes=notes, exact=True)
+        counted = Estimate(value=float(per_seed[0]), se=None, df=None, n_seeds=len(seeds))
+        return Finding(estimate=counted, unit=metric, notes=notes, exact=True)
     return over_seeds(per_seed, seeds, evidence, metric, notes)
 
 

@@ -169,32 +169,37 @@ def spearman(
 ) -> PermutationEstimate:
     """Mean over methods of the rank correlation of x and y over design points, in [-1, 1].
 
-    x: (n_points,), one value per mixture. y: (n_methods, n_points). The unit is the design
-    point: the mixtures' labels are permuted jointly in all methods, because the mixtures are
-    shared. Every permutation is taken where they are at most n_resamples.
+    x: (n_points,), one value per mixture, or (n_methods, n_points). y: (n_methods, n_points). The
+    unit is the design point: the mixtures' labels are permuted jointly in all methods, because the
+    mixtures are shared. Every permutation is taken where they are at most n_resamples.
     """
     from scipy import stats  # takes a second, which other estimands do without
 
     points = np.asarray(x, dtype=np.float64)
     ranks = stats.rankdata(np.atleast_2d(np.asarray(y, dtype=np.float64)), axis=-1)
-    if points.ndim != 1 or points.size < 3 or ranks.shape[1] != points.size:
+    n = points.shape[-1] if points.ndim else 0
+    if points.shape not in ((n,), ranks.shape) or n < 3 or ranks.shape[1] != n:
         raise InputError(
             f"rank correlation: {points.shape} points, {ranks.shape} scores; needs 3 or more points"
         )
     spread = ranks.std(axis=1, keepdims=True)
-    if np.ptp(points) == 0 or (spread == 0).any():
+    if (np.ptp(points, axis=-1) == 0).any() or (spread == 0).any():
         raise InputError("rank correlation: a constant has no ranks; nothing to correlate")
-    toward = ((ranks - ranks.mean(axis=1, keepdims=True)) / spread).mean(axis=0) / points.size
-    order = stats.rankdata(points)
-    order = (order - order.mean()) / order.std()
+    toward = (ranks - ranks.mean(axis=1, keepdims=True)) / spread
+    order = stats.rankdata(points, axis=-1)
+    order = (order - order.mean(axis=-1, keepdims=True)) / order.std(axis=-1, keepdims=True)
+    toward = toward.mean(axis=0) / n if points.ndim == 1 else toward / len(ranks) / n
 
-    def correlation(sample: Floats, axis: int = -1) -> Floats:
-        return np.moveaxis(sample, axis, -1) @ toward
+    def correlation(sample: NDArray[np.intp], axis: int = -1) -> Floats:
+        permuted = np.moveaxis(sample, axis, -1)
+        if order.ndim == 1:
+            return np.asarray(order[permuted] @ toward)
+        return np.asarray(sum(x[permuted] @ y for x, y in zip(order, toward, strict=True)))
 
     # Permuting one sample against a fixed other one is what scipy calls pairings.
     p = {
         side: stats.permutation_test(
-            (order,),
+            (np.arange(n),),
             correlation,
             permutation_type="pairings",
             vectorized=True,
@@ -205,12 +210,12 @@ def spearman(
         for side in ("greater", "less")
     }
     return PermutationEstimate(
-        value=float(order @ toward),
+        value=float(correlation(np.arange(n))),
         se=None,
         df=None,
         n_seeds=0,
-        n_items=int(points.size),
-        n_clusters=int(points.size),
+        n_items=n,
+        n_clusters=n,
         p_greater=float(p["greater"]),
         p_less=float(p["less"]),
     )

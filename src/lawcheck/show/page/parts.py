@@ -12,10 +12,12 @@ from lawcheck.declare.design import (
     Contrast,
     Estimand,
     Hypothesis,
+    Measure,
     PartVerdict,
     RelativeGain,
     RouterInformation,
 )
+from lawcheck.declare.metrics import ACCURACY
 from lawcheck.judging.outcomes import minus
 from lawcheck.judging.verdict_forms import beside_lines, settles
 from lawcheck.show.labels import arm_labels, part_label, readable
@@ -48,7 +50,11 @@ def printed_estimate(estimand: Estimand, rows: Rows | None) -> Printed | None:
 
 def _value(estimand: Estimand, table: str, rows: Rows) -> float | None:
     if isinstance(estimand, Contrast):
-        cells = [(w, rows.published_value(table, a, estimand.target)) for a, w in estimand.weights]
+        # Papers print accuracies, of one target a cell.
+        target = estimand.target
+        if estimand.metric != ACCURACY or not isinstance(target, str):
+            return None
+        cells = [(w, rows.published_value(table, a, target)) for a, w in estimand.weights]
         known = [w * v for w, v in cells if v is not None]
         return 100 * sum(known) if len(known) == len(cells) else None
     if isinstance(estimand, RelativeGain):
@@ -127,7 +133,7 @@ def _is_number_note(note: str) -> bool:
 def weighted_arms(h: Hypothesis) -> tuple[tuple[str, str], ...]:
     """(weight, arm) of a contrast; ("", arm) of other estimands."""
     estimand = h.estimand
-    if isinstance(estimand, Contrast | RouterInformation):
+    if isinstance(estimand, Contrast | Measure | RouterInformation):
         return tuple((minus(f"{w:+.3g}"), a.name) for a, w in estimand.weights)
     named: tuple[Arm, ...] = estimand.arms
     if not named:

@@ -1,0 +1,31 @@
+"""Numbers that an item of a run may have: whether its answer is right, and how likely it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ItemMetric:
+    """unit: of contrasts. lower: whether less is better. low, high: of one item's value."""
+
+    unit: str
+    lower: bool = False
+    low: float = 0.0
+    high: float = 1.0
+
+
+# Whatever metric scores a task's items; in points, 100 x its value.
+ACCURACY = "accuracy"
+BITS, PROBABILITY, NORMALISED = "bits_per_byte", "p_correct", "p_correct_per_byte"
+INFORMATION = "information"
+# docs/likelihood.md says how each is computed.
+ITEM_METRICS = {
+    ACCURACY: ItemMetric("points"),
+    BITS: ItemMetric("bits per byte", lower=True, high=math.inf),
+    PROBABILITY: ItemMetric("probability"),
+    NORMALISED: ItemMetric("probability"),
+    INFORMATION: ItemMetric("bits", low=-math.inf, high=math.inf),
+}
+LIKELIHOODS = frozenset(ITEM_METRICS) - {ACCURACY}
