@@ -457,7 +457,7 @@ def mixture_scores(
 
 def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> list[Score]:
     """Of base models, the shares of domains that were detected in them."""
-    from lawcheck.scores import DETECTED, UNSTABLE, VARIATION
+    from lawcheck.scores import DETECTED, PRETRAINED, UNSTABLE, VARIATION
 
     found = []
     for run in runs:
@@ -469,6 +469,11 @@ def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> li
                 for k, shares in enumerate(by_iteration, start=1)
                 for domain, share in shares.items()
             ]
+            learned = seen.get("pretraining_rows") or {}
+            found += [
+                _measured_row(run, d, "mean", PRETRAINED, rows / sum(learned.values()))
+                for d, rows in learned.items()
+            ]
             if seen["total_variation"] is not None:
                 distance = seen["total_variation"]
                 found.append(_measured_row(run, BASE, "mean", VARIATION, distance))
@@ -479,7 +484,7 @@ def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> li
 
 
 def _phase_scores(run: Run, layout: Layout) -> list[Score]:
-    from lawcheck.scores import LOSS, POTENTIAL, WEIGHT
+    from lawcheck.scores import DIFFERENT, DRAWN, LOSS, POTENTIAL, WEIGHT
 
     path = layout.train_record(run.id)
     how = sources.step(layout, "train", run.id)
@@ -488,7 +493,13 @@ def _phase_scores(run: Run, layout: Layout) -> list[Score]:
     losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
     weights = enumerate((p["weights"] for p in phases), start=1)
     potentials = enumerate(mixture.get("potentials", ()))
-    return [
+    counts = {d: sum(p["rows"][d] for p in phases) for d in mixture["distinct_rows"]}
+    found = [
+        _measured_row(run, domain, "run", metric, float(n))
+        for metric, by_domain in ((DRAWN, counts), (DIFFERENT, mixture["distinct_rows"]))
+        for domain, n in by_domain.items()
+    ]
+    return found + [
         _measured_row(run, domain, str(phase), metric, value)
         for metric, by_phase in ((WEIGHT, weights), (LOSS, losses), (POTENTIAL, potentials))
         for phase, values in by_phase

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Discipline, RelativeGain
+from lawcheck.declare.design import Arm, Discipline, RelativeGain, Target
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence, MissingScoresError, Stratum
@@ -125,14 +125,12 @@ class Summary:
         blank = np.asarray(np.isnan(self.scores.cube(arm, task, seeds)).all(axis=1))
         return {s for s, nothing in zip(seeds, blank.tolist(), strict=True) if not nothing}
 
-    def _strata(self, arm: Arm, target: str, metric: str | None = None) -> tuple[Stratum, ...]:
+    def _strata(self, arm: Arm, target: Target, metric: str | None = None) -> tuple[Stratum, ...]:
         """The target's tasks; none unless the arm has a seed with values of all of them."""
-        inside = [
-            t
-            for t in self.scores.item_metric
-            if (place := self.evidence.places.get(t)) and target in (place.role, place.discipline)
-        ]
-        if not inside:
+        places = [p for t in self.scores.item_metric if (p := self.evidence.places.get(t))]
+        known = {name for p in places for name in (p.role, p.discipline)}
+        known |= set(self.scores.item_metric)
+        if not known.issuperset((target,) if isinstance(target, str) else target):
             return ()
         strata = self.evidence.strata(target)
         seeds = [
@@ -143,8 +141,10 @@ class Summary:
         ]
         return strata if set.intersection(*seeds) else ()
 
-    def _accuracy(self, arm: Arm, target: str) -> Measure | None:
-        """Accuracy in [0, 1] on `average`, a discipline, `general` or `out_of_domain`."""
+    def _accuracy(self, arm: Arm, target: Target) -> Measure | None:
+        """Accuracy in [0, 1] on `average`, a discipline, `general`, `out_of_domain` or a task, or
+        on several of them.
+        """
         if not self._strata(arm, target):
             return None
         found, _ = self.evidence.combination(((arm, 1.0),), target)
