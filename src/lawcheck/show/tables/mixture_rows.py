@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -86,4 +87,4 @@ def _counted(context: RenderContext, arm: Arm, domains: list[str], metric: str) 
     found = measure(paired_t(np.array(totals)), 1.0, SEEDS)
     # Rows that follow from constant shares are the same for every seed.
     same = len(set(totals)) == 1
-    return Measure(**{**vars(found), "low": None, "high": None}) if same else found
+    return dataclasses.replace(found, low=None, high=None) if same else found

@@ -18,7 +18,7 @@ def panels(context: RenderContext, wanted: Sequence[str], by: str) -> dict[Panel
     found: dict[Panel, dict[str, Arm]] = {}
     for arm in context.law.arms:
         name, target = method_of(arm), target_of(arm)
-        if name in wanted and target is not None:
+        if name is not None and name in wanted and target is not None:
             found.setdefault((arm.base, target), {})[name] = arm
     if not found:
         raise InputError(

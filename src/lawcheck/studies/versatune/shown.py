@@ -74,7 +74,7 @@ def methods(context: RenderContext, wanted: Sequence[str], by: str) -> dict[str,
     found: dict[str, dict[str, Arm]] = {}
     for arm in context.law.arms:
         name = method_of(arm)
-        if name in wanted:
+        if name is not None and name in wanted:
             found.setdefault(arm.base, {})[name] = arm
     if not found:
         raise InputError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from lawcheck.declare.design import Arm
+from lawcheck.declare.design import Arm, Target
 from lawcheck.show.context import RenderContext
 from lawcheck.show.contrasts import change
 from lawcheck.show.drawing import (
@@ -59,7 +59,7 @@ def build(context: RenderContext) -> Figure:
         base, target = panel
         names = {d.name: d.short or d.title for d in domains(context)}
         rest = tuple(d.name for d in others(context, target))
-        targets = [*names, rest]
+        targets: list[Target] = [*names, rest]
         xs = range(len(targets))
         first = untrained(context, base)
         for j, (name, look) in enumerate(LOOKS.items()):
@@ -91,6 +91,6 @@ def build(context: RenderContext) -> Figure:
 
 
 def _change(
-    context: RenderContext, arm: Arm | None, other: Arm | None, target: str | tuple[str, ...]
+    context: RenderContext, arm: Arm | None, other: Arm | None, target: Target
 ) -> Measure | None:
     return None if arm is None or other is None else change(context, arm, other, target)
