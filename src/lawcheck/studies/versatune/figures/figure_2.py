@@ -75,14 +75,15 @@ def build(context: RenderContext) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel("Change against the\nuntrained base (points)")
     seeds = seeds_text(context.summary.accuracy(a, "average") for a in named)
-    text = f"Measured, scale {context.shown_scale}, {seeds}"
-    figure.suptitle(text, fontsize=8, x=0.01, ha="left")
+    text = f"Measured at scale {context.shown_scale}, {seeds}."
     bars = [Patch(color=looks[d.name].color, label=d.short or d.title) for d in domains(context)]
     lines = [
         legend_handle(TARGET, "target domain"),
         legend_handle(SUM, "sum of the others", joined=False, filled=False),
     ]
-    return finish(figure, context, [*bars, *lines], named, columnspacing=0.9, handlelength=1.4)
+    return finish(
+        figure, context, [*bars, *lines], named, [text], columnspacing=0.9, handlelength=1.4
+    )
 
 
 def _panel(

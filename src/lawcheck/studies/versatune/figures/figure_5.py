@@ -148,7 +148,8 @@ def _bars(axes: Axes, rows: Mapping[str, Mapping[str, Measure]], looks: Mapping[
                 )
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, 1)
+    # A little more than all, for the last interval.
+    axes.set_xlim(0, 1.02)
     axes.tick_params(axis="y", length=0)
 
 
