@@ -41,9 +41,7 @@ Update = Callable[..., Mapping[str, float]]
 
 def potentials(losses: Mapping[str, float], reference: Reference) -> dict[str, float]:
     """Per domain, the share of its loss that the reference is below it, from 0."""
-    return {
-        name: max(0.0, (loss - reference.losses[name]) / loss) for name, loss in losses.items()
-    }
+    return {name: max(0.0, (loss - reference.losses[name]) / loss) for name, loss in losses.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

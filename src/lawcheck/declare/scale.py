@@ -256,6 +256,7 @@ class ReferenceSettings(Part):
 class EvaluationSettings(Part):
     """items: per task (None: all). tune_items: items of the split that learning rates see.
 
+    likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
     execute_code: whether programs that a model wrote are run, in a sandbox
     (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
     """
@@ -263,7 +264,8 @@ class EvaluationSettings(Part):
     items: int | None = Field(default=None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
-    execute_code: bool = later(4, False)
+    likelihood: bool = later(5, False)
+    execute_code: bool = later(5, False)
 
 
 class Hardware(Part):
@@ -399,7 +401,7 @@ class Scale(Part):
         return not isinstance(found, BuiltBase) or (found.objective == "text" and found.bos)
 
     def reference_of(self, base: str) -> dict[str, Any]:
-        """Every setting that the reference losses of a base depend on. Raises InputError without."""
+        """Every setting that reference losses of a base depend on. Raises InputError without."""
         found = self.references.get(base)
         if found is None:
             raise InputError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from lawcheck.training.record import Link, read_record
 
 # Beside knowledge.json, the texts that it counts; and the task of what is measured of a base model.
 TEXTS, BASE = "texts.jsonl", "base_model"
+# Task of the mean potential that the first update of a mixture reads.
+FIRST = "first_update"
 
 
 def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
@@ -456,13 +459,22 @@ def mixture_scores(
 
 
 def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> list[Score]:
-    """Of base models, the shares of domains that were detected in them."""
-    from lawcheck.scores import DETECTED, PRETRAINED, UNSTABLE, VARIATION
+    """Of base models, the shares of domains that were detected in them; of runs on mixtures, how
+    far their rows are from those.
+    """
+    from lawcheck.scores import DETECTED, DIVERGENCE, PRETRAINED, UNSTABLE, VARIATION
 
-    found = []
+    found, known = [], {}
     for run in runs:
         for source in planner.described_by(run):
-            seen = knowledge(planner, layout, source)
+            if source not in known:
+                known[source] = knowledge(planner, layout, source)
+            seen = known[source]
+            if run.arm.mixture is not None:
+                distance = _divergence(run, layout, seen["shares"])
+                if distance is not None:
+                    found.append(_measured_row(run, "mixture", "train", DIVERGENCE, distance))
+                continue
             by_iteration = [i["shares"] for i in seen["iterations"]]
             found += [
                 _measured_row(run, domain, str(k), DETECTED, share)
@@ -483,25 +495,50 @@ def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> li
     return found
 
 
+def _phases(run: Run, layout: Layout) -> dict[str, Any]:
+    path = layout.train_record(run.id)
+    how = sources.step(layout, "train", run.id)
+    found = fitting(read_object(path, how), TrainedOnPhases, str(path), how)
+    return dict(found["mixture"])
+
+
+def _divergence(run: Run, layout: Layout, detected: Mapping[str, float]) -> float | None:
+    """KL of a run's shares, mean over its phases, from the detected ones, in nats.
+
+    None where it has a domain that was not detected at all: the divergence is infinite.
+    """
+    phases = [p["weights"] for p in _phases(run, layout)["phases"]]
+    shares = {name: statistics.fmean(w[name] for w in phases) for name in phases[0]}
+    if not all(detected.get(name, 0.0) > 0 for name, share in shares.items() if share > 0):
+        return None
+    terms = (s * math.log(s / detected[name]) for name, s in shares.items() if s > 0)
+    # Rounding may leave two equal mixtures below 0.
+    return max(0.0, math.fsum(terms))
+
+
 def _phase_scores(run: Run, layout: Layout) -> list[Score]:
     from lawcheck.scores import DIFFERENT, DRAWN, LOSS, POTENTIAL, WEIGHT
 
-    path = layout.train_record(run.id)
-    how = sources.step(layout, "train", run.id)
-    mixture = fitting(read_object(path, how), TrainedOnPhases, str(path), how)["mixture"]
+    mixture = _phases(run, layout)
     phases = mixture["phases"]
     losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
     weights = enumerate((p["weights"] for p in phases), start=1)
-    potentials = enumerate(mixture.get("potentials", ()))
     counts = {d: sum(p["rows"][d] for p in phases) for d in mixture["distinct_rows"]}
-    found = [
+    counted = [
         _measured_row(run, domain, "run", metric, float(n))
         for metric, by_domain in ((DRAWN, counts), (DIFFERENT, mixture["distinct_rows"]))
         for domain, n in by_domain.items()
     ]
-    return found + [
+    potentials = mixture.get("potentials", ())
+    first = [x for x in potentials[1].values() if x is not None] if len(potentials) > 1 else []
+    rows = [_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first))] if first else []
+    return counted + rows + [
         _measured_row(run, domain, str(phase), metric, value)
-        for metric, by_phase in ((WEIGHT, weights), (LOSS, losses), (POTENTIAL, potentials))
+        for metric, by_phase in (
+            (WEIGHT, weights),
+            (LOSS, losses),
+            (POTENTIAL, enumerate(potentials)),
+        )
         for phase, values in by_phase
         for domain, value in values.items()
         if value is not None

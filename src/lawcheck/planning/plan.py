@@ -176,11 +176,12 @@ class Planner:
         return tuple(found)
 
     def described_by(self, run: Run) -> tuple[Source, ...]:
-        """What a law's table says of a run beside its scores: of a base model, the shares that were
-        detected in it.
+        """What a law's table says of a run beside its scores: the shares that were detected in a
+        base model, and how far from them a mixture on it is.
         """
         base, scale = run.arm.base, self.scale
-        if scale.detection is None or run.arm.has_weights or not scale.emits_texts(base):
+        compared = run.arm.mixture is not None or not run.arm.has_weights
+        if scale.detection is None or not compared or not scale.emits_texts(base):
             return ()
         return (Source("knowledge", base, run.seed),)
 

@@ -183,9 +183,7 @@ def classifier(
     return _fitted(rows, settings.classifier_rows)
 
 
-def _fitted(
-    rows: Mapping[str, Sequence[Row]], most: int
-) -> tuple[Classifier, dict[str, Any]]:
+def _fitted(rows: Mapping[str, Sequence[Row]], most: int) -> tuple[Classifier, dict[str, Any]]:
     """Logistic regression on counts of words and pairs of words."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -199,7 +197,7 @@ def _fitted(
             found = [str(plain_text(own[place])) for place in places]
             texts[test] += found
             labels[test] += [k] * len(found)
-    counts = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 2))
+    counts = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 2))  # noqa: S106
     model = LogisticRegression(max_iter=1000).fit(counts.fit_transform(texts[False]), labels[False])
 
     def classify(given: Sequence[str]) -> NDArray[np.float64]:
@@ -255,8 +253,6 @@ class Judge:
         # Padding comes after what is read, so that no mask is needed.
         logits = self.model(input_ids=ids, logits_to_keep=longest + 1).logits[:, :-1].float()
         gains = torch.log_softmax(logits, dim=-1)
-        sums = [
-            gains[k, range(len(n)), n].sum().item() for k, n in enumerate(names)
-        ]
+        sums = [gains[k, range(len(n)), n].sum().item() for k, n in enumerate(names)]
         certain = np.exp(np.array(sums) - max(sums))
         return certain / certain.sum()

@@ -43,7 +43,8 @@ def measure(
     is never finite.
     """
     rate = MethodSettings(
-        **scale.settings_of(settings.method).model_dump() | {"learning_rate": settings.learning_rate}
+        **scale.settings_of(settings.method).model_dump()
+        | {"learning_rate": settings.learning_rate}
     )
     scale = scale.model_copy(update={"methods": {**scale.methods, settings.method: rate}})
     losses: dict[str, float] = {}

@@ -31,9 +31,7 @@ def order(domains: Mapping[str, float], reference: Reference) -> list[str]:
     return sorted(domains, key=lambda name: (-forgotten[name], name))
 
 
-def alone(
-    domains: Sequence[str], history: Sequence[Phase], mixture: Mixture
-) -> dict[str, float]:
+def alone(domains: Sequence[str], history: Sequence[Phase], mixture: Mixture) -> dict[str, float]:
     """All weight on the domain whose turn it is."""
     turn = len(history) * len(domains) // mixture.phases
     return {name: float(name == domains[turn]) for name in domains}
