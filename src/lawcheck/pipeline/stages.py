@@ -532,17 +532,21 @@ def _phase_scores(run: Run, layout: Layout) -> list[Score]:
     potentials = mixture.get("potentials", ())
     first = [x for x in potentials[1].values() if x is not None] if len(potentials) > 1 else []
     rows = [_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first))] if first else []
-    return counted + rows + [
-        _measured_row(run, domain, str(phase), metric, value)
-        for metric, by_phase in (
-            (WEIGHT, weights),
-            (LOSS, losses),
-            (POTENTIAL, enumerate(potentials)),
-        )
-        for phase, values in by_phase
-        for domain, value in values.items()
-        if value is not None
-    ]
+    return (
+        counted
+        + rows
+        + [
+            _measured_row(run, domain, str(phase), metric, value)
+            for metric, by_phase in (
+                (WEIGHT, weights),
+                (LOSS, losses),
+                (POTENTIAL, enumerate(potentials)),
+            )
+            for phase, values in by_phase
+            for domain, value in values.items()
+            if value is not None
+        ]
+    )
 
 
 def _measured_row(run: Run, task: str, item: str, metric: str, value: float) -> Score:

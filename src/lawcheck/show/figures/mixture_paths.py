@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lawcheck.declare.design import Arm
-from lawcheck.errors import InputError
 from lawcheck.scores import LOSS, WEIGHT
 from lawcheck.show.context import RenderContext
 from lawcheck.show.domains import domain_looks, domains_of, mixed_arms, moves
@@ -45,11 +44,6 @@ FEWEST_SEEDS = 2
 def build(context: RenderContext) -> Figure:
     arms = [a for a in mixed_arms(context.law) if a.mixture and a.mixture.update != "none"]
     titles = domains_of(context, arms)
-    if not titles:
-        raise InputError(
-            f"{FIGURE.name}_{context.law.name}: no weights of any of its {len(arms)} arms (metric "
-            f"'{WEIGHT}'), the first is {arms[0].name!r}; {context.how}"
-        )
     looks, labels = domain_looks(list(titles)), arm_labels(context.law, context.families)
     across = min(ACROSS, len(arms))
     lines = math.ceil(len(arms) / across)
@@ -73,11 +67,17 @@ def build(context: RenderContext) -> Figure:
     one_range(grid[1::2].flat)
     figure.align_ylabels(grid[:, 0])
     handles = [legend_handle(looks[name], title) for name, title in titles.items()]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
-    missing = [labels[a.name] for a in arms if not domains_of(context, [a])]
-    lost = [f"Hatched: no weights of {'; '.join(missing)}; {context.how}."] if missing else []
-    write_notes(figure, [*seeds_note(context, arms, titles), *lost])
+    if handles:
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    write_notes(figure, [*seeds_note(context, arms, titles), *lost_note(context, arms)])
     return figure
+
+
+def lost_note(context: RenderContext, arms: Sequence[Arm]) -> list[str]:
+    """Which arms have no weights, and what to do about it."""
+    labels = arm_labels(context.law, context.families)
+    missing = [labels[a.name] for a in arms if not domains_of(context, [a])]
+    return [f"Hatched: no weights of {'; '.join(missing)}; {context.how}."] if missing else []
 
 
 def path_of(
@@ -129,9 +129,9 @@ def seeds_note(
     found = {n for n in counts if n}
     if not found:
         return []
-    text = " to ".join(str(n) for n in sorted({min(found), max(found)}))
     if max(found) < FEWEST_SEEDS:
         return ["1 seed, so without intervals."]
+    text = " to ".join(str(n) for n in sorted({min(found), max(found)}))
     return [
         f"Scale {context.shown_scale}: {text} seeds." if context.scale_name else f"{text} seeds."
     ]

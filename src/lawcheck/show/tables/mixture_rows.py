@@ -8,7 +8,6 @@ import functools
 import numpy as np
 
 from lawcheck.declare.design import Arm, Law
-from lawcheck.errors import InputError
 from lawcheck.judging.stats import paired_t
 from lawcheck.scores import DIFFERENT, DRAWN
 from lawcheck.show.columns import filled
@@ -41,11 +40,6 @@ ALL = "all"
 def build(context: RenderContext) -> Grid:
     arms = mixed_arms(context.law)
     titles = domains_of(context, arms, DRAWN)
-    if not titles:
-        raise InputError(
-            f"{TABLE.name}_{context.law.name}: no counted rows of any of its {len(arms)} arms "
-            f"(metric '{DRAWN}'), the first is {arms[0].name!r}; {context.how}"
-        )
     column = functools.partial(Column, unit="rows", decimals=0, best=False)
     columns = [column(key=name, header=title) for name, title in titles.items()]
     columns.append(column(key=ALL, header="All"))
@@ -59,7 +53,9 @@ def build(context: RenderContext) -> Grid:
         )
         for arm in arms
     ]
-    return filled(context, columns, rows)
+    lost = sum(r.cells[-1].measure is None for r in rows)
+    said = [f"No counted rows of {lost} of {len(rows)} arms; {context.how}."] if lost else []
+    return filled(context, columns, rows, said)
 
 
 def _cell(context: RenderContext, arm: Arm, key: str, domains: list[str]) -> Cell:

@@ -11,7 +11,7 @@ from lawcheck.scores import LOSS, WEIGHT
 from lawcheck.show.context import RenderContext
 from lawcheck.show.domains import domain_looks, domains_of
 from lawcheck.show.drawing import legend_handle, one_range, panel_title, write_notes
-from lawcheck.show.figures.mixture_paths import draw_paths, path_of, seeds_note
+from lawcheck.show.figures.mixture_paths import draw_paths, lost_note, path_of, seeds_note
 from lawcheck.show.style import TWO_COLUMNS, Picture
 from lawcheck.studies.versatune.shown import bases_of, methods
 
@@ -53,6 +53,7 @@ def build(context: RenderContext) -> Figure:
     ):
         panel_title(grid[0, k], k, title)
     handles = [legend_handle(looks[name], title) for name, title in titles.items()]
-    figure.legend(handles=handles, loc="outside upper center", ncols=max(1, len(handles)))
-    write_notes(figure, seeds_note(context, arms, titles))
+    if handles:
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    write_notes(figure, [*seeds_note(context, arms, titles), *lost_note(context, arms)])
     return figure

@@ -10,14 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lawcheck.declare.design import Arm
-from lawcheck.errors import InputError
 from lawcheck.judging.stats import paired_t
 from lawcheck.scores import DETECTED, PRETRAINED
 from lawcheck.show.context import RenderContext
 from lawcheck.show.domains import domain_looks, domains_of
 from lawcheck.show.drawing import Look, panel_title, write_notes
 from lawcheck.show.printed import lines
-from lawcheck.show.style import BLACK, TWO_COLUMNS, Picture
+from lawcheck.show.style import BLACK, TWO_COLUMNS, Picture, empty
 from lawcheck.show.summary import SEEDS, Measure, measure
 from lawcheck.studies.versatune.released import DOMAINS
 from lawcheck.studies.versatune.shown import PRINTED_DOMAINS, bases_of
@@ -31,7 +30,7 @@ FIGURE = Picture(
         "seeds of the mean over iterations, and, where the base is made here, those of the texts "
         "that it learned. Error bars: 95 % interval over seeds of each share, at the end of its "
         "part. b: counts of the released code, other models and other domains, one run each, so "
-        "without intervals."
+        "without intervals. Hatched: not detected."
     ),
 )
 DETECTED_ROW, TRUE_ROW = "detected", "pretrained on"
@@ -42,11 +41,6 @@ SMALLEST_LABEL = 0.055
 def build(context: RenderContext) -> Figure:
     arms = [a for a in context.law.arms if not a.has_weights]
     titles = domains_of(context, arms, DETECTED)
-    if not titles:
-        raise InputError(
-            f"{FIGURE.name}: no detected shares of any of the {len(arms)} base models of law "
-            f"{context.law.name!r} (metric '{DETECTED}'); {context.how}"
-        )
     rows = {
         f"{title}, {what}": shares
         for arm, title in zip(arms, _titles(context, arms), strict=True)
@@ -58,14 +52,18 @@ def build(context: RenderContext) -> Figure:
     }
     looks = domain_looks(list(titles))
     published = _published()
-    heights = (len(rows) + 0.7, len(published) + 0.7)
+    heights = (max(1, len(rows)) + 0.7, len(published) + 0.7)
     figure = Figure(figsize=(TWO_COLUMNS, 1.5 + 0.24 * sum(heights)), layout="constrained")
-    ours, theirs = figure.subplots(2, 1, height_ratios=heights, sharex=True)
-    _bars(ours, rows, looks)
+    ours, theirs = figure.subplots(2, 1, height_ratios=heights)
     counts = {len(context.scores.seeds(a.name, d, DETECTED)) for a in arms for d in titles} - {0}
-    seeds = " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
+    seeds = " to ".join(str(n) for n in sorted({min(counts), max(counts)})) if counts else "no"
     panel_title(ours, 0, f"Measured, scale {context.shown_scale}, {seeds} seeds")
-    _legend(ours, titles, looks)
+    if rows:
+        _bars(ours, rows, looks)
+        _legend(ours, titles, looks)
+    else:
+        empty(ours)
+        ours.set_yticks([])
     names = {d: PRINTED_DOMAINS[d][1] for d in DOMAINS}
     other_looks = domain_looks(list(names))
     _bars(theirs, published, other_looks)

@@ -25,6 +25,7 @@ LAW = Law(
     source="VersaTune, Algorithm 1 and section 3.2; Figure 5",
     base=UNTRAINED[0],
     shown=UNTRAINED,
+    figures=("versatune_figure_5",),
     hypotheses=(
         primary(
             name="accurate",
