@@ -28,7 +28,7 @@ from lawcheck.declare.design import (
     difference,
 )
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.mixing import FLOOR, MixingRule, floored
+from lawcheck.declare.mixing import FLOOR, MixingRule, Reference, floored
 from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError
@@ -69,13 +69,16 @@ def by_loss(tmp_path, monkeypatch):
     discovery.forget()
 
 
+REFERENCE = Reference(losses=dict.fromkeys(SIZES, 1.0), transfer={})
+
+
 def domain_rows(weights=None):
     """Domains differ in what they ask, so that their losses part."""
     rows = {}
     for k, (name, n) in enumerate(SIZES.items()):
         own = [{**r, "id": f"{name}.{r['id']}"} for r in make_rows(n, k)]
         rows[name] = in_order({**r, "response": " ".join([r["response"]] * (k + 1))} for r in own)
-    return DomainRows(rows, weights or dict.fromkeys(SIZES, 1 / 3))
+    return DomainRows(rows, weights or dict.fromkeys(SIZES, 1 / 3), reference=REFERENCE)
 
 
 def run_of(epochs=None, **fields):
@@ -240,24 +243,30 @@ from lawcheck.training.launch import rank
 # What other processes measure is not what counts.
 measured = run.held_out_losses
 run.held_out_losses = lambda *a: {name: loss + rank() for name, loss in measured(*a).items()}
-hardware = {"micro_batch": 4, "gpus_per_node": 2, "zero_stage": int(sys.argv[3])}
+hardware = {"micro_batch": 4, "gpus_per_node": 2, "zero_stage": int(sys.argv[3]) or None}
 scale = make_scale(hardware=hardware)
 base, out = map(Path, sys.argv[1:3])
-run.train_run(run_of(update="by_loss"), scale, domain_rows(), base, out)
+run.train_run(run_of(update=sys.argv[4]), scale, domain_rows(), base, out)
 sharding.leave()
 """
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize("stage", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_two_processes_move_weights_as_one_does(base, tmp_path, by_loss, stage):
-    pytest.importorskip("deepspeed", reason="the extra 'deepspeed' is not installed")
-    one = train(base, tmp_path / "one", run_of(update=by_loss))
+@pytest.mark.parametrize(
+    ("stage", "rule"),
+    [(0, "potential"), (2, "by_loss"), pytest.param(3, "by_loss", marks=pytest.mark.slow)],
+)
+def test_two_processes_move_weights_as_one_does(base, tmp_path, by_loss, stage, rule):
+    """stage 0 is the Trainer's own data parallelism, over gloo."""
+    if stage:
+        pytest.importorskip("deepspeed", reason="the extra 'deepspeed' is not installed")
+    one = train(base, tmp_path / "one", run_of(update=rule))
     out = tmp_path / "two"
     code = (
         "import sys; from lawcheck.training.launch import launch; "
         "from lawcheck.declare.scale import Hardware; "
-        f"command = [sys.executable, '-c', {WORKER!r}, {str(base)!r}, {str(out)!r}, '{stage}']; "
+        f"command = [sys.executable, '-c', {WORKER!r}, {str(base)!r}, {str(out)!r}, "
+        f"'{stage}', '{rule}']; "
         "sys.exit(launch(command, Hardware(micro_batch=1, gpus_per_node=2)))"
     )
     environment = {
@@ -328,7 +337,7 @@ def test_bad_input_gets_a_line(base, tmp_path):
         domains(target="law")
     with pytest.raises(InputError, match=r"sum to 0\.9, expected"):
         Mixture(start="given", given=(("math", 0.5), ("chemistry", 0.4)))
-    missing = r"no detected shares of base 'skew_a' \(knowledge.json\): detection is not part of"
+    missing = r"no detected shares of base 'skew_a' \(knowledge.json\); run: lawcheck detect"
     with pytest.raises(InputError, match=missing):
         moving.start_weights(
             Mixture(start="knowledge", knowledge_of="skew_a"), available, "default"
@@ -347,7 +356,8 @@ def test_bad_input_gets_a_line(base, tmp_path):
     few = DomainRows({k: r[:20] for k, r in domain_rows().rows.items()}, dict.fromkeys(SIZES, 0.3))
     with pytest.raises(InputError, match="54 distinct rows, expected at least 80"):
         train(base, tmp_path / "few", rows=few)
-    alone = DomainRows({**domain_rows().rows, "general": domain_rows().rows["general"][:1]}, {})
+    one = {**domain_rows().rows, "general": domain_rows().rows["general"][:1]}
+    alone = DomainRows(one, dict.fromkeys(SIZES, 1 / 3))
     with pytest.raises(InputError, match="domain 'general' has no row to learn"):
         train(base, tmp_path / "alone", rows=alone)
     assert not (tmp_path / "few" / "train.json").exists()

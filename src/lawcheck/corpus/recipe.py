@@ -17,17 +17,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from lawcheck.corpus.moving import GENERAL, domains_of, pass_rows
+from lawcheck.corpus.moving import GENERAL, domains_of, held_out, pass_rows
 from lawcheck.declare.design import Discipline, Recipe, Upsampling
 from lawcheck.errors import InputError, nearest
 
 Row = dict[str, Any]
 
 
-def planned_rows(discipline: Discipline, size: float, most: int | None = None) -> int:
-    """Training rows of a discipline at a size factor, before fraction and upsampling."""
+def planned_rows(discipline: Discipline, size: float, caps: Mapping[str, int] | None = None) -> int:
+    """Training rows of a discipline at a size factor, before fraction and upsampling.
+
+    caps: most rows of disciplines by name (lawcheck.declare.scale.CorpusSettings).
+    """
     rows = round(discipline.rows * size)
-    return rows if most is None else min(rows, most)
+    return min(rows, (caps or {}).get(discipline.name, rows))
 
 
 def planned_mixture(
@@ -35,7 +38,7 @@ def planned_mixture(
     disciplines: Sequence[Discipline],
     size: float,
     general_pool: int,
-    most: int | None = None,
+    caps: Mapping[str, int] | None = None,
 ) -> dict[str, float]:
     """Planned rows of a pass per discipline, and under `general` those of general instructions.
 
@@ -50,13 +53,28 @@ def planned_mixture(
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:
             continue
-        rows = recipe.fraction * planned_rows(d, size, most)
+        rows = recipe.fraction * planned_rows(d, size, caps)
         up = recipe.upsampling
         if up is not None and d.name in up.disciplines:
             rows *= max(1.0, up.target / d.rows)
         planned[d.name] = rows
     planned["general"] = recipe.general_share * general_pool
     return planned
+
+
+def probe_rows(
+    recipe: Recipe,
+    disciplines: Sequence[Discipline],
+    size: float,
+    general_pool: int,
+    caps: Mapping[str, int] | None = None,
+) -> int:
+    """Held-out rows that a moving mixture reads: before every phase and after the last."""
+    assert recipe.mixture is not None
+    rows = {d.name: planned_rows(d, size, caps) for d in disciplines}
+    rows |= {GENERAL: general_pool} if general_pool else {}
+    domains = domains_of(recipe, tuple(rows))
+    return (recipe.mixture.phases + 1) * sum(held_out(rows[name]) for name in domains)
 
 
 def order_key(row_id: str) -> bytes:

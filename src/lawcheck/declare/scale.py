@@ -1,7 +1,7 @@
 """Where an arm is realised: the typed form of reproduce/scales/*.yaml.
 
-Everything but `title`, `seeds`, `plan`, `studies` and `hardware` can touch a result and enters
-the run ids.
+Everything but `title`, `claims`, `claimed_metrics`, `seeds`, `plan`, `studies` and `hardware` can
+touch a result and enters the run ids.
 """
 
 from __future__ import annotations
@@ -108,15 +108,26 @@ class CorpusSettings(Part):
     """size: share of the paper's 3,295,160 samples. general_pool: rows of general instructions.
 
     unique_below: a word with fewer co-occurrences in other disciplines is discipline-specific.
-    frozen: SHA-256 over the generator's source files; a changed generator is refused. most_rows:
-    of each discipline, where its share would be more.
+    frozen: SHA-256 over the generator's source files; a changed generator is refused.
+    caps: discipline -> most training rows, the first in the order in which its source serves them.
+    answers: `published` as the data sets give them; `evaluated`: sources that train on another
+    form than they evaluate give rows in that form, by their `matched_samples`.
     """
 
     size: Share
     general_pool: int = Field(ge=0)
     unique_below: int = 10
     frozen: str | None = None
-    most_rows: int | None = later(5, None, gt=0)
+    caps: dict[str, int] = later(5, {})
+    answers: Literal["published", "evaluated"] = later(5, "published")
+
+    @field_validator("caps")
+    @classmethod
+    def _counted(cls, value: dict[str, int]) -> dict[str, int]:
+        odd = next((name for name, rows in value.items() if rows < 1), None)
+        if odd is not None:
+            raise ValueError(f"{odd} has {value[odd]} rows, expected 1 or more")
+        return value
 
 
 class BuiltBase(Part):
@@ -256,12 +267,14 @@ class ReferenceSettings(Part):
 class EvaluationSettings(Part):
     """items: per task (None: all). tune_items: items of the split that learning rates see.
 
+    generated_items: of both, per task whose answers are generated (None: as many as of others).
     likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
     execute_code: whether programs that a model wrote are run, in a sandbox
     (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
     """
 
     items: int | None = Field(default=None, gt=0)
+    generated_items: int | None = later(5, None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
     likelihood: bool = later(5, False)
@@ -273,7 +286,8 @@ class Hardware(Part):
     preference pair counting as one.
 
     nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
-    process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.
+    process per GPU. memory_mb: per node; full_memory_mb: of jobs that train a whole model (None: as
+    memory_mb). minutes_per_run: of one training run on all of it.
     evaluation_minutes: of scoring one run on one GPU (None: as minutes_per_run).
     zero_stage: how DeepSpeed shards, `auto` for ZeRO-2 under adapters and ZeRO-3 under full
     fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
@@ -295,6 +309,7 @@ class Hardware(Part):
     packing: Literal["samples", "rows"] = "samples"
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
+    full_memory_mb: int | None = Field(default=None, gt=0)
     minutes_per_run: float = Field(default=1.0, gt=0)
     evaluation_minutes: float | None = Field(default=None, gt=0)
 
@@ -331,7 +346,9 @@ class PlanSettings(Part):
 class Scale(Part):
     """studies: whose laws `all`, the report and plans are about; laws of no study join them.
 
-    detection: of shares of domains in base models. references: base -> its smaller reference.
+    claims: whether verdicts are evidence. claimed_metrics: where they are not, item metrics whose
+    parts are all the same. detection: of shares of domains in base models. references: base -> its
+    smaller reference.
     """
 
     name: str
@@ -350,6 +367,7 @@ class Scale(Part):
     studies: tuple[str, ...] = later(2, STUDIES)
     detection: DetectionSettings | None = later(5, None)
     references: dict[str, ReferenceSettings] = later(5, {})
+    claimed_metrics: tuple[str, ...] = later(5, ())
 
     def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""

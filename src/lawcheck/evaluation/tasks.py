@@ -56,7 +56,9 @@ def load_tasks(
         path = corpus / f"{discipline.name}.{split}.jsonl"
         rows = read_rows(path)
         for declared in discipline.worlds[scale.world].tasks:
-            own = [r for r in rows if r.get("task", declared.name) == declared.name][:limit]
+            most = scale.evaluation.generated_items if declared.output == "generate" else None
+            own = [r for r in rows if r.get("task", declared.name) == declared.name]
+            own = own[:limit][:most]
             if not own:
                 raise InputError(
                     f"task {declared.name!r}: {path.name} holds no row of it, expected at least "

@@ -1,20 +1,24 @@
 """Learning rates by an equal, recorded search: same number of values per method, tuning items.
 
-Every arm that a method's learning rate serves is trained at every value of the grid, on one
-extra base model that no law is judged on, and scored on the tuning split. The value with the
-highest five-discipline average over those arms wins; evaluation items are never read.
+Every arm that a method's learning rate serves is trained at every value of the grid, on an extra
+base model of each kind that no law is judged on (where bases have seeds), and scored on the tuning
+split. The value with the highest five-discipline average over those arms wins: accuracy, or, where
+the scale measures likelihoods, the fewest bits per byte. Evaluation items are never read.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law, Recipe
+from lawcheck.declare.design import Arm, Law, Mixture, Recipe
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.metrics import BITS
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError, nearest
@@ -33,15 +37,20 @@ FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     """Method -> the laws' arms that its rate is searched on.
 
-    Those on all data without more, on the default base, of any design but of the usual size: a
-    rate is chosen for a method, not for what a law varies.
+    Those on any share of the data without more, as if on all of it, on the default base, and those
+    on even mixtures that stay as they are, on any base; of any design but of the usual size: a rate
+    is chosen for a method, not for what a law varies.
     """
     found: dict[str, dict[Arm, None]] = {}
     for law in laws:
         for arm in law.arms:
-            plain = arm.recipe == Recipe() and arm.base == "default" and not arm.parents
+            if arm.recipe is None or arm.parents:
+                continue
+            whole = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0))
+            even = whole.recipe == Recipe(mixture=Mixture())
+            plain = even or (whole.recipe == Recipe() and arm.base == "default")
             if plain and arm.method in discovery.methods() and _usual_size(arm):
-                found.setdefault(arm.method, {})[arm] = None
+                found.setdefault(arm.method, {})[whole] = None
     return {method: tuple(arms) for method, arms in sorted(found.items())}
 
 
@@ -56,22 +65,34 @@ def search(
     laws: Iterable[Law],
     methods: list[str] | None,
     out: Path,
+    rates: tuple[float, ...] | None = None,
+    share: float = 1.0,
 ) -> Iterator[str]:
     """Search each method's learning rate on arms of the laws (`served`); yield lines.
 
-    Writes <out>/<scale>.<method>.json.
+    rates: the values to try (None: five by the method's group). share: of the arms' rows. Writes
+    <out>/<scale>.<method>.json.
     """
-    arms = served(laws)
+    arms = {
+        method: tuple(
+            dataclasses.replace(a, recipe=dataclasses.replace(a.recipe, fraction=share))
+            for a in found
+            if a.recipe is not None
+        )
+        for method, found in served(laws).items()
+    }
+    fewest = planner.scale.evaluation.likelihood
     for method in methods or list(arms):
         if method not in arms:
             raise InputError(
                 f"tune: no law trains method {method!r} plainly on all data; "
                 f"{nearest(method, arms)}"
             )
-        stages.build_bases(planner, layout, "default", [SEARCH_SEED])
+        for base in dict.fromkeys(a.base for a in arms[method]):
+            stages.build_bases(planner, layout, base, [SEARCH_SEED])
         rows = []
         grid = FULL_GRID if discovery.method(method).group == "full" else PEFT_GRID
-        for rate in grid:
+        for rate in rates or grid:
             row = _score(_with_rate(planner.scale, method, rate), layout, arms[method])
             rows.append({"learning_rate": rate, **row})
             told = "unscored" if row["mean"] is None else f"{row['mean']:.4f}"
@@ -81,7 +102,7 @@ def search(
             raise InputError(
                 f"tune {method!r}: no learning rate of {len(rows)} gives finite scores; lower them"
             )
-        best = max(finite, key=lambda r: r["mean"])
+        best = (min if fewest else max)(finite, key=lambda r: r["mean"])
         edge = best in (rows[0], rows[-1])
         record = {
             "scale": planner.scale.name,
@@ -89,6 +110,8 @@ def search(
             "seed": SEARCH_SEED,
             "split": "tune",
             "items_per_task": planner.scale.evaluation.tune_items,
+            **({"metric": BITS} if fewest else {}),
+            **({"share_of_rows": share} if share != 1 else {}),
             "generator": planner.scale.corpus.frozen,
             "chosen": best["learning_rate"],
             "chosen_at_edge_of_grid": edge,
@@ -114,7 +137,8 @@ def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any
     average: dict[str, float | None] = {}
     diverged, seconds = 0, 0.0
     for arm, group in runs.items():
-        found = _accuracy(planner, layout, group)
+        measure = _bits if scale.evaluation.likelihood else _accuracy
+        found = measure(planner, layout, group)
         average[arm.name] = None if found is None else statistics.fmean(found.values())
         for run in group:
             record = read_object(layout.run(run.id) / "train.json", "train the run again")
@@ -150,3 +174,21 @@ def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[
             cube = table.cube(group[0].arm.name, task, [SEARCH_SEED])
             found[places[task].discipline].append(float(cube.mean()))
     return {name: statistics.fmean(values) for name, values in found.items()}
+
+
+def _bits(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float] | None:
+    """As `_accuracy`: bits per byte of gold answers, per discipline, each task of equal weight."""
+    from lawcheck.scores import read_rows, task_places
+
+    places = task_places(discovery.disciplines().values(), planner.scale.world)
+    by_task: dict[str, list[float]] = {}
+    for row in read_rows([layout.run_scores(r.id, "tune") for r in group]).to_pylist():
+        if row["metric"] == BITS and row["task"] in places:
+            by_task.setdefault(row["task"], []).append(row["value"])
+    found: dict[str, list[float]] = {d.name: [] for d in science(planner.scale)}
+    for task, values in by_task.items():
+        if places[task].discipline in found:
+            found[places[task].discipline].append(statistics.fmean(values))
+    means = {name: statistics.fmean(values) for name, values in found.items() if values}
+    whole = means.keys() == found.keys() and all(map(math.isfinite, means.values()))
+    return means if whole else None

@@ -187,7 +187,17 @@ class Workflow:
 
             return signed(of)
 
-        return {n: value if value == least[n] else resource(n) for n, value in most.items()}
+        found = {n: value if value == least[n] else resource(n) for n, value in most.items()}
+        if stage == "train" and hardware.full_memory_mb:
+            found["mem_mb"] = signed(lambda wildcards: self._memory(wildcards.batch))
+        return found
+
+    def _memory(self, batch: str) -> int:
+        """Megabytes of the job that trains a batch."""
+        hardware = self.scale.hardware
+        methods = {r.arm.method for r in self.batches[batch].runs if r.arm.has_weights}
+        whole = any(discovery.method(m).group == "full" for m in methods)
+        return (whole and hardware.full_memory_mb) or hardware.memory_mb
 
     @property
     def reference_resources(self) -> dict[str, Any]:

@@ -215,7 +215,7 @@ class Planner:
             return 0
         corpus = self.scale.corpus
         planned = planned_mixture(
-            run.arm.recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.most_rows
+            run.arm.recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.caps
         )
         return round(planned[run.part] if run.part else sum(planned.values()))
 
