@@ -524,29 +524,23 @@ def _phase_scores(run: Run, layout: Layout) -> list[Score]:
     losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
     weights = enumerate((p["weights"] for p in phases), start=1)
     counts = {d: sum(p["rows"][d] for p in phases) for d in mixture["distinct_rows"]}
-    counted = [
+    found = [
         _measured_row(run, domain, "run", metric, float(n))
         for metric, by_domain in ((DRAWN, counts), (DIFFERENT, mixture["distinct_rows"]))
         for domain, n in by_domain.items()
     ]
     potentials = mixture.get("potentials", ())
     first = [x for x in potentials[1].values() if x is not None] if len(potentials) > 1 else []
-    rows = [_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first))] if first else []
-    return (
-        counted
-        + rows
-        + [
-            _measured_row(run, domain, str(phase), metric, value)
-            for metric, by_phase in (
-                (WEIGHT, weights),
-                (LOSS, losses),
-                (POTENTIAL, enumerate(potentials)),
-            )
-            for phase, values in by_phase
-            for domain, value in values.items()
-            if value is not None
-        ]
-    )
+    if first:
+        found.append(_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first)))
+    by_metric = ((WEIGHT, weights), (LOSS, losses), (POTENTIAL, enumerate(potentials)))
+    return found + [
+        _measured_row(run, domain, str(phase), metric, value)
+        for metric, by_phase in by_metric
+        for phase, values in by_phase
+        for domain, value in values.items()
+        if value is not None
+    ]
 
 
 def _measured_row(run: Run, task: str, item: str, metric: str, value: float) -> Score:
