@@ -101,9 +101,10 @@ def mixture_label(mixture: Mixture) -> str:
     found += [f"target {words(mixture.target)}"] if mixture.target is not None else []
     found += ["without guard"] if not mixture.guard else []
     plain = Mixture()
-    for name in ("strength", "step", "threshold", "phases", "rows"):
+    for name in ("strength", "step", "threshold", "rows"):
         value = getattr(mixture, name)
         found += [f"{name} {value:g}"] if value != getattr(plain, name) else []
+    found += [f"{mixture.phases} phases"] if mixture.phases != plain.phases else []
     return ", ".join(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -38,16 +39,18 @@ FIGURE = Picture(
     only=moves,
 )
 ACROSS = 3
+# Characters of a title that fit beside each other over two columns.
+TITLE_WIDTH = 110
 FEWEST_SEEDS = 2
 
 
 def build(context: RenderContext) -> Figure:
     arms = [a for a in mixed_arms(context.law) if a.mixture and a.mixture.update != "none"]
     titles = domains_of(context, arms)
-    looks, labels = domain_looks(list(titles)), arm_labels(context.law, context.families)
+    looks, labels = domain_looks(list(titles)), _short_labels(context, arms)
     across = min(ACROSS, len(arms))
     lines = math.ceil(len(arms) / across)
-    figure = Figure(figsize=(TWO_COLUMNS, 0.7 + 2.6 * lines), layout="constrained")
+    figure = Figure(figsize=(TWO_COLUMNS, 0.7 + 2.3 * lines), layout="constrained")
     grid = figure.subplots(2 * lines, across, squeeze=False, height_ratios=(1.15, 1) * lines)
     for k in range(across * lines):
         line, column = divmod(k, across)
@@ -58,7 +61,8 @@ def build(context: RenderContext) -> Figure:
             continue
         draw_paths(above, path_of(context, arms[k], titles, WEIGHT, 1), looks, 1)
         draw_paths(below, path_of(context, arms[k], titles, LOSS, 0), looks, 0)
-        panel_title(above, k, wrapped(labels[arms[k].name]), fontsize=6.5)
+        title = "\n".join(textwrap.wrap(labels[arms[k].name], TITLE_WIDTH // across))
+        panel_title(above, k, title, fontsize=6)
         below.set_xlabel("Phase")
         if column == 0:
             above.set_ylabel("Share of rows")
@@ -114,11 +118,15 @@ def draw_paths(
     light_grid(axes)
 
 
-def wrapped(label: str, width: int = 44) -> str:
-    """A label of an arm in lines that fit above a panel."""
-    import textwrap
-
-    return "\n".join(textwrap.wrap(label, width))
+def _short_labels(context: RenderContext, arms: Sequence[Arm]) -> dict[str, str]:
+    """Labels without what all of these arms share."""
+    labels = arm_labels(context.law, context.families)
+    parts = {a.name: labels[a.name].split(", ") for a in arms}
+    shared = set.intersection(*map(set, parts.values())) if len(arms) > 1 else set()
+    return {
+        name: ", ".join(part for part in own if part not in shared) or labels[name]
+        for name, own in parts.items()
+    }
 
 
 def seeds_note(
