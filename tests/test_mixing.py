@@ -488,6 +488,13 @@ def test_a_strangers_law_and_rule_from_corpus_to_figure(tmp_path, by_loss):
     counted = pd.read_csv(rows).query("column != 'all' and arm.str.contains('by_loss')")
     different = dict(zip(counted["column"], counted["mean"], strict=True))
     assert different == mixture["distinct_rows"]
+    # A published copy holds domains among its scores, which are no tasks.
+    for words in (("publish", "--out", "kept"), ("verify", "--results", "kept")):
+        command = [sys.executable, "-m", "lawcheck", words[0], "--scale", "tiny", *words[1:]]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_losses_above_one_are_read_back_from_files_sorted_on_disk(tmp_path):
