@@ -269,6 +269,8 @@ class EvaluationSettings(Part):
 
     generated_items: of both, per task whose answers are generated (None: as many as of others).
     likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
+    execute_code: whether programs that a model wrote are run, in a sandbox
+    (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
     """
 
     items: int | None = Field(default=None, gt=0)
@@ -276,6 +278,7 @@ class EvaluationSettings(Part):
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
     likelihood: bool = later(5, False)
+    execute_code: bool = later(5, False)
 
 
 class Hardware(Part):
