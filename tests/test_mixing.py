@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -427,6 +428,75 @@ def test_weights_and_losses_reach_the_score_table(tmp_path, by_loss):
         assert found.tolist() == [x[domain] for x in losses]
     losses = [table.cube(RESTS.name, d, (0,), "domain_loss") for d in mixture["available_rows"]]
     assert max(x.max() for x in losses) > 1
+
+
+STRANGERS_LAW = """
+from lawcheck.declare.design import Hypothesis, Law, Mixture, Recipe, arm, difference
+
+MOVES = arm("lora", Recipe(mixture=Mixture(update="by_loss", phases=4, rows=1_000_000)))
+RESTS = arm("lora", Recipe(mixture=Mixture(phases=4, rows=1_000_000)))
+
+LAW = Law(
+    name="follow_the_loss",
+    title="Follow the loss",
+    claim="Shares that follow losses beat constant ones.",
+    source="our question",
+    hypotheses=(
+        Hypothesis(
+            name="gain",
+            role="primary",
+            claim="moving beats constant",
+            estimand=difference([MOVES], [RESTS]),
+            alternative="greater",
+            sesoi=1.0,
+        ),
+    ),
+)
+"""
+STRANGERS_SCALE = """
+extends: smoke
+title: a stranger's
+claims: false
+seeds: [0]
+corpus: {size: 1/2000, general_pool: 100}
+evaluation: {items: 4, tune_items: 0, max_new_tokens: 8}
+"""
+
+
+@pytest.mark.slow
+def test_a_strangers_law_and_rule_from_corpus_to_figure(tmp_path, by_loss):
+    (tmp_path / "laws").mkdir()
+    (tmp_path / "laws" / "follow_the_loss.py").write_text(STRANGERS_LAW, encoding="utf-8")
+    (tmp_path / "tiny.yaml").write_text(STRANGERS_SCALE, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "LAWCHECK_LAWS": str(tmp_path / "laws"),
+        "LAWCHECK_SCALES": str(tmp_path),
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = (
+        *("-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)),
+        *("--cores", "1", "law_follow_the_loss", "--config", "scale=tiny"),
+    )
+    done = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    drawn = [*tmp_path.rglob("mixture_paths_follow_the_loss.png")]
+    (rows,) = tmp_path.rglob("mixture_rows_follow_the_loss.csv")
+    assert len(drawn) == 1
+    (path,) = (p for p in tmp_path.rglob("train.json") if "by_loss" in str(p))
+    mixture = read_object(path, "")["mixture"]
+    counted = pd.read_csv(rows).query("column != 'all' and arm.str.contains('by_loss')")
+    different = dict(zip(counted["column"], counted["mean"], strict=True))
+    assert different == mixture["distinct_rows"]
+    # A published copy holds domains among its scores, which are no tasks.
+    for words in (("publish", "--out", "kept"), ("verify", "--results", "kept")):
+        command = [sys.executable, "-m", "lawcheck", words[0], "--scale", "tiny", *words[1:]]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_losses_above_one_are_read_back_from_files_sorted_on_disk(tmp_path):

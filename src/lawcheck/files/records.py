@@ -176,12 +176,14 @@ class Trained(_Record):
 
 class _Phase(_Record):
     weights: dict[str, float]
+    rows: dict[str, Count]
     losses: dict[str, float | None] | None
 
 
 class _Phases(_Record):
     losses_before: dict[str, float | None]
     phases: list[_Phase]
+    distinct_rows: dict[str, Count]
     potentials: list[dict[str, float | None]] = []
 
 
@@ -200,6 +202,7 @@ class Knowledge(_Record):
     shares: dict[str, Amount]
     iterations: list[_Iteration]
     total_variation: Amount | None
+    pretraining_rows: dict[str, Count] | None = None
 
 
 class ReferenceLosses(_Record):

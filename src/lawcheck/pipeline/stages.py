@@ -521,7 +521,7 @@ def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> li
     """Of base models, the shares of domains that were detected in them; of runs on mixtures, how
     far their rows are from those.
     """
-    from lawcheck.scores import DETECTED, DIVERGENCE, UNSTABLE, VARIATION
+    from lawcheck.scores import DETECTED, DIVERGENCE, PRETRAINED, UNSTABLE, VARIATION
 
     found, known = [], {}
     for run in runs:
@@ -539,6 +539,11 @@ def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> li
                 _measured_row(run, domain, str(k), DETECTED, share)
                 for k, shares in enumerate(by_iteration, start=1)
                 for domain, share in shares.items()
+            ]
+            learned = seen.get("pretraining_rows") or {}
+            found += [
+                _measured_row(run, d, "mean", PRETRAINED, rows / sum(learned.values()))
+                for d, rows in learned.items()
             ]
             if seen["total_variation"] is not None:
                 distance = seen["total_variation"]
@@ -571,22 +576,26 @@ def _divergence(run: Run, layout: Layout, detected: Mapping[str, float]) -> floa
 
 
 def _phase_scores(run: Run, layout: Layout) -> list[Score]:
-    from lawcheck.scores import LOSS, POTENTIAL, WEIGHT
+    from lawcheck.scores import DIFFERENT, DRAWN, LOSS, POTENTIAL, WEIGHT
 
     mixture = _phases(run, layout)
     phases = mixture["phases"]
     losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
     weights = enumerate((p["weights"] for p in phases), start=1)
+    counts = {d: sum(p["rows"][d] for p in phases) for d in mixture["distinct_rows"]}
+    found = [
+        _measured_row(run, domain, "run", metric, float(n))
+        for metric, by_domain in ((DRAWN, counts), (DIFFERENT, mixture["distinct_rows"]))
+        for domain, n in by_domain.items()
+    ]
     potentials = mixture.get("potentials", ())
     first = [x for x in potentials[1].values() if x is not None] if len(potentials) > 1 else []
-    rows = [_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first))] if first else []
-    return rows + [
+    if first:
+        found.append(_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first)))
+    by_metric = ((WEIGHT, weights), (LOSS, losses), (POTENTIAL, enumerate(potentials)))
+    return found + [
         _measured_row(run, domain, str(phase), metric, value)
-        for metric, by_phase in (
-            (WEIGHT, weights),
-            (LOSS, losses),
-            (POTENTIAL, enumerate(potentials)),
-        )
+        for metric, by_phase in by_metric
         for phase, values in by_phase
         for domain, value in values.items()
         if value is not None

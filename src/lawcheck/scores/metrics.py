@@ -18,9 +18,13 @@ DISTINCT, COUNT = "distinct_ngrams", "distinct_count"
 WEIGHT, LOSS = "mixture_weight", "domain_loss"
 # Likewise: the share of a domain's loss that can still be learned, by phase.
 POTENTIAL = "potential"
+# Rows of a domain over all phases, and how many of them differ.
+DRAWN, DIFFERENT = "rows_drawn", "distinct_rows"
 # Of base models: the share of a domain in their texts, by iteration of detection; the distance
 # of the mean shares from those of pretraining; and the SD over iterations of the largest domain's.
 DETECTED, VARIATION, UNSTABLE = "detected_share", "total_variation", "detected_deviation"
+# The share of a domain in the texts that a base model made here was pretrained on.
+PRETRAINED = "pretraining_share"
 # Of a run whose mixture was compared with what its base knows: KL of the two, in nats.
 DIVERGENCE = "divergence"
 # Of a merge: cosine of the angle between its parents, an item a tensor; and the share of tensors
@@ -32,9 +36,9 @@ FAULT = "fault"
 MEASUREMENTS = LIKELIHOODS | {
     *(ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, DIVERGENCE, COSINE, ARC, FAULT)
 }
-MEASUREMENTS |= {POTENTIAL, DETECTED, VARIATION, UNSTABLE}
+MEASUREMENTS |= {POTENTIAL, DRAWN, DIFFERENT, DETECTED, PRETRAINED, VARIATION, UNSTABLE}
 # All others lie in [0, 1]; those of SIGNED may lie below 0 too.
-UNBOUNDED = frozenset({LOSS, COUNT, DIVERGENCE}) | {
+UNBOUNDED = frozenset({LOSS, COUNT, DRAWN, DIFFERENT, DIVERGENCE}) | {
     m for m in LIKELIHOODS if ITEM_METRICS[m].high > 1
 }
 SIGNED = frozenset({COSINE}) | {m for m in LIKELIHOODS if ITEM_METRICS[m].low < 0}

@@ -197,9 +197,11 @@ def joined_pair(
 
 
 def panel_title(axes: Axes, k: int, text: str, **more: Any) -> None:
-    """Title of panel k of a figure, behind its letter: a, b, ..."""
+    """Title of panel k of a figure, behind its letter: a, b, ..., z, aa, bb, ..."""
     plain = text.replace("$", r"\$")
-    axes.set_title(f"$\\mathbf{{{string.ascii_lowercase[k]}}}$  {plain}", loc="left", **more)
+    again, letter = divmod(k, len(string.ascii_lowercase))
+    name = string.ascii_lowercase[letter] * (again + 1)
+    axes.set_title(f"$\\mathbf{{{name}}}$  {plain}", loc="left", **more)
 
 
 def one_range(panels: Iterable[Axes]) -> None:

@@ -26,6 +26,7 @@ LAW = Law(
     base=UNTRAINED[0],
     shown=UNTRAINED,
     built_bases=True,
+    figures=("versatune_figure_5",),
     hypotheses=(
         primary(
             name="accurate",

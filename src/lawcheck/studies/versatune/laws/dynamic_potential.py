@@ -44,6 +44,8 @@ LAW = Law(
     ),
     source="VersaTune, Algorithm 2 and section 5; Tables 1 and 4, Figure 3",
     base=UNTRAINED[0],
+    tables=("versatune_table_4",),
+    figures=("versatune_figure_3",),
     shown=(
         *UNTRAINED,
         *FEWER_UPDATES,

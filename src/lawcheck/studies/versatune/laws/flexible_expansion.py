@@ -62,6 +62,7 @@ LAW = Law(
     source="VersaTune, Algorithm 3 and section 4.4; Figures 2 and 4",
     base=UNTRAINED[0],
     shown=UNTRAINED[:1],
+    figures=("versatune_figure_2", "versatune_figure_4"),
     hypotheses=(
         primary(
             name="keeps_others",

@@ -5,6 +5,7 @@ from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.studies.versatune.arms import (
     CONSTANT,
     DOMAINS,
+    DYNAMIC,
     INVERSE,
     RECIPROCAL,
     SWAPPED,
@@ -28,7 +29,9 @@ LAW = Law(
     ),
     source="VersaTune, Statement 1 and section 4.3; Table 1",
     base=UNTRAINED[0],
-    shown=UNTRAINED,
+    # For Table 1.
+    shown=(*UNTRAINED, *DYNAMIC),
+    tables=tuple(f"versatune_table_{k}" for k in (1, *range(5, 11))),
     hypotheses=(
         primary(
             name="consistent",
