@@ -20,6 +20,7 @@ from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
 from lawcheck.files.records import TrainedOnPhases, fitting
 from lawcheck.files.refusals import doing
+from lawcheck.pipeline.cards import write_cards
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner
 from lawcheck.planning.shipped import build_command, resolve_base
@@ -101,6 +102,7 @@ def train(
     seconds to wait for another live process that trains one of them.
     """
     from lawcheck.training.device import require_device
+    from lawcheck.training.launch import rank
 
     require_device(planner.scale.hardware)
     manifest = check_corpus(layout.corpus, planner.scale)
@@ -117,6 +119,8 @@ def train(
                 result = _train(planner, layout, run, manifest, wait)
             else:
                 result = _make(planner, layout, run, diverged, wait)
+        if rank() == 0:
+            write_cards(planner, layout, [run])
         record[run.id] = {"trained": trains, "weights_sha256": result.get("weights_sha256")}
     return record
 
@@ -237,9 +241,11 @@ def evaluate(
         )
         for run in runs
     ]
-    return evaluate_runs(
+    found = evaluate_runs(
         jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
     )
+    write_cards(planner, layout, runs)
+    return found
 
 
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
