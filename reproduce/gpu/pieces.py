@@ -20,8 +20,8 @@ def split(folder: Path, into: Path, size: int) -> list[Path]:
     """Write `into`/piece.00, piece.01 and so on, and their index. size: bytes of a piece."""
     for old in into.glob("piece.*"):
         old.unlink()
-    whole = into / "whole.tar"
-    with tarfile.open(whole, "w") as archive:
+    whole = into / "whole.tar.gz"
+    with tarfile.open(whole, "w:gz", compresslevel=6) as archive:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             archive.add(path, path.relative_to(folder).as_posix())
     pieces, entries = [], []
@@ -43,7 +43,7 @@ def join(folder: Path, target: Path) -> None:
         index = json.loads((folder / INDEX).read_text())
     except (OSError, ValueError) as error:
         sys.exit(f"{folder / INDEX}: {error}; pack and carry it again")
-    whole = folder / "whole.tar"
+    whole = folder / "whole.tar.gz"
     with whole.open("wb") as stream:
         for entry in index["pieces"]:
             piece = folder / entry["name"]
