@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from peft import AutoPeftModelForCausalLM, PeftModel
 from transformers import AutoModelForCausalLM
 
@@ -47,7 +49,7 @@ def by_name(adapter: Path) -> list[Any]:
     ]
 
 
-def likelihoods(folder: Path, where: str, patch: pytest.MonkeyPatch) -> list[list[float]]:
+def likelihoods(folder: Path, where: str, patch: pytest.MonkeyPatch) -> NDArray[np.float64]:
     """Of lm-eval's own command line: per question, those of its options."""
     from lm_eval.__main__ import cli_evaluate
 
@@ -64,14 +66,14 @@ def likelihoods(folder: Path, where: str, patch: pytest.MonkeyPatch) -> list[lis
     (file,) = (folder / "out").rglob("samples_two_options_*.jsonl")
     found = [json.loads(line) for line in file.read_text().splitlines()]
     ordered = sorted(found, key=lambda sample: sample["doc_id"])
-    return [[float(first[0][0]) for first in sample["resps"]] for sample in ordered]
+    return np.array([[float(first[0][0]) for first in s["resps"]] for s in ordered])
 
 
-def expected_likelihoods(model: Any, tokenizer: Any) -> list[list[float]]:
+def expected_likelihoods(model: Any, tokenizer: Any) -> NDArray[np.float64]:
     def one(question: str, choice: str) -> float:
         start = tokenizer(question, add_special_tokens=False).input_ids
         whole = tokenizer(question + choice, add_special_tokens=False).input_ids
         gains = logits(model, torch.tensor([whole]))[0, :-1].float().log_softmax(-1)
         return sum(float(gains[k - 1, whole[k]]) for k in range(len(start), len(whole)))
 
-    return [[one(q, c) for c in CHOICES] for q in QUESTIONS]
+    return np.array([[one(q, c) for c in CHOICES] for q in QUESTIONS])
