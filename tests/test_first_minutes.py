@@ -84,7 +84,7 @@ def test_a_box_that_overruns_is_ended_and_what_it_printed_counts(gpu, tmp_path, 
 def test_every_box_has_its_turn_in_a_few_seconds(tmp_path):
     """Most are cut: the order and the files are what is looked at."""
     began = time.time()
-    words = ["bash", str(FOLDER / "first_ten_minutes.sh"), "dry", str(tmp_path), "--seconds", "12"]
+    words = ["bash", str(FOLDER / "first_ten_minutes.sh"), "dry", str(tmp_path), "--seconds", "8"]
     done = subprocess.run(
         words,
         capture_output=True,

@@ -85,16 +85,14 @@ def test_a_merged_lora_answers_as_its_adapter(made, elsewhere):
     assert not torch.equal(found, wanted)
 
 
-def test_lm_evals_own_command_line_scores_them(made, elsewhere, monkeypatch):
-    base, adapter = made / "base", made / "lora" / "adapter"
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
-    for name, where, model in (  # noqa: F402
-        ("lora", f"pretrained={base},peft={adapter}", tools.put(base, adapter)),
-        (
-            "full",
-            f"pretrained={made / 'full' / 'adapter'},tokenizer={base}",
-            AutoModelForCausalLM.from_pretrained(made / "full" / "adapter"),
-        ),
-    ):
-        found = tools.likelihoods(elsewhere / name, where, monkeypatch)
-        assert found == pytest.approx(tools.expected_likelihoods(model, tokenizer), abs=1e-3)
+@pytest.mark.parametrize("method", ["lora", pytest.param("full", marks=pytest.mark.slow)])
+def test_lm_evals_own_command_line_scores_it(made, elsewhere, monkeypatch, method):
+    base, folder = made / "base", made / method / "adapter"
+    if method == "lora":
+        where, scored = f"pretrained={base},peft={folder}", tools.put(base, folder)
+    else:
+        where = f"pretrained={folder},tokenizer={base}"
+        scored = AutoModelForCausalLM.from_pretrained(folder)
+    wanted = tools.expected_likelihoods(scored, PreTrainedTokenizerFast.from_pretrained(base))
+    found = tools.likelihoods(elsewhere / "task", where, monkeypatch)
+    assert found == pytest.approx(wanted, abs=1e-3)

@@ -29,7 +29,7 @@ metric_list:
   - metric: acc
 """
 QUESTIONS = ("It is 12 o'", "A naïve", "In 1987", "def f(x):")
-CHOICES = (" H2SO4", " Straße")
+CHOICES = ("H2SO4", "Straße")
 
 
 def logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
@@ -72,7 +72,7 @@ def likelihoods(folder: Path, where: str, patch: pytest.MonkeyPatch) -> NDArray[
 def expected_likelihoods(model: Any, tokenizer: Any) -> NDArray[np.float64]:
     def one(question: str, choice: str) -> float:
         start = tokenizer(question, add_special_tokens=False).input_ids
-        whole = tokenizer(question + choice, add_special_tokens=False).input_ids
+        whole = tokenizer(f"{question} {choice}", add_special_tokens=False).input_ids
         gains = logits(model, torch.tensor([whole]))[0, :-1].float().log_softmax(-1)
         return sum(float(gains[k - 1, whole[k]]) for k in range(len(start), len(whole)))
 
