@@ -27,6 +27,7 @@ import pytest
 import regex
 import tools
 import torch
+from peft import AutoPeftModelForCausalLM
 from tiny_world import make_run, make_scale
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
@@ -649,7 +650,7 @@ def test_an_adapter_on_the_real_base_opens_in_other_tools(smollm2, convert, tmp_
     ids = torch.tensor([tokenizer("In 1987, H2SO4 cost 12 dollars.").input_ids])
     model = tools.put(base, adapter)
     wanted = tools.logits(model, ids)
-    assert torch.equal(tools.logits(tools.by_name(adapter)[0], ids), wanted)
+    assert torch.equal(tools.logits(AutoPeftModelForCausalLM.from_pretrained(adapter), ids), wanted)
     scored = tools.likelihoods(tmp_path / "task", f"pretrained={base},peft={adapter}", monkeypatch)
     assert scored == pytest.approx(tools.expected_likelihoods(model, tokenizer), abs=1e-3)
 
