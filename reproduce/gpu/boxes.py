@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import signal
 import subprocess
@@ -135,16 +136,18 @@ class Session:
                 env=self.environment,
                 start_new_session=True,
             )
-            noted = time.monotonic()
-            while one.poll() is None and time.monotonic() < until:
-                time.sleep(0.05)
-                if time.monotonic() - noted > EVERY:
-                    note()
-                    noted = time.monotonic()
-            if one.poll() is not None:
-                return one.returncode
-            end(one)
-            return None
+            try:
+                noted = time.monotonic()
+                while one.poll() is None and time.monotonic() < until:
+                    time.sleep(0.05)
+                    if time.monotonic() - noted > EVERY:
+                        note()
+                        noted = time.monotonic()
+                return one.poll()
+            finally:
+                # Its time is up, or that of this process.
+                if one.poll() is None:
+                    end(one)
 
     def _note(self, box: Box, began: float, start: int, look: Callable[[], dict[str, Any]]) -> None:
         box.spent = round(time.monotonic() - began, 1)
@@ -259,7 +262,7 @@ class Session:
             steps.append(["-m", "lawcheck", "base", *study])
             compare = ["--only", "llama", "--adapters", "--write", str(compared)]
             steps.append(["benchmarks/architectures.py", *compare])
-        line = " && ".join(" ".join(map(quoted, [sys.executable, *s])) for s in steps)
+        line = " && ".join(shlex.join([sys.executable, *s]) for s in steps)
         with (self.work / "setup.log").open("wb") as log:
             self.setting_up = subprocess.Popen(
                 ["bash", "-c", line],
@@ -392,12 +395,6 @@ def replace(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(str(word))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
@@ -416,6 +413,7 @@ def main() -> None:
     options.scale = options.scale or ("smoke" if dry else "smollm2")
     options.jobs = options.jobs or (2 if dry else 8)
     session = Session(options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         session.visit()
     finally:
