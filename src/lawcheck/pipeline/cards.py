@@ -189,8 +189,10 @@ def _data_sets(discipline: Discipline, scale: Scale) -> list[DataSet]:
         own = module.__name__.split(".")[0] == "lawcheck"
         return [DataSet("generated text", OWN if own else UNKNOWN)]
     folder = data_folder(scale)
-    assert folder is not None
-    names = sorted({p.relative_to(folder).parts[0] for p in module.source_files(folder)})
+    files = module.source_files(folder) if folder else []
+    # A stranger's files may lie outside.
+    inside = {p.relative_to(folder).parts[0] for p in files if p.is_relative_to(folder)}
+    names = sorted(inside) or ["files that are not named here"]
     return [DataSet(name, LICENCES.get(name, UNKNOWN)) for name in names]
 
 
