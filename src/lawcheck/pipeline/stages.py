@@ -32,6 +32,7 @@ from lawcheck.files.records import (
 )
 from lawcheck.files.refusals import doing
 from lawcheck.methods.merging import RECORD as MERGE_RECORD
+from lawcheck.pipeline.cards import write_cards
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import build_command, resolve_base
@@ -118,6 +119,7 @@ def train(
     seconds to wait for another live process that trains one of them.
     """
     from lawcheck.training.device import require_device
+    from lawcheck.training.launch import rank
 
     require_device(planner.scale.hardware)
     manifest = check_corpus(layout.corpus, planner.scale)
@@ -134,6 +136,8 @@ def train(
                 result = _train(planner, layout, run, manifest, wait)
             else:
                 result = _make(planner, layout, run, diverged, wait)
+        if rank() == 0:
+            write_cards(planner, layout, [run])
         record[run.id] = {"trained": trains, "weights_sha256": result.get("weights_sha256")}
     return record
 
@@ -392,9 +396,11 @@ def evaluate(
         )
         for run in runs
     ]
-    return evaluate_runs(
+    found = evaluate_runs(
         jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
     )
+    write_cards(planner, layout, runs)
+    return found
 
 
 def tuning_loss(planner: Planner, layout: Layout, run: Run) -> float | None:
