@@ -186,7 +186,7 @@ def test_memory_and_time_are_planned_before_anything_is_fetched():
             planned = planned_memory(arm, SCALE)
             assert planned is None or planned.total < 1e6 * asked[arm]
     assert asked[arms.FULL] == hardware.full_memory_mb
-    assert planned_tokens(arms.PLAIN, SCALE) == pytest.approx(0.3 * 152_000, rel=0.05)
+    assert planned_tokens(arms.PLAIN, SCALE) == pytest.approx(0.25 * 152_000, rel=0.05)
 
 
 def test_what_is_left_follows_what_is_there(tmp_path):
