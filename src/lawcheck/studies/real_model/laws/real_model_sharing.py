@@ -56,7 +56,7 @@ LAW = Law(
         "A LoRA-MoE that shares A makes gold answers likelier than the plain mixture, and the "
         "tuned recipe likelier than the original one."
     ),
-    source="Wang et al., section 4.4 and 5, on a quarter of the rows of scale smollm2; docs/smollm2.md",
+    source="Wang et al., section 4.4 and 5, on a quarter of the rows; docs/smollm2.md",
     base=BASE,
     hypotheses=(
         *read_three_ways("share", "sharing A beats the plain mixture", SHARED_A, PLAIN),
