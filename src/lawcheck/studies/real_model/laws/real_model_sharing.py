@@ -7,6 +7,7 @@ from lawcheck.studies.real_model.arms import (
     BASE,
     DISCIPLINE_LORA,
     FULL,
+    LETTERED,
     PLAIN,
     SHARED_A,
     TUNED_MOE,
@@ -35,7 +36,7 @@ def read_three_ways(name: str, claim: str, better: Arm, worse: Arm) -> Iterator[
         name=f"{name}_options",
         role="secondary",
         claim=f"{claim}: the right option is likelier among the options",
-        estimand=difference([better], [worse], metric="p_correct"),
+        estimand=difference([better], [worse], LETTERED, metric="p_correct"),
         alternative="greater",
         sesoi=LIKELY,
     )
