@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from test_plan import law_of
@@ -16,6 +17,7 @@ from test_verify import SCALE as TINY
 from tiny_world import make_base, make_rows, make_run, make_scale
 from transformers import AutoModelForCausalLM
 
+import lawcheck
 from lawcheck.__main__ import main
 from lawcheck.corpus.build import build_corpus
 from lawcheck.declare import discovery
@@ -25,6 +27,7 @@ from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import unrealisable
 from lawcheck.errors import InputError
 from lawcheck.evaluation import run as evaluation
+from lawcheck.files import origin
 from lawcheck.files.origin import OriginError
 from lawcheck.methods.base import Method
 from lawcheck.pipeline import stages
@@ -399,6 +402,54 @@ def test_slerp_takes_the_way_of_every_merge(made):
     assert made.record(ARC)["parents"] == [made.run(FIRST).id, made.run(CHILD).id]
     origin = made.layout.train_record(made.run(ARC).id).with_suffix(".json.origin")
     assert "adapter/merge.json" in json.loads(origin.read_text())["files"]
+
+
+def test_every_model_has_a_card_that_hubs_read(made):
+    for a in ARMS:
+        run, path = made.run(a), made.folder(a) / "README.md"
+        card, text = ModelCard.load(path), path.read_text()
+        method = discovery.method(a.method)
+        whole = (path.parent / "config.json").is_file()
+        assert card.data.library_name == ("transformers" if whole else "peft")
+        # Generated rows, and a base made of them.
+        assert card.data.license == "apache-2.0"
+        assert card.data.tags == ["lawcheck", a.method]
+        assert text.startswith("---\n")
+        assert f"# {run.id}\n" in text
+        assert f"lawcheck {lawcheck.__version__}" in text
+        assert f"| seed | {run.seed} |" in text
+        assert f"`{made.record(a)['weights_sha256']}`" in text
+        assert method.trains in text
+        assert str(made.layout.results) not in text
+        scores = read_rows([made.layout.run_scores(run.id)]).to_pandas()
+        task = scores[(scores.task == "proxy_math") & (scores.metric == "exact_match")].value
+        assert f"| proxy_math | exact_match | {len(task)} | 0 | {task.mean():.4g} |" in text
+        assert ("merged into it" in text) == (a == SECOND)
+    text = (made.folder(MERGED) / "README.md").read_text()
+    assert all(made.run(a).id in text for a in (FIRST, CHILD))
+    assert "learning rate" not in text
+
+
+def test_a_card_is_no_part_of_what_is_sealed(world):
+    run = world.run(FIRST)
+    recorded = origin.read(world.layout.train_record(run.id), "weights", run.id, "")
+    assert not any("README" in name for name in [*recorded.files, *recorded.beside])
+    card = world.folder(FIRST) / "README.md"
+    before = card.read_bytes()
+    card.write_text("Edited.")
+    assert world.verify() == 0
+    # Nothing is trained or scored again, and the card is as it was.
+    world.train(FIRST)
+    assert card.read_bytes() == before
+    # Nor does it count where the folder is somebody's base, unlike one that came with a model.
+    listed = sources._listing(card.parent)
+    assert "README.md" not in listed
+    card.write_text("Of a hub.")
+    assert sources._listing(card.parent).keys() == listed.keys() | {"README.md"}
+    # Scores of other weights are not told.
+    world.change(FIRST, lambda tensor: tensor * 1.01)
+    world.train(FIRST)
+    assert "None yet" in card.read_text()
 
 
 def test_of_several_nodes_the_first_one_merges(made, tmp_path, monkeypatch, capsys):

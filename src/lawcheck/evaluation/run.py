@@ -21,6 +21,7 @@ from lawcheck.declare.design import Decoding, Discipline, Score
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
 from lawcheck.evaluation.answers import faults, unanswered
+from lawcheck.evaluation.likelihood import Pass, measured, prepare
 from lawcheck.evaluation.model import PrefixSharingLM, make_greedy
 from lawcheck.evaluation.router import expert_shares
 from lawcheck.evaluation.tasks import PlacedTask, build_requests, load_tasks, quiet, undigested
@@ -145,6 +146,8 @@ def _evaluate_on_base(
     wanted = {d.name: d for job in jobs for d in job.disciplines}
     placed = load_tasks(wanted.values(), scale, corpus, split)
     build_requests(placed, lm)
+    likely = scale.evaluation.likelihood
+    asked = [(p, prepare(p, lm) if likely else None) for p in placed]
     for number, job in enumerate(jobs, start=1):
         # The questions of a base are a million objects, walked by full collections: 5 % of scoring.
         with doing(f"evaluate run {job.run_id!r}"), settled():
@@ -160,9 +163,9 @@ def _evaluate_on_base(
                 make_greedy(own)
             lm.exchange(own)
             names = {d.name for d in job.disciplines}
-            chosen = [p for p in placed if p.discipline.name in names]
+            chosen = [(p, a) for p, a in asked if p.discipline.name in names]
             rows = list(_rows(job, chosen, lm))
-            items = _whole(rows, chosen)
+            items = _whole(rows, [p for p, _ in chosen])
             path, kind = out_for(job.run_id), score_kind(split)
             write_scores(rows, path)
             holds = {"items": items, "paths": lm.paths, "decoding": job.decoding}
@@ -185,7 +188,11 @@ def _whole(rows: list[Score], placed: list[PlacedTask]) -> dict[str, int]:
     return counts
 
 
-def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterator[Score]:
+def _rows(
+    job: EvalJob, asked: Sequence[tuple[PlacedTask, Pass | None]], lm: PrefixSharingLM
+) -> Iterator[Score]:
+    """asked: tasks, with the requests for their likelihoods."""
+
     def row(task: str, item_id: str, metric: str, value: float, cluster: str = "") -> Score:
         return Score(
             run_id=job.run_id,
@@ -201,33 +208,33 @@ def _rows(job: EvalJob, placed: list[PlacedTask], lm: PrefixSharingLM) -> Iterat
     with quiet(), undigested():
         results = lm_eval.evaluate(
             lm,
-            {"tasks": {p.declared.name: p.task for p in placed}},
+            {"tasks": {p.declared.name: p.task for p, _ in asked}},
             apply_chat_template=True,
             log_samples=True,
             bootstrap_iters=0,
         )
-    for p in placed:
+    for p, more in asked:
         metric, _, wanted = p.declared.metric.partition(",")
         samples = results["samples"][p.declared.name]
         # A task may extract answers in several ways; the first is meant unless one is named.
         chosen = wanted or samples[0]["filter"]
         samples = [s for s in samples if s["filter"] == chosen]
+        clusters = {}
         for sample in samples:
             document = sample["doc"]
-            yield row(
-                p.declared.name,
-                str(document.get("id", sample["doc_id"])),
-                p.declared.metric,
-                math.nan if unanswered(sample, lm.not_finite) else _value(sample, metric),
-                str(document[p.declared.cluster]) if p.declared.cluster else "",
-            )
+            item = str(document.get("id", sample["doc_id"]))
+            clusters[item] = str(document[p.declared.cluster]) if p.declared.cluster else ""
+            value = math.nan if unanswered(sample, lm.not_finite) else _value(sample, metric)
+            yield row(p.declared.name, item, p.declared.metric, value, clusters[item])
+        for item, name, value in measured(more, lm) if more is not None else ():
+            yield row(p.declared.name, item, name, value, clusters[item])
         limit = p.task.config.generation_kwargs or {}
         lengths = _lengths(p, samples, lm)
         found = faults(samples, lm.not_finite, lengths, limit.get("max_gen_toks", 0))
         for fault, share in found.items():
             yield row(p.declared.name, fault, FAULT, share)
     if discovery.method(job.method).routes:
-        for p in placed:
+        for p, _ in asked:
             if p.discipline.role == "discipline":
                 for expert, share in enumerate(expert_shares(p, lm)):
                     name = p.declared.name

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import CheckVerdict
+from lawcheck.declare.metrics import LIKELIHOODS
 from lawcheck.declare.studies import Study
 from lawcheck.judging.outcomes import OUTCOMES, PART_OUTCOMES
 from lawcheck.judging.verdict_forms import level, power_lines
@@ -27,15 +28,18 @@ from lawcheck.show.page.moves import moves
 from lawcheck.show.page.parts import Part, Settling, parts_of, settling
 from lawcheck.show.page.reproduce import Step
 from lawcheck.show.style import DPI
+from lawcheck.show.tables import likelihoods
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """Everything about one law, ready for the template. checks: with the label of their part and
-    what they need, those not passed first. refused: why a table or a figure is not shown.
+    what they need, those not passed first. refused: why a table or a figure is not shown. claims:
+    whether the verdict is evidence.
     """
 
     entry: Entry
+    claims: bool
     headline: str
     why: words.Why
     parts: tuple[Part, ...]
@@ -95,6 +99,11 @@ def card(
     made = grids(entry.law, entry.context, refused)
     written = bool(entry.context.scale_name)
     shown = [sheet(stem, t, g, written) for stem, (t, g) in made.items()]
+    if likelihoods.TABLE.name not in made and LIKELIHOODS & set(entry.context.scores.metrics):
+        # Shown wherever there are any; written for laws that name it.
+        stem = f"{likelihoods.TABLE.name}_{entry.law.name}"
+        grid = likelihoods.build(entry.context)
+        shown.append(sheet(stem, likelihoods.TABLE, grid, False))
     drawn = [
         (picture.name == "hypotheses", image(entry, stem, picture, files["png"], DPI))
         for stem, (picture, files) in pictures(entry.law, entry.context, refused).items()
@@ -106,6 +115,7 @@ def card(
     why = words.why(entry.verdict)
     return Card(
         entry=entry,
+        claims=claims,
         headline=words.headline(entry.verdict, claims),
         why=words.Why(why.lead, tuple((n, readable(t, labels)) for n, t in why.parts)),
         parts=parts,
@@ -131,7 +141,6 @@ def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> s
     return filled(
         "scale.html",
         cards=[c for s in by_study for c in s.cards],
-        claims=scale.claims,
         title=f"{heading(by_study)} at {scale.name} scale",
         scale=scale,
         sections=by_study,
