@@ -12,7 +12,7 @@ ifneq ($(filter-out $(ROOMS),$(ROOM)),)
 $(error ROOM=$(ROOM): unknown; one of: $(ROOMS))
 endif
 
-.PHONY: setup laws test smoke slices lint docs publish report faults slurm
+.PHONY: setup laws test smoke slices real lint docs publish report faults slurm
 
 setup: $(READY)
 
@@ -42,6 +42,19 @@ slices: $(READY)
 	$(SNAKEMAKE) law_share_then_specialize --config scale=slices
 	@$(BIN)/lawcheck judge share_then_specialize --scale slices \
 	  --scores results/slices/laws/share_then_specialize.scores.parquet
+
+# The same arms on a pretrained language model (docs/smollm2.md): the time it will take, runs with the
+# time that is left, controls, contrasts. After a kill it resumes.
+REAL := real_model_controls real_model_sharing
+real: $(READY)
+	@$(BIN)/lawcheck plan $(firstword $(REAL)) --scale smollm2 --left 2
+	@(while sleep 120; do $(BIN)/lawcheck plan $(firstword $(REAL)) --scale smollm2 --left 2; done) & \
+	  clock=$$!; trap 'kill $$clock' EXIT INT TERM; \
+	  $(SNAKEMAKE) --cores 2 --resources mem_mb=6000 --config scale=smollm2 --quiet rules $(addprefix law_,$(REAL))
+	@for law in $(REAL); do $(BIN)/lawcheck judge $$law --scale smollm2 \
+	  --scores results/smollm2/laws/$$law.scores.parquet || exit; done
+	@$(BIN)/lawcheck report --scale smollm2 >/dev/null
+	@echo "Page: results/smollm2/report/index.html"
 
 # Scores, verdicts and tables of the judged laws into results/reference/, their figures into
 # paper_figures/reference/, both under version control.

@@ -52,6 +52,7 @@ WAIT = "--wait 600"
 wildcard_constraints:
     # A base's name, and the seed of one that is trained here.
     base=r"[a-z0-9_]+(-s\d+)?",
+    measured=r"[a-z0-9_]+-s\d+",
     # Not their names joined: Snakemake compiles and rewrites that text for every rule and job.
     batch=r"[^/]+-[0-9a-f]{12}",
     law="|".join(WORKFLOW.found),

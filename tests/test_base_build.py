@@ -108,13 +108,15 @@ def test_loaded_model_and_padding_change_nothing(objective, scale, built):
 
 
 def test_a_text_base_learns_whole_texts_without_a_template(scale, built, tmp_path):
-    recipe = {**TINY["bases"]["default"], "objective": "text"}
+    recipe = {**TINY["bases"]["default"], "objective": "text", "bos": True}
     other = load_scale("proxy", {**TINY, "bases": {"default": recipe}})
     record = build_base(other, "default", 3, tmp_path / "text", progress=False)
-    assert record["recipe"] == {**scale.base_recipe("default"), "objective": "text"}
+    assert record["recipe"] == {**scale.base_recipe("default"), "objective": "text", "bos": True}
     plain = json.loads((built / "base.json").read_text())
-    # Two tokens of the template less in every row.
-    assert record["tokens"] == plain["tokens"] - 2 * record["rows"]
+    # Two tokens of the template less in every row, and one more in front.
+    assert record["tokens"] == plain["tokens"] - record["rows"]
+    config = json.loads((tmp_path / "text" / "config.json").read_text())
+    assert config["bos_token_id"] == config["eos_token_id"]
     assert record["losses"][-1][1] < record["losses"][0][1]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from lm_eval.models.utils import has_bos_prefix
 from transformers import AutoTokenizer, LlamaConfig
 
 from lawcheck import proxy_world
+from lawcheck.corpus.encoding import encode, encode_text
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 from lawcheck.training.base import tokenizer as tokenizers
@@ -47,12 +49,13 @@ def test_byte_level_bpe_is_lossless_and_survives_autotokenizer(tmp_path):
         assert built.unk_token_id not in ids
 
 
+@pytest.mark.parametrize("bos", [False, True])
 @pytest.mark.parametrize("kind", ["words", "bpe"])
-def test_generation_prompt_plus_answer_is_the_training_text(kind):
+def test_generation_prompt_plus_answer_is_the_training_text(kind, bos):
     if kind == "words":
-        tokenizer = tokenizers.build_words(["how", "many", "hens", "2"])
+        tokenizer = tokenizers.build_words(["how", "many", "hens", "2"], bos)
     else:
-        tokenizer = tokenizers.train_bpe(TEXTS, 300)
+        tokenizer = tokenizers.train_bpe(TEXTS, 300, bos)
     user = {"role": "user", "content": "how many hens"}
     whole = tokenizer.apply_chat_template(
         [user, {"role": "assistant", "content": "2 hens"}], tokenize=False
@@ -67,6 +70,24 @@ def test_generation_prompt_plus_answer_is_the_training_text(kind):
     rows = [{"id": "a", "prompt": user["content"], "response": "2 hens"}]
     assert tokenizers.encode_samples(tokenizer, rows) == [(ids, start)]
     assert tokenizer.decode(ids[start:-1]) == "2 hens"
+
+
+def test_bos_stands_in_front_once_however_a_text_comes_in(tmp_path):
+    tokenizers.build_words(["how", "many"], bos=True).save_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    eos = tokenizer.eos_token_id
+    assert tokenizer.bos_token_id == eos
+    ((ids, start),) = tokenizers.encode_texts(
+        tokenizer, [{"id": "a", "prompt": "how", "response": "many"}]
+    )
+    assert (ids, start) == ([eos, *tokenizer.convert_tokens_to_ids(["how", "many"]), eos], 1)
+    # Continued pretraining begins texts as pretraining did; the harness encodes what the template
+    # has put BOS in front of without special tokens.
+    rows = [{"id": "a", "prompt": "how", "response": "many"}]
+    assert encode_text(tokenizer, rows, 9).sample(0).tolist() == ids
+    asked = tokenizer.apply_chat_template([{"role": "user", "content": "how"}], tokenize=False)
+    assert has_bos_prefix(asked, tokenizer.bos_token)
+    assert encode(tokenizer, rows, 9).sample(0).tolist().count(eos) == 2
 
 
 def test_an_unknown_word_names_sample_and_word():

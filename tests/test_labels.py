@@ -10,11 +10,11 @@ import pytest
 from render_world import context, rows, table
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Outcome, PartOutcome, Recipe, arm
+from lawcheck.declare.design import Arm, Mixture, Outcome, PartOutcome, Recipe, arm
 from lawcheck.judging.outcomes import OUTCOMES, PART_OUTCOMES, fixed, p_text
 from lawcheck.judging.verdict_forms import EXIT
 from lawcheck.show import grids
-from lawcheck.show.labels import arm_label, arm_labels, part_label, readable
+from lawcheck.show.labels import arm_label, arm_labels, mixture_label, part_label, readable
 from lawcheck.show.style import OUTCOME_COLORS
 from lawcheck.studies.discipline_laws import arms
 
@@ -118,3 +118,17 @@ def test_bold_is_only_what_pairs_show_to_be_best():
     # One seed shows nothing about the next.
     alone = [r for r in scored(lambda arm: 0.95 if arm == best else 0.6) if r["seed"] == 0]
     assert not bold(context(table(alone), LAW))
+
+
+def test_mixtures_are_named_by_what_departs_from_even_shares():
+    assert mixture_label(Mixture()) == "even shares"
+    moved = Mixture(start="knowledge", update="potential", phases=4)
+    assert mixture_label(moved) == "detected shares, update potential, 4 phases"
+    other = Mixture(start="knowledge", knowledge_of="skew_b", update="expansion", target="biology",
+                    guard=False)  # fmt: skip
+    assert mixture_label(other) == (
+        "detected shares of skew b, update expansion, target biology, without guard"
+    )
+    half = (("math", 0.5), ("biology", 0.25), ("general", 0.25))
+    assert mixture_label(Mixture(start="given", given=half)) == "math 50 %, others even"
+    assert mixture_label(Mixture(start="given", given=(("math", 1.0),))) == "math alone"

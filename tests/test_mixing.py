@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from lawcheck.declare.design import (
     difference,
 )
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.mixing import FLOOR, MixingRule, floored
+from lawcheck.declare.mixing import FLOOR, MixingRule, Reference, floored
 from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError
@@ -69,13 +70,16 @@ def by_loss(tmp_path, monkeypatch):
     discovery.forget()
 
 
+REFERENCE = Reference(losses=dict.fromkeys(SIZES, 1.0), transfer={})
+
+
 def domain_rows(weights=None):
     """Domains differ in what they ask, so that their losses part."""
     rows = {}
     for k, (name, n) in enumerate(SIZES.items()):
         own = [{**r, "id": f"{name}.{r['id']}"} for r in make_rows(n, k)]
         rows[name] = in_order({**r, "response": " ".join([r["response"]] * (k + 1))} for r in own)
-    return DomainRows(rows, weights or dict.fromkeys(SIZES, 1 / 3))
+    return DomainRows(rows, weights or dict.fromkeys(SIZES, 1 / 3), reference=REFERENCE)
 
 
 def run_of(epochs=None, **fields):
@@ -206,9 +210,11 @@ def test_a_strangers_rule_moves_the_weights(base, tmp_path, by_loss):
 
 
 # Steps 5 and 10 end a phase; their checkpoints are written before the next one begins.
-@pytest.mark.parametrize("step", [3, 5, 8, 10])
-def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_loss, step):
-    whole = train(base, tmp_path / "whole", run_of(update=by_loss))
+@pytest.mark.parametrize(
+    ("step", "rule"), [(3, "by_loss"), (5, "potential"), (8, "potential"), (10, "by_loss")]
+)
+def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_loss, step, rule):
+    whole = train(base, tmp_path / "whole", run_of(update=rule))
 
     def killed(self, args, state, control, **kwargs):
         if state.global_step == step:
@@ -217,12 +223,12 @@ def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, by_l
     with monkeypatch.context() as patch:
         patch.setattr(TimedCheckpoints, "on_save", killed)
         with pytest.raises(KeyboardInterrupt):
-            train(base, tmp_path / "cut", run_of(update=by_loss), checkpoint_seconds=0)
+            train(base, tmp_path / "cut", run_of(update=rule), checkpoint_seconds=0)
     checkpoint = tmp_path / "cut" / "checkpoints" / f"checkpoint-{step}"
     kept = kept_state(checkpoint, MovingWeights)
     begun = [p["weights"] for p in whole["mixture"]["phases"]][: (step - 1) // 5 + 1]
     assert kept["weights"] == begun
-    resumed = train(base, tmp_path / "cut", run_of(update=by_loss))
+    resumed = train(base, tmp_path / "cut", run_of(update=rule))
     assert resumed["resumed_at_step"] == step
     assert resumed["mixture"] == whole["mixture"]
     assert resumed["weights_sha256"] == whole["weights_sha256"]
@@ -240,24 +246,30 @@ from lawcheck.training.launch import rank
 # What other processes measure is not what counts.
 measured = run.held_out_losses
 run.held_out_losses = lambda *a: {name: loss + rank() for name, loss in measured(*a).items()}
-hardware = {"micro_batch": 4, "gpus_per_node": 2, "zero_stage": int(sys.argv[3])}
+hardware = {"micro_batch": 4, "gpus_per_node": 2, "zero_stage": int(sys.argv[3]) or None}
 scale = make_scale(hardware=hardware)
 base, out = map(Path, sys.argv[1:3])
-run.train_run(run_of(update="by_loss"), scale, domain_rows(), base, out)
+run.train_run(run_of(update=sys.argv[4]), scale, domain_rows(), base, out)
 sharding.leave()
 """
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize("stage", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_two_processes_move_weights_as_one_does(base, tmp_path, by_loss, stage):
-    pytest.importorskip("deepspeed", reason="the extra 'deepspeed' is not installed")
-    one = train(base, tmp_path / "one", run_of(update=by_loss))
+@pytest.mark.parametrize(
+    ("stage", "rule"),
+    [(0, "potential"), (2, "by_loss"), pytest.param(3, "by_loss", marks=pytest.mark.slow)],
+)
+def test_two_processes_move_weights_as_one_does(base, tmp_path, by_loss, stage, rule):
+    """stage 0 is the Trainer's own data parallelism, over gloo."""
+    if stage:
+        pytest.importorskip("deepspeed", reason="the extra 'deepspeed' is not installed")
+    one = train(base, tmp_path / "one", run_of(update=rule))
     out = tmp_path / "two"
     code = (
         "import sys; from lawcheck.training.launch import launch; "
         "from lawcheck.declare.scale import Hardware; "
-        f"command = [sys.executable, '-c', {WORKER!r}, {str(base)!r}, {str(out)!r}, '{stage}']; "
+        f"command = [sys.executable, '-c', {WORKER!r}, {str(base)!r}, {str(out)!r}, "
+        f"'{stage}', '{rule}']; "
         "sys.exit(launch(command, Hardware(micro_batch=1, gpus_per_node=2)))"
     )
     environment = {
@@ -328,7 +340,7 @@ def test_bad_input_gets_a_line(base, tmp_path):
         domains(target="law")
     with pytest.raises(InputError, match=r"sum to 0\.9, expected"):
         Mixture(start="given", given=(("math", 0.5), ("chemistry", 0.4)))
-    missing = r"no detected shares of base 'skew_a' \(knowledge.json\): detection is not part of"
+    missing = r"no detected shares of base 'skew_a' \(knowledge.json\); run: lawcheck detect"
     with pytest.raises(InputError, match=missing):
         moving.start_weights(
             Mixture(start="knowledge", knowledge_of="skew_a"), available, "default"
@@ -347,7 +359,8 @@ def test_bad_input_gets_a_line(base, tmp_path):
     few = DomainRows({k: r[:20] for k, r in domain_rows().rows.items()}, dict.fromkeys(SIZES, 0.3))
     with pytest.raises(InputError, match="54 distinct rows, expected at least 80"):
         train(base, tmp_path / "few", rows=few)
-    alone = DomainRows({**domain_rows().rows, "general": domain_rows().rows["general"][:1]}, {})
+    one = {**domain_rows().rows, "general": domain_rows().rows["general"][:1]}
+    alone = DomainRows(one, dict.fromkeys(SIZES, 1 / 3))
     with pytest.raises(InputError, match="domain 'general' has no row to learn"):
         train(base, tmp_path / "alone", rows=alone)
     assert not (tmp_path / "few" / "train.json").exists()
@@ -415,6 +428,75 @@ def test_weights_and_losses_reach_the_score_table(tmp_path, by_loss):
         assert found.tolist() == [x[domain] for x in losses]
     losses = [table.cube(RESTS.name, d, (0,), "domain_loss") for d in mixture["available_rows"]]
     assert max(x.max() for x in losses) > 1
+
+
+STRANGERS_LAW = """
+from lawcheck.declare.design import Hypothesis, Law, Mixture, Recipe, arm, difference
+
+MOVES = arm("lora", Recipe(mixture=Mixture(update="by_loss", phases=4, rows=1_000_000)))
+RESTS = arm("lora", Recipe(mixture=Mixture(phases=4, rows=1_000_000)))
+
+LAW = Law(
+    name="follow_the_loss",
+    title="Follow the loss",
+    claim="Shares that follow losses beat constant ones.",
+    source="our question",
+    hypotheses=(
+        Hypothesis(
+            name="gain",
+            role="primary",
+            claim="moving beats constant",
+            estimand=difference([MOVES], [RESTS]),
+            alternative="greater",
+            sesoi=1.0,
+        ),
+    ),
+)
+"""
+STRANGERS_SCALE = """
+extends: smoke
+title: a stranger's
+claims: false
+seeds: [0]
+corpus: {size: 1/2000, general_pool: 100}
+evaluation: {items: 4, tune_items: 0, max_new_tokens: 8}
+"""
+
+
+@pytest.mark.slow
+def test_a_strangers_law_and_rule_from_corpus_to_figure(tmp_path, by_loss):
+    (tmp_path / "laws").mkdir()
+    (tmp_path / "laws" / "follow_the_loss.py").write_text(STRANGERS_LAW, encoding="utf-8")
+    (tmp_path / "tiny.yaml").write_text(STRANGERS_SCALE, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "LAWCHECK_LAWS": str(tmp_path / "laws"),
+        "LAWCHECK_SCALES": str(tmp_path),
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = (
+        *("-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)),
+        *("--cores", "1", "law_follow_the_loss", "--config", "scale=tiny"),
+    )
+    done = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    drawn = [*tmp_path.rglob("mixture_paths_follow_the_loss.png")]
+    (rows,) = tmp_path.rglob("mixture_rows_follow_the_loss.csv")
+    assert len(drawn) == 1
+    (path,) = (p for p in tmp_path.rglob("train.json") if "by_loss" in str(p))
+    mixture = read_object(path, "")["mixture"]
+    counted = pd.read_csv(rows).query("column != 'all' and arm.str.contains('by_loss')")
+    different = dict(zip(counted["column"], counted["mean"], strict=True))
+    assert different == mixture["distinct_rows"]
+    # A published copy holds domains among its scores, which are no tasks.
+    for words in (("publish", "--out", "kept"), ("verify", "--results", "kept")):
+        command = [sys.executable, "-m", "lawcheck", words[0], "--scale", "tiny", *words[1:]]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_losses_above_one_are_read_back_from_files_sorted_on_disk(tmp_path):

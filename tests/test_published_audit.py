@@ -27,6 +27,7 @@ from lawcheck.show.audit.declared import Claim, claims, specs
 from lawcheck.show.audit.schema import Printed, cells
 from lawcheck.show.printed import printed, table_names
 from lawcheck.studies.discipline_laws.audit import SPREADS
+from lawcheck.studies.versatune.released import distinct
 
 
 def packaged() -> dict[str, pd.DataFrame]:
@@ -386,3 +387,32 @@ def test_written_audit(tmp_path):
     for line in page.splitlines():
         if line.startswith("| "):
             assert line.replace("\\|", "").count("|") in (7, 8)
+
+
+# ------------------------------------------------------------------ what released code adds
+
+
+def test_what_versatunes_released_code_says_of_its_tables(found):
+    # 65.71 - 56.33 as printed; (51.29 + 44.88 + 69.135 + 63.39 + 78.53 + 65.75) / 6 = 62.1625.
+    (lead,) = by_hand(found, "lead").values()
+    assert (lead.printed, lead.recomputed) == ("9.38", "3.55")
+    names = {(f.printed, f.recomputed) for f in found if f.kind == "name"}
+    assert names == {("baichuan2-7b", "LLaMA-2-7B"), ("baichuan2-13b", "LLaMA-2-13B")}
+    sizes = by_hand(found, "size")
+    assert sizes["Table 2, row 1, samples"].recomputed == "8,241"
+    assert {"Table 3, row 10, n_items", "Table 3, row 12, n_items"} <= set(sizes)
+    # 8,241 (1 - (1 - 1/8,241)^10,000): with replacement 30 % are missed.
+    even = [f for f in found if f.kind == "replacement" and f.note.startswith("even")]
+    assert {(f.printed, f.recomputed) for f in even} == {
+        ("10,000 rows of law", "5,792 distinct"),
+        ("10,000 rows of science", "5,986 distinct"),
+    }
+    lost = {f.where: f.printed for f in found if f.kind == "detection"}
+    assert lost["Figure 5, Qwen-2-7B"] == "8,058 texts"
+    assert len(lost) == 3
+
+
+def test_distinct_rows_of_a_draw():
+    assert distinct(100, 100) == 100
+    # Two draws of two rows: the second is new half of the times.
+    assert distinct(2, 2.000001) == pytest.approx(1.5, abs=1e-5)

@@ -1,3 +1,6 @@
+from lawcheck.planning.cluster import launcher
+
+
 rule corpus:
     input:
         ancient(PREFLIGHT),
@@ -57,3 +60,49 @@ rule base:
         base=signed(lambda wildcards: WORKFLOW.base_options(wildcards.base)),
     shell:
         "keep {log:q}; lawcheck base {params.study} {params.wait} {params.base} > {log:q} 2>&1"
+
+
+# What moving mixtures read of base models.
+rule detect:
+    input:
+        lambda wildcards: WORKFLOW.measuring_inputs(wildcards.measured),
+        preflight=ancient(PREFLIGHT),
+    output:
+        f"{ROOT}/knowledge/{{measured}}/knowledge.json",
+    log:
+        f"{ROOT}/logs/detect.{{measured}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/detect.{{measured}}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        **WORKFLOW.resources("build"),
+    params:
+        study=STUDY_ARGUMENTS,
+        wait=WAIT,
+        base=signed(lambda wildcards: WORKFLOW.measuring_options(wildcards.measured)),
+    shell:
+        "keep {log:q}; lawcheck detect {params.study} {params.wait} {params.base} > {log:q} 2>&1"
+
+
+rule reference:
+    input:
+        lambda wildcards: WORKFLOW.measuring_inputs(wildcards.measured),
+        preflight=ancient(PREFLIGHT),
+    output:
+        f"{ROOT}/references/{{measured}}/reference.json",
+    log:
+        f"{ROOT}/logs/reference.{{measured}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/reference.{{measured}}.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        **WORKFLOW.reference_resources,
+    params:
+        launcher=launcher(WORKFLOW.scale.hardware),
+        study=STUDY_ARGUMENTS,
+        wait=WAIT,
+        base=signed(lambda wildcards: WORKFLOW.measuring_options(wildcards.measured)),
+    shell:
+        "keep {log:q}; {params.launcher}lawcheck reference {params.study} {params.wait} {params.base} > {log:q} 2>&1"

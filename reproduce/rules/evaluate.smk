@@ -27,6 +27,7 @@ if not WORKFLOW.joined:
 rule collect:
     input:
         scores=lambda wildcards: WORKFLOW.score_inputs(wildcards.law),
+        described=lambda wildcards: WORKFLOW.described_inputs(wildcards.law),
         mixtures=f"{ROOT}/mixtures.json",
     output:
         f"{ROOT}/laws/{{law}}.scores.parquet",

@@ -28,6 +28,7 @@ from lawcheck.declare.estimands import (
     DIVERSITY,
     PARENT_GAP,
     Curve,
+    Pooled,
     RankCorrelation,
     RoughnessRatio,
     SeedSpread,
@@ -174,6 +175,11 @@ def measured(estimand: Estimand) -> tuple[str, str]:
 def _contrast(estimand: Contrast) -> tuple[str, str]:
     of = "" if estimand.metric == ACCURACY else f"{estimand.metric} of "
     return f"{of}{_weighed(estimand.weights)}, on {target_words(estimand.target)}", estimand.unit
+
+
+@measured.register
+def _pooled(estimand: Pooled) -> tuple[str, str]:
+    return "mean of: " + "; ".join(measured(c)[0] for c in estimand.parts), estimand.unit
 
 
 @measured.register

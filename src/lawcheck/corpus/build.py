@@ -13,7 +13,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, Run
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import data_folder, pinned_sources, science, source_module
-from lawcheck.errors import InputError
+from lawcheck.errors import InputError, look_up
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_folder
 from lawcheck.files.hashing import digest, file_sha256
@@ -29,7 +29,9 @@ def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> 
     A generated world must match the digest that the scale froze. accepted: data sets of a
     streamed world whose row counts may differ from the published ones. Raises InputError.
     """
-    science(scale)
+    known = [d.name for d in science(scale)]
+    for name in scale.corpus.caps:
+        look_up(name, dict.fromkeys(known), f"scale {scale.name!r}: caps: no discipline {name!r}")
     require_frozen(scale)
     data = data_folder(scale)
     if pinned_sources(scale) is not None:
@@ -79,7 +81,7 @@ def _counts(d: Discipline, scale: Scale) -> dict[str, int | None]:
     items = scale.evaluation.items
     counts: dict[str, int | None] = {"eval": items, "tune": scale.evaluation.tune_items}
     if d.role == "discipline":
-        counts["train"] = planned_rows(d, scale.corpus.size)
+        counts["train"] = planned_rows(d, scale.corpus.size, scale.corpus.caps)
     elif d.role == "general":
         counts["train"] = scale.corpus.general_pool
     return {split: n for split, n in counts.items() if n is None or n > 0}
@@ -89,7 +91,10 @@ def _samples(
     d: Discipline, scale: Scale, split: str, count: int | None, data: Path | None
 ) -> list[Row]:
     module = source_module(d, scale)
-    rows = module.samples(split, count) if data is None else module.samples(split, count, data)
+    read = module.samples
+    if scale.corpus.answers == "evaluated":
+        read = getattr(module, "matched_samples", read)
+    rows = read(split, count) if data is None else read(split, count, data)
     if not rows:
         raise InputError(
             f"discipline {d.name!r}: no {split} samples at scale {scale.name!r}; "

@@ -17,20 +17,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from lawcheck.corpus.moving import GENERAL, domains_of, pass_rows
+from lawcheck.corpus.moving import GENERAL, domains_of, held_out, pass_rows
 from lawcheck.declare.design import Discipline, Recipe, Upsampling
 from lawcheck.errors import InputError, nearest
 
 Row = dict[str, Any]
 
 
-def planned_rows(discipline: Discipline, size: float) -> int:
-    """Training rows of a discipline at a size factor, before fraction and upsampling."""
-    return round(discipline.rows * size)
+def planned_rows(discipline: Discipline, size: float, caps: Mapping[str, int] | None = None) -> int:
+    """Training rows of a discipline at a size factor, before fraction and upsampling.
+
+    caps: most rows of disciplines by name (lawcheck.declare.scale.CorpusSettings).
+    """
+    rows = round(discipline.rows * size)
+    return min(rows, (caps or {}).get(discipline.name, rows))
 
 
 def planned_mixture(
-    recipe: Recipe, disciplines: Sequence[Discipline], size: float, general_pool: int
+    recipe: Recipe,
+    disciplines: Sequence[Discipline],
+    size: float,
+    general_pool: int,
+    caps: Mapping[str, int] | None = None,
 ) -> dict[str, float]:
     """Planned rows of a pass per discipline, and under `general` those of general instructions.
 
@@ -45,13 +53,28 @@ def planned_mixture(
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:
             continue
-        rows = recipe.fraction * planned_rows(d, size)
+        rows = recipe.fraction * planned_rows(d, size, caps)
         up = recipe.upsampling
         if up is not None and d.name in up.disciplines:
             rows *= max(1.0, up.target / d.rows)
         planned[d.name] = rows
     planned["general"] = recipe.general_share * general_pool
     return planned
+
+
+def probe_rows(
+    recipe: Recipe,
+    disciplines: Sequence[Discipline],
+    size: float,
+    general_pool: int,
+    caps: Mapping[str, int] | None = None,
+) -> int:
+    """Held-out rows that a moving mixture reads: before every phase and after the last."""
+    assert recipe.mixture is not None
+    rows = {d.name: planned_rows(d, size, caps) for d in disciplines}
+    rows |= {GENERAL: general_pool} if general_pool else {}
+    domains = domains_of(recipe, tuple(rows))
+    return (recipe.mixture.phases + 1) * sum(held_out(rows[name]) for name in domains)
 
 
 def order_key(row_id: str) -> bytes:
@@ -105,7 +128,9 @@ def _mixed(
 ) -> Iterator[Row]:
     for name in names:
         kept = Prefix(rows[name], recipe.fraction)
-        yield from kept
+        clean = len(kept) - math.floor(len(kept) * recipe.shuffled + 0.5)
+        for place, row in enumerate(kept):
+            yield row if place < clean else _shuffled(row)
         up = recipe.upsampling
         if up is not None and name in up.disciplines:
             target = round(len(kept) * up.target / disciplines[name].rows)
@@ -123,6 +148,16 @@ def _mixed(
                     )
             yield from _duplicates(kept, pool, max(0, target - len(kept)), up, name)
     yield from Prefix(general, recipe.general_share)
+
+
+def _shuffled(row: Row) -> Row:
+    """The words of prompt and response in an order drawn by the row's id, as long as before."""
+    if "prompt" not in row:  # a place, whose text nobody asks for
+        return row
+    words = [*row["prompt"].split(), *row["response"].split()]
+    random.Random(f"shuffled {row['id']}").shuffle(words)
+    first = len(row["prompt"].split())
+    return {**row, "prompt": " ".join(words[:first]), "response": " ".join(words[first:])}
 
 
 class Prefix:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lawcheck.declare.design import AVERAGE, Arm, Estimand, later
+from lawcheck.declare.design import AVERAGE, Arm, Contrast, Estimand, Target, Weights, later
 from lawcheck.errors import InputError
 
 # Arms of one method along data fractions, in ascending order.
@@ -95,7 +95,7 @@ class RankCorrelation(Estimand):
 
     groups: tuple[tuple[Arm, ...], ...]
     x: str = DIVERSITY
-    y: str = "average"
+    y: Target = "average"
 
     def __post_init__(self) -> None:
         sizes = sorted({len(g) for g in self.groups})
@@ -118,4 +118,44 @@ class RankCorrelation(Estimand):
 
     @property
     def averages(self) -> bool:
-        return AVERAGE in (self.x, self.y)
+        y = (self.y,) if isinstance(self.y, str) else self.y
+        return AVERAGE in (self.x, *y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled(Estimand):
+    """Mean of contrasts, each on its own target, such as expansions of different domains.
+
+    One sum over arms and items: a task that several contrasts read is sampled once. All are of one
+    metric.
+    """
+
+    parts: tuple[Contrast, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts or len({c.metric for c in self.parts}) > 1:
+            metrics = ", ".join(sorted({c.metric for c in self.parts})) or "none"
+            raise InputError(
+                f"pooled: {len(self.parts)} contrasts of metrics {metrics}, expected one or more "
+                f"of a single metric; declare a part for each"
+            )
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(dict.fromkeys(a for c in self.parts for a in c.arms))
+
+    @property
+    def averages(self) -> bool:
+        return any(c.averages for c in self.parts)
+
+    @property
+    def weights(self) -> Weights:
+        return tuple((a, w / len(self.parts)) for c in self.parts for a, w in c.weights)
+
+    @property
+    def metric(self) -> str:
+        return self.parts[0].metric
+
+    @property
+    def unit(self) -> str:
+        return self.parts[0].unit

@@ -43,6 +43,14 @@ class Layout:
     def base(self, name: str, seed: int | None) -> Path:
         return self.root / "bases" / base_name(name, seed)
 
+    def knowledge(self, name: str, seed: int) -> Path:
+        """Shares of domains that were detected in a base model."""
+        return self.root / "knowledge" / f"{name}-s{seed}" / "knowledge.json"
+
+    def reference(self, name: str, seed: int) -> Path:
+        """Losses of a reference base after training on each domain alone."""
+        return self.root / "references" / f"{name}-s{seed}" / "reference.json"
+
     def run(self, run_id: str) -> Path:
         return self.root / "runs" / run_id
 

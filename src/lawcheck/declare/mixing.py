@@ -23,9 +23,25 @@ class Phase:
     losses: Mapping[str, float]
 
 
-Update = Callable[
-    [Mapping[str, float], Mapping[str, float], Sequence[Phase], Mixture], Mapping[str, float]
-]
+@dataclass(frozen=True)
+class Reference:
+    """What a smaller model reaches that is trained on each domain alone.
+
+    losses: per domain, the lowest of its held-out rows, in nats per response token. transfer:
+    domain that was trained on -> per domain, relative change of its loss (above 0: forgotten).
+    """
+
+    losses: Mapping[str, float]
+    transfer: Mapping[str, Mapping[str, float]]
+
+
+# (weights, losses, history, mixture) -> weights, and the reference for rules that read one.
+Update = Callable[..., Mapping[str, float]]
+
+
+def potentials(losses: Mapping[str, float], reference: Reference) -> dict[str, float]:
+    """Per domain, the share of its loss that the reference is below it, from 0."""
+    return {name: max(0.0, (loss - reference.losses[name]) / loss) for name, loss in losses.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +51,16 @@ class MixingRule:
     update: (weights, losses, history, mixture) -> weights of the next phase, above or at 0, of any
     sum; a pure function. weights: of the phase that has ended. losses: after it. history: the
     phases until then, the one that has ended last. version: raise it when weights can change.
+    references: whether it takes a Reference, after the mixture. opens: whether it sets the first
+    phase's weights as well, from those of the start and an empty history.
     """
 
     name: str
     title: str
     version: int
     update: Update
+    references: bool = False
+    opens: bool = False
 
     def __post_init__(self) -> None:
         require_name("mixing rule", self.name)
@@ -51,6 +71,7 @@ class MixingRule:
         losses: Mapping[str, float],
         history: Sequence[Phase],
         mixture: Mixture,
+        reference: Reference | None = None,
     ) -> dict[str, float]:
         """The next weights, at least FLOOR each and of sum 1, in the order of `weights`.
 
@@ -58,7 +79,8 @@ class MixingRule:
         rule that fails.
         """
         try:
-            given = self.update(dict(weights), dict(losses), tuple(history), mixture)
+            more = (reference,) if self.references else ()
+            given = self.update(dict(weights), dict(losses), tuple(history), mixture, *more)
             found = {domain: float(weight) for domain, weight in given.items()}
         # Somebody else's code: whatever it raises is the rule's fault.
         except Exception as error:

@@ -1,7 +1,7 @@
 """Where an arm is realised: the typed form of reproduce/scales/*.yaml.
 
-Everything but `title`, `seeds`, `plan`, `studies` and `hardware` can touch a result and enters
-the run ids.
+Everything but `title`, `claims`, `claimed_metrics`, `seeds`, `plan`, `studies` and `hardware` can
+touch a result and enters the run ids.
 """
 
 from __future__ import annotations
@@ -109,12 +109,25 @@ class CorpusSettings(Part):
 
     unique_below: a word with fewer co-occurrences in other disciplines is discipline-specific.
     frozen: SHA-256 over the generator's source files; a changed generator is refused.
+    caps: discipline -> most training rows, the first in the order in which its source serves them.
+    answers: `published` as the data sets give them; `evaluated`: sources that train on another
+    form than they evaluate give rows in that form, by their `matched_samples`.
     """
 
     size: Share
     general_pool: int = Field(ge=0)
     unique_below: int = 10
     frozen: str | None = None
+    caps: dict[str, int] = later(5, {})
+    answers: Literal["published", "evaluated"] = later(5, "published")
+
+    @field_validator("caps")
+    @classmethod
+    def _counted(cls, value: dict[str, int]) -> dict[str, int]:
+        odd = next((name for name, rows in value.items() if rows < 1), None)
+        if odd is not None:
+            raise ValueError(f"{odd} has {value[odd]} rows, expected 1 or more")
+        return value
 
 
 class BuiltBase(Part):
@@ -123,7 +136,8 @@ class BuiltBase(Part):
     mixture: rows per discipline folder. architecture: transformers config fields.
     tokens_per_batch: padded tokens of a length-bucketed batch. shipped: a folder of package
     data with ready bases, used when recipe and hash agree. objective: `response` learns responses
-    in the chat template, `text` every token of prompt and response without it.
+    in the chat template, `text` every token of prompt and response without it. bos: EOS stands in
+    front of every text and conversation, so that whole texts can be drawn from the model.
     """
 
     kind: Literal["built"]
@@ -138,6 +152,7 @@ class BuiltBase(Part):
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     shipped: str | None = None
     objective: Literal["response", "text"] = later(2, "response")
+    bos: bool = later(5, False)
 
 
 class PretrainedBase(Part):
@@ -199,24 +214,77 @@ class AdapterDefaults(Part):
 
 
 class TrainingSettings(Part):
-    """batch_size: samples per optimizer step. max_length: tokens; longer samples are cut."""
+    """batch_size: samples per optimizer step. max_length: tokens; longer samples are cut.
+
+    schedule: of the learning rate after the warm-up.
+    """
 
     batch_size: int = Field(gt=0)
     epochs: int = Field(default=1, ge=1)
     max_length: int = Field(gt=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
+    schedule: Literal["linear", "cosine"] = later(5, "linear")
+
+
+class JudgeModel(Part):
+    """A chat model that says which domain a text is of, by the likelihood of each domain's name."""
+
+    model: str
+    revision: str
+
+
+class DetectionSettings(Part):
+    """How the shares of domains in a base model are read from what it emits (lawcheck.training.
+    detection).
+
+    iterations: of so many texts each. prompt: `start`, the token that begins a text; `chat`, an
+    empty turn of the user. max_tokens: of a text. judge: classifies instead of a logistic
+    regression, which is fitted on classifier_rows training rows of each domain.
+    """
+
+    iterations: int = Field(default=5, ge=2)
+    texts: int = Field(gt=0)
+    prompt: Literal["start", "chat"] = "start"
+    max_tokens: int = Field(gt=0)
+    classifier_rows: int = Field(default=3000, gt=0)
+    judge: JudgeModel | None = None
+
+
+class ReferenceSettings(Part):
+    """A smaller base model of the scale, trained on each domain alone, whose losses are the aim.
+
+    base: its name; it shares its tokenizer with the bases that it is a reference of. rows: of a
+    pass, at paper size. epochs: passes; the lowest held-out loss of them counts.
+    """
+
+    base: str
+    method: str = "full"
+    learning_rate: float = Field(gt=0)
+    rows: int = Field(default=60_000, gt=0)
+    epochs: int = Field(default=4, ge=1)
 
 
 class EvaluationSettings(Part):
     """items: per task (None: all). tune_items: items of the split that learning rates see.
 
+    generated_items: of both, per task whose answers are generated (None: as many as of others).
+    disciplines: those whose tasks are asked (None: all); no law can speak of the others.
     likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
+    execute_code: whether programs that a model wrote are run, in a sandbox
+    (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
     """
 
     items: int | None = Field(default=None, gt=0)
+    generated_items: int | None = later(5, None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
+    disciplines: tuple[str, ...] | None = later(5, None)
     likelihood: bool = later(5, False)
+    execute_code: bool = later(5, False)
+
+    def asks(self, discipline: str) -> bool:
+        """Whether the tasks of a discipline are scored."""
+        return self.disciplines is None or discipline in self.disciplines
 
 
 class Hardware(Part):
@@ -224,7 +292,8 @@ class Hardware(Part):
     preference pair counting as one.
 
     nodes, gpus_per_node, cpus_per_node: what one training job asks a cluster for; it runs one
-    process per GPU. memory_mb: per node. minutes_per_run: of one training run on all of it.
+    process per GPU. memory_mb: per node; full_memory_mb: of jobs that train a whole model (None: as
+    memory_mb). minutes_per_run: of one training run on all of it.
     evaluation_minutes: of scoring one run on one GPU (None: as minutes_per_run).
     zero_stage: how DeepSpeed shards, `auto` for ZeRO-2 under adapters and ZeRO-3 under full
     fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
@@ -246,6 +315,7 @@ class Hardware(Part):
     packing: Literal["samples", "rows"] = "samples"
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
+    full_memory_mb: int | None = Field(default=None, gt=0)
     minutes_per_run: float = Field(default=1.0, gt=0)
     evaluation_minutes: float | None = Field(default=None, gt=0)
 
@@ -280,7 +350,12 @@ class PlanSettings(Part):
 
 
 class Scale(Part):
-    """studies: whose laws `all`, the report and plans are about; laws of no study join them."""
+    """studies: whose laws `all`, the report and plans are about; laws of no study join them.
+
+    claims: whether verdicts are evidence. claimed_metrics: where they are not, item metrics whose
+    parts are all the same. detection: of shares of domains in base models. references: base -> its
+    smaller reference.
+    """
 
     name: str
     title: str
@@ -296,6 +371,9 @@ class Scale(Part):
     hardware: Hardware
     plan: PlanSettings | None = None
     studies: tuple[str, ...] = later(2, STUDIES)
+    detection: DetectionSettings | None = later(5, None)
+    references: dict[str, ReferenceSettings] = later(5, {})
+    claimed_metrics: tuple[str, ...] = later(5, ())
 
     def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""
@@ -325,6 +403,36 @@ class Scale(Part):
     def base_seed(self, base: str, seed: int) -> int | None:
         """The seed that a base is made with; None for one that all seeds share."""
         return None if isinstance(self.bases.get(base), PackageBase) else seed
+
+    def detection_of(self, base: str) -> dict[str, Any]:
+        """Every setting that detected shares of a base depend on. Raises InputError without."""
+        if self.detection is None:
+            raise InputError(
+                f"scale {self.name!r}: no 'detection' section, and a mixture starts from the "
+                f"shares detected in base {base!r}; add one, or start from 'uniform' or 'given'"
+            )
+        recipe = self.base_recipe(base)
+        if not self.emits_texts(base):
+            raise InputError(
+                f"scale {self.name!r}: base {base!r} has learned no whole texts and where they "
+                f"begin; give it objective 'text' and 'bos', or detect in another base"
+            )
+        return {"settings": self.detection.content(), "base": recipe}
+
+    def emits_texts(self, base: str) -> bool:
+        """Whether whole texts can be drawn from a base model."""
+        found = self.bases[base]
+        return not isinstance(found, BuiltBase) or (found.objective == "text" and found.bos)
+
+    def reference_of(self, base: str) -> dict[str, Any]:
+        """Every setting that reference losses of a base depend on. Raises InputError without."""
+        found = self.references.get(base)
+        if found is None:
+            raise InputError(
+                f"scale {self.name!r}: no reference of base {base!r}, which a mixing rule reads; "
+                f"add one under 'references', or choose another rule"
+            )
+        return {"settings": found.content(), "base": self.base_recipe(found.base)}
 
     def revision(self, base: str) -> str:
         """Of a pretrained base on its hub; `main` where the scale names none."""

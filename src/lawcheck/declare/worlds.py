@@ -38,7 +38,7 @@ def data_folder(scale: Scale) -> Path | None:
     if not named:
         raise InputError(
             f"scale {scale.name!r}: reads real data, but {DATA_VARIABLE} is not set; "
-            f"set it to the folder that holds gsm8k/, medmcqa/ and so on"
+            f"set it to the folder that holds gsm8k/, medmcqa/ and so on (docs/real-data.md)"
         )
     if not Path(named).is_dir():
         raise InputError(f"{DATA_VARIABLE}: {named!r} is not a folder; name the data folder")
@@ -105,8 +105,33 @@ def unrealisable(scale: Scale, law: Law) -> str:
     for arm in law.arms:
         if arm.base not in scale.bases:
             return f"scale {scale.name!r} declares no base model {arm.base!r}"
+        if law.built_bases and scale.bases[arm.base].kind != "built":
+            return f"nobody knows what base model {arm.base!r} of scale {scale.name!r} learned"
     lost = sorted({a.method for a in lineage(law.arms)} - discovery.methods().keys())
     return f"no method is called {lost[0]!r}, it can only be judged on scores" if lost else ""
+
+
+def unclaimed(scale: Scale, law: Law) -> tuple[str, ...]:
+    """Parts that are no evidence at this scale: all but those on metrics that it claims.
+
+    None where the scale claims everything. A law with a primary part among them bears no claim.
+    """
+    if scale.claims:
+        return ()
+    return tuple(
+        h.name
+        for h in law.hypotheses
+        if not all(
+            getattr(e, "metric", "") in scale.claimed_metrics
+            for e in (h.estimand, *(c for _, c in h.conjuncts))
+        )
+    )
+
+
+def bears_claims(scale: Scale, law: Law) -> bool:
+    """Whether a law's verdict at this scale is evidence."""
+    lost = unclaimed(scale, law)
+    return not any(h.name in lost for h in law.hypotheses if h.role == "primary")
 
 
 def _read_source(path: Path) -> bytes:

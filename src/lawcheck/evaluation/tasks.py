@@ -22,11 +22,12 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from lawcheck.corpus.folder import read_rows
-from lawcheck.corpus.real.harness import harness_task
+from lawcheck.corpus.real.harness import PROGRAMS, harness_task
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, EvalTask
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
+from lawcheck.evaluation import programs
 
 # Compiled once, not for every question: wording 7,000 questions 5.2 -> 1.1 CPU s, once a base.
 lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_string)
@@ -55,7 +56,9 @@ def load_tasks(
         path = corpus / f"{discipline.name}.{split}.jsonl"
         rows = read_rows(path)
         for declared in discipline.worlds[scale.world].tasks:
-            own = [r for r in rows if r.get("task", declared.name) == declared.name][:limit]
+            most = scale.evaluation.generated_items if declared.output == "generate" else None
+            own = [r for r in rows if r.get("task", declared.name) == declared.name]
+            own = own[:limit][:most]
             if not own:
                 raise InputError(
                     f"task {declared.name!r}: {path.name} holds no row of it, expected at least "
@@ -63,6 +66,8 @@ def load_tasks(
                 )
             config = _config(discipline, declared, path, scale.evaluation.max_new_tokens)
             config["custom_dataset"] = _dataset(own)
+            if declared.name in PROGRAMS and scale.evaluation.execute_code:
+                config["process_results"] = programs.scorer(declared.name)
             with quiet():
                 task = manager.load([config])["tasks"][declared.name]
             task.process_results = _unscored_as_nan(task.process_results, declared.metric)

@@ -176,18 +176,59 @@ class Trained(_Record):
 
 class _Phase(_Record):
     weights: dict[str, float]
+    rows: dict[str, Count]
     losses: dict[str, float | None] | None
 
 
 class _Phases(_Record):
     losses_before: dict[str, float | None]
     phases: list[_Phase]
+    distinct_rows: dict[str, Count]
+    potentials: list[dict[str, float | None]] = []
+
+
+class _Iteration(_Record):
+    shares: dict[str, Amount]
+    texts: Count
+    empty: Count
+    unsure: Count
+
+
+class Knowledge(_Record):
+    """knowledge.json: shares of domains that were detected in a base model."""
+
+    base: str
+    seed: Count
+    shares: dict[str, Amount]
+    iterations: list[_Iteration]
+    total_variation: Amount | None
+    pretraining_rows: dict[str, Count] | None = None
+
+
+class ReferenceLosses(_Record):
+    """reference.json: losses of a smaller model trained on each domain alone."""
+
+    base: str
+    seed: Count
+    losses: dict[str, Amount]
+    transfer: dict[str, dict[str, float]]
 
 
 class TrainedOnPhases(Trained):
     """train.json of a run on a mixture whose shares may move."""
 
     mixture: _Phases
+
+
+class _Tensor(_Record):
+    branch: Literal["slerp", "lerp"]
+    cosine: Annotated[float, Field(ge=-1, le=1)] | None
+
+
+class Merged(_Record):
+    """merge.json of a run: how each tensor of its parents was joined."""
+
+    tensors: Annotated[dict[str, _Tensor], Field(min_length=1)]
 
 
 def fitting(content: Any, kind: type[_Record], where: str, step: str) -> dict[str, Any]:

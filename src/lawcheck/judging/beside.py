@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lawcheck.declare.design import Contrast, Hypothesis, Law, PartVerdict, Power
-from lawcheck.declare.estimands import RankCorrelation
+from lawcheck.declare.estimands import Pooled, RankCorrelation
 from lawcheck.errors import InputError
 from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.looks import Looks
@@ -74,7 +74,11 @@ def _with(
 ) -> PartVerdict:
     where = regions(h.alternative, h.sesoi, h.margin)
     shares = None
-    if where is not None and isinstance(h.estimand, Contrast) and isinstance(data, Components):
+    if (
+        where is not None
+        and isinstance(h.estimand, Contrast | Pooled)
+        and isinstance(data, Components)
+    ):
         shares = posterior(data, where, rng)
     elif where is not None and isinstance(data, Estimate):
         shares = posterior_of_t(data, where)

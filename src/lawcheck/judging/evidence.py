@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Target, Weights
+from lawcheck.declare.design import Arm, Contrast, Target, Weights
+from lawcheck.declare.estimands import Pooled
 from lawcheck.declare.metrics import ACCURACY, unbounded
 from lawcheck.errors import InputError, nearest
 from lawcheck.judging.stats import POINTS, Estimate, two_way
@@ -243,7 +244,7 @@ class Evidence:
     def levels(
         self,
         arms: Iterable[Arm],
-        target: str = "average",
+        target: Target = "average",
         items: Callable[[str], bool] | None = None,
     ) -> tuple[dict[Arm, Floats], tuple[str, ...], tuple[str, ...]]:
         """Accuracy in points of every arm on the seeds common to all, and the disciplines.
@@ -277,13 +278,37 @@ class Evidence:
 
     def differences(self, weights: Weights, target: Target, metric: str = ACCURACY) -> Differences:
         """Weighted sum of arms' item scores on a target, task by task, on their common seeds."""
-        strata = self.strata(target, metric)
+        return self.pooled_differences(((weights, target),), metric)
+
+    def differences_of(self, estimand: Contrast | Pooled) -> Differences:
+        parts = estimand.parts if isinstance(estimand, Pooled) else (estimand,)
+        return self.pooled_differences([(c.weights, c.target) for c in parts], estimand.metric)
+
+    def pooled_differences(
+        self, parts: Sequence[tuple[Weights, Target]], metric: str = ACCURACY
+    ) -> Differences:
+        """Mean of `differences` on several targets; tasks of several are added by item."""
+        share = 1 / len(parts)
+        terms: dict[str, list[tuple[float, Weights]]] = {}
+        merged: dict[str, Stratum] = {}
+        for weights, target in parts:
+            for stratum in self.strata(target, metric):
+                weight = stratum.weight * share
+                terms.setdefault(stratum.task, []).append((weight, weights))
+                whole = sum(w for w, _ in terms[stratum.task])
+                merged[stratum.task] = dataclasses.replace(stratum, weight=whole)
+        strata = tuple(merged.values())
         of = None if metric == ACCURACY else metric
-        seeds, notes = self.common_seeds((a for a, _ in weights), (s.task for s in strata), of)
+        arms = dict.fromkeys(a for weights, _ in parts for a, _ in weights)
+        seeds, notes = self.common_seeds(arms, merged, of)
         cubes = []
         based: tuple[str, ...] = ()
         for stratum in strata:
-            total = sum(w * self.scores.cube(a.name, stratum.task, seeds, of) for a, w in weights)
+            total = sum(
+                weight / stratum.weight * w * self.scores.cube(a.name, stratum.task, seeds, of)
+                for weight, weights in terms[stratum.task]
+                for a, w in weights
+            )
             cube, based = self.by_base(np.asarray(total), seeds)
             if of is not None:
                 # The statistics multiply what they read by 100.
@@ -293,7 +318,11 @@ class Evidence:
             cubes=tuple(cubes),
             strata=strata,
             clusters=tuple(self.scores.clusters(s.task, of) for s in strata),
-            notes=(*self.gaps(target, metric), *notes, *based),
+            notes=(
+                *dict.fromkeys(g for _, t in parts for g in self.gaps(t, metric)),
+                *notes,
+                *based,
+            ),
         )
 
     def combination(
@@ -303,7 +332,11 @@ class Evidence:
 
         The weights need not sum to 0: one arm with weight 1 gives its level.
         """
-        found = self.differences(weights, target, metric)
+        return self.estimated(self.differences(weights, target, metric), metric)
+
+    def estimated(
+        self, found: Differences, metric: str = ACCURACY
+    ) -> tuple[Estimate, tuple[str, ...]]:
         with self.named():
             estimate = two_way(found.cubes, found.weights, found.clusters, unbounded(metric))
         return estimate, (*found.notes, *sampling_notes(estimate))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Verdict
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.worlds import bears_claims, unclaimed
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_file
 from lawcheck.judging.looks import Looks
@@ -78,8 +79,8 @@ def judge_file(
         *(f.text for f in found),
         *([record.note] if record.note else []),
     ]
-    if scale is not None and not scale.claims:
-        notes.append(CODE_PATH)
+    if scale is not None:
+        notes += _without_claims(scale, law)
     verdict = dataclasses.replace(verdict, notes=tuple(notes))
     if out is not None:
         with atomic_file(out) as part:
@@ -89,6 +90,20 @@ def judge_file(
             made_from = {o.label: o.digest for o in origins if o}
             origin.seal(out, "verdict", law.name, made_from=made_from)
     return verdict
+
+
+def _without_claims(scale: Scale, law: Law) -> list[str]:
+    lost = unclaimed(scale, law)
+    if not bears_claims(scale, law) and not scale.claimed_metrics:
+        return [CODE_PATH]
+    if not lost:
+        return []
+    who = "the verdict" if not bears_claims(scale, law) else "these parts"
+    claimed = ", ".join(scale.claimed_metrics)
+    return [
+        f"no evidence, {who}: scale {scale.name!r} claims nothing but from {claimed}, which "
+        f"{', '.join(lost)} {'do' if len(lost) > 1 else 'does'} not read"
+    ]
 
 
 def planned_cost(arm: Arm, quantity: str, scale: str = "paper") -> float:

@@ -22,6 +22,7 @@ from lawcheck.declare.design import (
     RouterInformation,
     Target,
 )
+from lawcheck.declare.estimands import Pooled
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Differences, Evidence
 from lawcheck.judging.stats import PermutationEstimate
@@ -208,9 +209,8 @@ def sampling(parts: Sequence[Hypothesis], evidence: Evidence) -> Sampling:
     for j, h in enumerate(parts):
         part = evidence.for_part(h.name)
         values: Floats = np.empty(0)
-        if isinstance(h.estimand, Contrast):
-            of = h.estimand
-            contrasts[j] = part.differences(of.weights, of.target, of.metric)
+        if isinstance(h.estimand, Contrast | Pooled):
+            contrasts[j] = part.differences_of(h.estimand)
             found = components(contrasts[j].cubes, contrasts[j].weights, contrasts[j].clusters)
             values, n_seeds[j] = found.per_seed, found.n_seeds
             variance[j], item_variance[j] = found.seed_variance, found.item_variance
@@ -270,6 +270,9 @@ def _weights(h: Hypothesis) -> dict[Term, float]:
     e = h.estimand
     if isinstance(e, Contrast | Measure):
         return {(e.metric, e.target, a): w for a, w in e.weights}
+    if isinstance(e, Pooled):
+        size = len(e.parts)
+        return {(e.metric, c.target, a): w / size for c in e.parts for a, w in c.weights}
     if isinstance(e, RouterInformation):
         return {("routing", "", a): w for a, w in e.weights}
     return {}

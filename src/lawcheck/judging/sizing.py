@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from lawcheck.declare.design import Contrast, Hypothesis
+from lawcheck.declare.estimands import Pooled
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.stats import Estimate, PermutationEstimate, power
@@ -91,8 +92,8 @@ class Sizing:
 
 def measured(h: Hypothesis, evidence: Evidence) -> Components | Estimate | None:
     """What `variances` takes of one part; None for counted parts. Raises as its estimator does."""
-    if isinstance(h.estimand, Contrast):
-        found = evidence.differences(h.estimand.weights, h.estimand.target, h.estimand.metric)
+    if isinstance(h.estimand, Contrast | Pooled):
+        found = evidence.differences_of(h.estimand)
         with evidence.named():
             return components(found.cubes, found.weights, found.clusters)
     finding = estimate(h.estimand, evidence)

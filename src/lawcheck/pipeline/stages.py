@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lawcheck.corpus.build import check_corpus
+from lawcheck.corpus.folder import write_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
-from lawcheck.declare.scale import Scale
-from lawcheck.declare.worlds import data_folder, scale_laws
+from lawcheck.declare.mixing import Reference
+from lawcheck.declare.scale import BuiltBase, Scale
+from lawcheck.declare.worlds import data_folder, scale_laws, science
 from lawcheck.errors import InputError
 from lawcheck.files import origin
+from lawcheck.files.atomic import write_json
 from lawcheck.files.holding import held
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
-from lawcheck.files.records import TrainedOnPhases, fitting
+from lawcheck.files.records import (
+    Knowledge,
+    Merged,
+    ReferenceLosses,
+    TrainedOnPhases,
+    fitting,
+)
 from lawcheck.files.refusals import doing
+from lawcheck.methods.merging import RECORD as MERGE_RECORD
+from lawcheck.pipeline.cards import write_cards
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner
+from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import build_command, resolve_base
 from lawcheck.training.heap import settled
 from lawcheck.training.record import Link, read_record
+
+# Beside knowledge.json, the texts that it counts; and the task of what is measured of a base model.
+TEXTS, BASE = "texts.jsonl", "base_model"
+# Task of the mean potential that the first update of a mixture reads.
+FIRST = "first_update"
 
 
 def base_folder(planner: Planner, layout: Layout, base: str, seed: int) -> Path | str:
@@ -101,6 +119,7 @@ def train(
     seconds to wait for another live process that trains one of them.
     """
     from lawcheck.training.device import require_device
+    from lawcheck.training.launch import rank
 
     require_device(planner.scale.hardware)
     manifest = check_corpus(layout.corpus, planner.scale)
@@ -117,6 +136,8 @@ def train(
                 result = _train(planner, layout, run, manifest, wait)
             else:
                 result = _make(planner, layout, run, diverged, wait)
+        if rank() == 0:
+            write_cards(planner, layout, [run])
         record[run.id] = {"trained": trains, "weights_sha256": result.get("weights_sha256")}
     return record
 
@@ -127,10 +148,11 @@ def _train(
     from lawcheck.training.mixture import rows_of
     from lawcheck.training.run import train_run
 
+    detected, reference = _measured(planner, layout, run)
     return train_run(
         run,
         planner.scale,
-        rows_of(run, planner.scale, layout.corpus, manifest, layout.tokens),
+        rows_of(run, planner.scale, layout.corpus, manifest, layout.tokens, detected, reference),
         base_folder(planner, layout, run.arm.base, run.seed),
         layout.run(run.id),
         _given(planner, layout, run),
@@ -138,6 +160,141 @@ def _train(
         wait=wait,
         made_from=sources.weights(planner, layout, run),
     )
+
+
+def _measured(
+    planner: Planner, layout: Layout, run: Run
+) -> tuple[dict[str, float] | None, Reference | None]:
+    """Detected shares and reference losses that a run's mixture reads."""
+    detected = reference = None
+    for source in planner.made_from(run):
+        if source.kind == "knowledge":
+            detected = knowledge(planner, layout, source)["shares"]
+        elif source.kind == "reference":
+            sources.require_measured(planner, layout, source)
+            path = layout.reference(source.name, source.seed)
+            how = sources.step(layout, "reference", f"--base {source.name} --seed {source.seed}")
+            found = fitting(read_object(path, how), ReferenceLosses, str(path), how)
+            reference = Reference(found["losses"], found["transfer"])
+    return detected, reference
+
+
+def knowledge(planner: Planner, layout: Layout, source: Source) -> dict[str, Any]:
+    """What was detected in a base, after its files were compared with what they were made from."""
+    sources.require_measured(planner, layout, source)
+    path = layout.knowledge(source.name, source.seed)
+    how = sources.step(layout, "detect", f"--base {source.name} --seed {source.seed}")
+    found = fitting(read_object(path, how), Knowledge, str(path), how)
+    if (found["base"], found["seed"]) != (source.name, source.seed):
+        raise InputError(
+            f"{path}: shares of base {found['base']!r} with seed {found['seed']}, expected "
+            f"{source.name!r} with seed {source.seed}; {how}"
+        )
+    return found
+
+
+def detect(
+    planner: Planner, layout: Layout, base: str, seed: int, wait: float = 0.0
+) -> dict[str, Any]:
+    """Detect the shares of domains in a base model; return knowledge.json, which is not made again.
+
+    wait: seconds to wait for another live process that does the same.
+    """
+    scale = planner.scale
+    scale.detection_of(base)
+    check_corpus(layout.corpus, scale)
+    path, source = layout.knowledge(base, seed), Source("knowledge", base, seed)
+
+    def make() -> None:
+        from lawcheck.training import detection
+        from lawcheck.training.mixture import domain_rows
+
+        rows = domain_rows(scale, layout.corpus)
+        folder = base_folder(planner, layout, base, seed)
+        found, texts = detection.detect(scale, base, seed, folder, rows)
+        recipe = scale.bases[base]
+        true = recipe.mixture if isinstance(recipe, BuiltBase) else None
+        found["pretraining_rows"] = true
+        distance = None if true is None else detection.total_variation(found["shares"], true)
+        found["total_variation"] = distance
+        write_rows(path.with_name(TEXTS), texts)
+        write_json(path, found)
+
+    made_from = sources.knowledge(planner, layout, base, seed)
+    _once(planner, layout, source, path, make, made_from, [TEXTS], wait)
+    return knowledge(planner, layout, source)
+
+
+def measure_reference(
+    planner: Planner, layout: Layout, base: str, seed: int, wait: float = 0.0
+) -> None:
+    """Train a reference base on each domain alone and keep its losses; not made again."""
+    scale = planner.scale
+    settings = sources.settings_of_reference(scale, base)
+    manifest = check_corpus(layout.corpus, scale)
+    path, source = layout.reference(base, seed), Source("reference", base, seed)
+    made_from = sources.reference(planner, layout, base, seed)
+
+    def make() -> None:
+        from lawcheck.training import domain_reference
+        from lawcheck.training.launch import rank
+        from lawcheck.training.mixture import domain_rows, rows_alone
+
+        domains = tuple(domain_rows(scale, layout.corpus))
+        place = (scale, layout.corpus, manifest, layout.tokens)
+        found = domain_reference.measure(
+            scale,
+            settings,
+            seed,
+            domains,
+            lambda run, domain: rows_alone(run, *place, domain),
+            base_folder(planner, layout, base, seed),
+            path.parent,
+            made_from,
+        )
+        if rank() == 0:
+            write_json(path, found)
+            domain_reference.forget(path.parent, domains)
+
+    _once(planner, layout, source, path, make, made_from, [], wait)
+
+
+def _once(
+    planner: Planner,
+    layout: Layout,
+    source: Source,
+    path: Path,
+    make: Callable[[], None],
+    made_from: dict[str, str],
+    beside: Sequence[str],
+    wait: float,
+) -> None:
+    """Make and seal what is measured of a base, unless it is there, whole and of now."""
+    from lawcheck.training.launch import rank
+
+    def ready() -> bool:
+        try:
+            sources.require_measured(planner, layout, source)
+        except OriginError as fault:
+            if path.exists():
+                print(f"lawcheck: {fault}", file=sys.stderr)
+            return False
+        return True
+
+    if ready():
+        return
+    if rank() != 0:
+        make()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{source.name}-s{source.seed}"
+    with held(path.parent / ".lock", f"{source.kind} of base {name!r}", wait):
+        # Whoever held it may have made it.
+        if not ready():
+            origin.forget(path)
+            with doing(f"{source.kind} of base {name!r}"):
+                make()
+            origin.seal(path, source.kind, name, beside=beside, made_from=made_from)
 
 
 def _make(
@@ -218,7 +375,9 @@ def evaluate(
     require_device(scale.hardware)
     check_corpus(layout.corpus, scale)
     world = [
-        d for d in discovery.disciplines().values() if scale.world in d.worlds and d.role in roles
+        d
+        for d in discovery.disciplines().values()
+        if scale.world in d.worlds and d.role in roles and scale.evaluation.asks(d.name)
     ]
     jobs = [
         EvalJob(
@@ -237,9 +396,40 @@ def evaluate(
         )
         for run in runs
     ]
-    return evaluate_runs(
+    found = evaluate_runs(
         jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
     )
+    write_cards(planner, layout, runs)
+    return found
+
+
+def tuning_loss(planner: Planner, layout: Layout, run: Run) -> float | None:
+    """Loss of a run's objective on the tuning items that it should know; None if not finite."""
+    import math
+
+    import torch
+
+    from lawcheck.evaluation.held_out import held_out_loss
+    from lawcheck.evaluation.tasks import load_tasks
+    from lawcheck.training.base.tokenizer import load_tokenizer
+    from lawcheck.training.chain import load_model
+
+    scale, recipe = planner.scale, run.arm.recipe
+    assert recipe is not None
+    base = base_folder(planner, layout, run.arm.base, run.seed)
+    revision = scale.revision(run.arm.base)
+    model = load_model(base, revision, links(layout, planner.chain(run)), dtype=torch.float32)
+    names = recipe.disciplines or [d.name for d in science(scale)]
+    tasks = load_tasks(map(discovery.discipline, names), scale, layout.corpus, "tune")
+    found = held_out_loss(
+        model.to(scale.hardware.device),
+        load_tokenizer(base, revision),
+        tasks,
+        recipe.objective,
+        scale.hardware.evaluation_batch,
+        scale.training.max_length,
+    )
+    return found if math.isfinite(found) else None
 
 
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
@@ -253,6 +443,7 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     runs = planner.law_runs(law)
     listed = law.name in scale_laws(planner.scale) or law.name not in discovery.laws()
     measured = mixture_scores(planner.scale, layout, runs.values(), listed)
+    measured += detected_scores(planner, layout, runs.values())
     files = []
     for run_id in runs:
         # All are there before any is compared.
@@ -301,35 +492,123 @@ def mixture_scores(
     if mixed and not listed:
         content = with_mixtures(content, scale, layout, {r.label: r for _, r in mixed})
     found = [
-        _measured(run, "mixture", "train", metric, value)
+        _measured_row(run, "mixture", "train", metric, value)
         for run, recipe in mixed
         for metric, value in zip((DISTINCT, COUNT), diversity(content, recipe, scale), strict=True)
     ]
     for run in runs:
         if run.arm.mixture is not None:
             found += _phase_scores(run, layout)
+        found += _merge_scores(run, layout)
     return found
 
 
-def _phase_scores(run: Run, layout: Layout) -> list[Score]:
-    from lawcheck.scores import LOSS, WEIGHT
+def _merge_scores(run: Run, layout: Layout) -> list[Score]:
+    """Of a merge that tensors were joined in: where they lie, as its record says."""
+    from lawcheck.scores import ARC, COSINE
 
+    path = layout.adapter(run.id) / MERGE_RECORD
+    if not path.is_file():
+        return []
+    how = sources.step(layout, "train", run.id)
+    tensors = fitting(read_object(path, how), Merged, str(path), how)["tensors"]
+    arcs = [entry["branch"] == "slerp" for entry in tensors.values()]
+    return [
+        _measured_row(run, "merge", "tensors", ARC, sum(arcs) / len(arcs)),
+        *(
+            _measured_row(run, "merge", name, COSINE, entry["cosine"])
+            for name, entry in tensors.items()
+            if entry["cosine"] is not None
+        ),
+    ]
+
+
+def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> list[Score]:
+    """Of base models, the shares of domains that were detected in them; of runs on mixtures, how
+    far their rows are from those.
+    """
+    from lawcheck.scores import DETECTED, DIVERGENCE, PRETRAINED, UNSTABLE, VARIATION
+
+    found, known = [], {}
+    for run in runs:
+        for source in planner.described_by(run):
+            if source not in known:
+                known[source] = knowledge(planner, layout, source)
+            seen = known[source]
+            if run.arm.mixture is not None:
+                distance = _divergence(run, layout, seen["shares"])
+                if distance is not None:
+                    found.append(_measured_row(run, "mixture", "train", DIVERGENCE, distance))
+                continue
+            by_iteration = [i["shares"] for i in seen["iterations"]]
+            found += [
+                _measured_row(run, domain, str(k), DETECTED, share)
+                for k, shares in enumerate(by_iteration, start=1)
+                for domain, share in shares.items()
+            ]
+            learned = seen.get("pretraining_rows") or {}
+            found += [
+                _measured_row(run, d, "mean", PRETRAINED, rows / sum(learned.values()))
+                for d, rows in learned.items()
+            ]
+            if seen["total_variation"] is not None:
+                distance = seen["total_variation"]
+                found.append(_measured_row(run, BASE, "mean", VARIATION, distance))
+            largest = max(seen["shares"], key=lambda name: seen["shares"][name])
+            deviation = statistics.stdev(shares[largest] for shares in by_iteration)
+            found.append(_measured_row(run, BASE, largest, UNSTABLE, deviation))
+    return found
+
+
+def _phases(run: Run, layout: Layout) -> dict[str, Any]:
     path = layout.train_record(run.id)
     how = sources.step(layout, "train", run.id)
-    mixture = fitting(read_object(path, how), TrainedOnPhases, str(path), how)["mixture"]
+    found = fitting(read_object(path, how), TrainedOnPhases, str(path), how)
+    return dict(found["mixture"])
+
+
+def _divergence(run: Run, layout: Layout, detected: Mapping[str, float]) -> float | None:
+    """KL of a run's shares, mean over its phases, from the detected ones, in nats.
+
+    None where it has a domain that was not detected at all: the divergence is infinite.
+    """
+    phases = [p["weights"] for p in _phases(run, layout)["phases"]]
+    shares = {name: statistics.fmean(w[name] for w in phases) for name in phases[0]}
+    if not all(detected.get(name, 0.0) > 0 for name, share in shares.items() if share > 0):
+        return None
+    terms = (s * math.log(s / detected[name]) for name, s in shares.items() if s > 0)
+    # Rounding may leave two equal mixtures below 0.
+    return max(0.0, math.fsum(terms))
+
+
+def _phase_scores(run: Run, layout: Layout) -> list[Score]:
+    from lawcheck.scores import DIFFERENT, DRAWN, LOSS, POTENTIAL, WEIGHT
+
+    mixture = _phases(run, layout)
     phases = mixture["phases"]
     losses = enumerate([mixture["losses_before"], *(p["losses"] or {} for p in phases)])
     weights = enumerate((p["weights"] for p in phases), start=1)
-    return [
-        _measured(run, domain, str(phase), metric, value)
-        for metric, by_phase in ((WEIGHT, weights), (LOSS, losses))
+    counts = {d: sum(p["rows"][d] for p in phases) for d in mixture["distinct_rows"]}
+    found = [
+        _measured_row(run, domain, "run", metric, float(n))
+        for metric, by_domain in ((DRAWN, counts), (DIFFERENT, mixture["distinct_rows"]))
+        for domain, n in by_domain.items()
+    ]
+    potentials = mixture.get("potentials", ())
+    first = [x for x in potentials[1].values() if x is not None] if len(potentials) > 1 else []
+    if first:
+        found.append(_measured_row(run, FIRST, "mean", POTENTIAL, statistics.fmean(first)))
+    by_metric = ((WEIGHT, weights), (LOSS, losses), (POTENTIAL, enumerate(potentials)))
+    return found + [
+        _measured_row(run, domain, str(phase), metric, value)
+        for metric, by_phase in by_metric
         for phase, values in by_phase
         for domain, value in values.items()
         if value is not None
     ]
 
 
-def _measured(run: Run, task: str, item: str, metric: str, value: float) -> Score:
+def _measured_row(run: Run, task: str, item: str, metric: str, value: float) -> Score:
     return Score(
         run_id=run.id,
         arm=run.arm.name,

@@ -14,10 +14,10 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import PretrainedBase, Scale, load_scale
-from lawcheck.declare.worlds import scale_laws
+from lawcheck.declare.worlds import scale_laws, science
 from lawcheck.errors import InputError, one_line
 from lawcheck.planning.cluster import Stage, asked
-from lawcheck.planning.plan import Batch, Planner, every_batch, plannable
+from lawcheck.planning.plan import Batch, Planner, Source, every_batch, plannable
 from lawcheck.planning.shipped import shipped_hash
 from lawcheck.planning.site import Site, load_site
 
@@ -128,8 +128,28 @@ class Workflow:
         runs = self.batches[batch].runs
         sources = {s for r in runs for s in self.planner.scored_from(r) if s.kind == "base"}
         needed = {self.base_file(s.name, s.seed) for s in sources}
+        measured = {s for r in runs for s in self.planner.made_from(r)}
+        needed |= {self.measured_file(s) for s in measured}
         trained = [self.batch_file(b, "train") for b in self.batches[batch].needs]
         return [str(self.layout.manifest), *sorted(filter(None, needed)), *trained]
+
+    def measured_file(self, source: Source) -> str | None:
+        """Of detected shares and reference losses."""
+        kind, name, seed = source
+        if kind == "knowledge":
+            return str(self.layout.knowledge(name, seed))
+        return str(self.layout.reference(name, seed)) if kind == "reference" else None
+
+    def measuring_inputs(self, folder: str) -> list[str]:
+        """What a base model is measured with. folder: its name and seed."""
+        base, _, seed = folder.rpartition("-s")
+        found = (str(self.layout.manifest), self.base_file(base, int(seed)))
+        return [path for path in found if path]
+
+    @staticmethod
+    def measuring_options(folder: str) -> str:
+        base, _, seed = folder.rpartition("-s")
+        return f"--base {base} --seed {seed}"
 
     def base_file(self, base: str, seed: int) -> str | None:
         """The record of a base model to be built; None where one is shipped or pretrained."""
@@ -167,7 +187,23 @@ class Workflow:
 
             return signed(of)
 
-        return {n: value if value == least[n] else resource(n) for n, value in most.items()}
+        found = {n: value if value == least[n] else resource(n) for n, value in most.items()}
+        if stage == "train" and hardware.full_memory_mb:
+            found["mem_mb"] = signed(lambda wildcards: self._memory(wildcards.batch))
+        return found
+
+    def _memory(self, batch: str) -> int:
+        """Megabytes of the job that trains a batch."""
+        hardware = self.scale.hardware
+        methods = {r.arm.method for r in self.batches[batch].runs if r.arm.has_weights}
+        whole = any(discovery.method(m).group == "full" for m in methods)
+        return (whole and hardware.full_memory_mb) or hardware.memory_mb
+
+    @property
+    def reference_resources(self) -> dict[str, Any]:
+        """As a training on every domain in turn."""
+        runs = len(science(self.scale)) + 1
+        return asked(self.scale.hardware, runs, "train", self.site)
 
     @property
     def words(self) -> tuple[str, str]:
@@ -192,6 +228,12 @@ class Workflow:
         wanted = set(self.planner.law_runs(discovery.law(law)))
         hit = [b.id for b in self.batches.values() if wanted & {r.id for r in b.runs}]
         return [self.batch_file(b, "scores") for b in hit]
+
+    def described_inputs(self, law: str) -> list[str]:
+        """What a law's table says of base models beside their scores."""
+        runs = self.planner.law_runs(discovery.law(law)).values()
+        described = {s for run in runs for s in self.planner.described_by(run)}
+        return sorted(filter(None, map(self.measured_file, described)))
 
     def rendered(self, law: str) -> list[str]:
         """Tables and figures of a law, every format."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from lawcheck.corpus.recipe import planned_rows, probe_rows
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law
-from lawcheck.declare.worlds import realisable, scale_laws, unrealisable
+from lawcheck.declare.design import Arm, Law, Run
+from lawcheck.declare.scale import Scale, load_scale
+from lawcheck.declare.worlds import realisable, scale_laws, science, unrealisable
 from lawcheck.errors import InputError, look_up
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
@@ -52,7 +54,8 @@ def plan_law(
     beside = law.name in discovery.laws() and law.name not in own
     found_jobs = every_batch(planner) if beside else batches(planner, plannable(planner, laws))
     jobs = [b for b in found_jobs.values() if {r.id for r in b.runs} & set(runs)]
-    minutes = _minutes(planner, runs)
+    minutes = training_minutes(planner, runs.values())
+    scoring = evaluation_minutes(scale, wanted.values()) / 60
     found: dict[str, Any] = {
         "law": law.name,
         "scale": scale.name,
@@ -63,6 +66,7 @@ def plan_law(
         ],
         "jobs": len(jobs),
         "device_hours": minutes * scale.hardware.processes / 60,
+        **({"evaluation_hours": scoring} if scoring else {}),
         "settings": {"rank": adapter_settings(scale).rank, "batch": scale.training.batch_size},
     }
     if scale.plan is not None or accelerator is not None:
@@ -72,26 +76,44 @@ def plan_law(
 
 def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
     scale = planner.scale
+    known = arm.base in load_scale("paper").bases or None
     entry = {
         "name": arm.name,
         "runs_per_seed": len(planner.runs_of(arm, planner.seeds[0])),
         "rows_per_seed": sum(planner.row_count(r) for r in planner.runs_of(arm, planner.seeds[0])),
-        "trainable_share_paper": planned_cost(arm, "trainable_share"),
-        "gpu_hours_paper": planned_cost(arm, "gpu_hours"),
+        # None of a base that the paper scale does not have.
+        "trainable_share_paper": known and planned_cost(arm, "trainable_share"),
+        "gpu_hours_paper": known and planned_cost(arm, "gpu_hours"),
     }
+    if arm.mixture is not None:
+        corpus = scale.corpus
+        entry["probe_rows_per_seed"] = probe_rows(
+            arm.recipe, science(scale), corpus.size, corpus.general_pool, corpus.caps
+        )
     if scale.plan is not None:
         entry["tokens_per_seed"] = planned_tokens(arm, scale)
     return entry
 
 
-def _minutes(planner: Planner, runs: dict[str, Any]) -> float:
+def training_minutes(planner: Planner, runs: Iterable[Run]) -> float:
     """Planned minutes of one device: a full-corpus run's, in proportion to rows."""
     whole = sum(
-        round(d.rows * planner.scale.corpus.size)
+        planned_rows(d, planner.scale.corpus.size, planner.scale.corpus.caps)
         for d in discovery.of_role("discipline", planner.scale.world)
     )
-    rows = sum(planner.row_count(r) for r in runs.values())
+    rows = sum(planner.row_count(r) for r in runs)
     return planner.scale.hardware.minutes_per_run * rows / whole
+
+
+def evaluation_minutes(scale: Scale, runs: Iterable[Run]) -> float:
+    """Planned minutes of scoring; one run on one discipline is asked a share of the items."""
+    each = scale.hardware.evaluation_minutes or 0.0
+    tasks = {
+        d.name: len(d.worlds[scale.world].tasks)
+        for d in discovery.disciplines().values()
+        if scale.world in d.worlds
+    }
+    return sum(each * (tasks[r.part] / sum(tasks.values()) if r.part else 1.0) for r in runs)
 
 
 def plan_text(found: dict[str, Any]) -> str:
@@ -102,14 +124,19 @@ def plan_text(found: dict[str, Any]) -> str:
         head,
     ]
     for a in found["arms"]:
-        lines.append(
-            f"{a['name']:<{width}}  {a['runs_per_seed']:>9}  {a['rows_per_seed']:>9}  "
-            f"{a['trainable_share_paper']:>11.3f} %  {a['gpu_hours_paper']:>15.0f}"
-        )
+        line = f"{a['name']:<{width}}  {a['runs_per_seed']:>9}  {a['rows_per_seed']:>9}"
+        if a["gpu_hours_paper"] is not None:
+            line += f"  {a['trainable_share_paper']:>11.3f} %  {a['gpu_hours_paper']:>15.0f}"
+        lines.append(line)
+    probes = max((a.get("probe_rows_per_seed", 0) for a in found["arms"]), default=0)
+    if probes:
+        lines.append(f"losses between phases: up to {probes:,} held-out rows read a run, forward")
     shared = sum(r["laws"] > 1 for r in found["runs"])
+    scored = "evaluation_hours" in found
     lines.append(
         f"{len(found['runs'])} runs in {found['jobs']} jobs, {shared} of them shared with other "
         f"laws; about {found['device_hours']:.1f} device hours by the scale's minutes_per_run"
+        + (f", and {found['evaluation_hours']:.1f} of scoring" if scored else "")
     )
     if "budget" in found:
         lines += ["", budget_text(found["budget"])]

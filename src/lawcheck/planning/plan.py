@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from lawcheck.corpus.moving import HELD_OUT
 from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Arm, Law, Run, plain
@@ -20,9 +21,12 @@ from lawcheck.planning.shipped import shipped_hash
 
 
 class Source(NamedTuple):
-    """Something that weights or scores are made from. name: of the base, or the run's id."""
+    """Something that weights or scores are made from. name: of the base, or the run's id.
 
-    kind: Literal["corpus", "base", "weights"]
+    knowledge: shares of domains detected in a base. reference: losses of a reference base.
+    """
+
+    kind: Literal["corpus", "base", "weights", "knowledge", "reference"]
     name: str = ""
     seed: int = 0
 
@@ -80,8 +84,18 @@ class Planner:
         rule = discovery.mixing_rule(arm.mixture.update) if arm.mixture is not None else None
         objective = discovery.objective(arm.recipe.objective if arm.recipe else "response")
         learnt = {} if objective.name == "response" else {"objective": objective.version}
+        measured: dict[str, Any] = {}
+        for source in self._measured(arm, seed):
+            scale, base = self.scale, source.name
+            settings = (
+                scale.detection_of(base)
+                if source.kind == "knowledge"
+                else scale.reference_of(arm.base)
+            )
+            measured[source.kind] = {**settings, "shipped": shipped_hash(scale, base, seed)}
         return {
             "arm": plain(arm),
+            **measured,
             "design": method.validate(arm.choices),
             "seed": seed,
             "part": part,
@@ -92,7 +106,7 @@ class Planner:
                 "trainer": versions.TRAINER,
                 "evaluator": versions.EVALUATOR,
                 "recipes": versions.RECIPES,
-                **({"mixing": rule.version} if rule else {}),
+                **({"mixing": rule.version, "held_out": HELD_OUT} if rule else {}),
                 "method": method.version,
                 **learnt,
                 "disciplines": {d.name: d.version for d in world},
@@ -140,10 +154,37 @@ class Planner:
 
     def made_from(self, run: Run) -> tuple[Source, ...]:
         """Everything that the weights of a run come from."""
-        rows = (Source("corpus"),) if discovery.trains_rows(run.arm) else ()
+        rows = [Source("corpus")] if discovery.trains_rows(run.arm) else []
+        rows += self._measured(run.arm, run.seed)
         runs = dict.fromkeys((*self.chain(run)[:-1], *self.needs(run)))
         weights = (Source("weights", r.id, r.seed) for r in runs)
         return (*rows, Source("base", run.arm.base, run.seed), *weights)
+
+    def _measured(self, arm: Arm, seed: int) -> tuple[Source, ...]:
+        """What an arm's mixture reads of base models. Raises InputError where the scale says not
+        how to measure it.
+        """
+        mixture, found = arm.mixture, []
+        if mixture is None:
+            return ()
+        whose = mixture.detected_in(arm.base)
+        if whose is not None:
+            self.scale.detection_of(whose)
+            found.append(Source("knowledge", whose, seed))
+        if discovery.mixing_rule(mixture.update).references:
+            self.scale.reference_of(arm.base)
+            found.append(Source("reference", self.scale.references[arm.base].base, seed))
+        return tuple(found)
+
+    def described_by(self, run: Run) -> tuple[Source, ...]:
+        """What a law's table says of a run beside its scores: the shares that were detected in a
+        base model, and how far from them a mixture on it is.
+        """
+        base, scale = run.arm.base, self.scale
+        compared = run.arm.mixture is not None or not run.arm.has_weights
+        if scale.detection is None or not compared or not scale.emits_texts(base):
+            return ()
+        return (Source("knowledge", base, run.seed),)
 
     def scored_from(self, run: Run) -> tuple[Source, ...]:
         """Everything that the scores of a run come from."""
@@ -175,7 +216,7 @@ class Planner:
             return 0
         corpus = self.scale.corpus
         planned = planned_mixture(
-            run.arm.recipe, science(self.scale), corpus.size, corpus.general_pool
+            run.arm.recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.caps
         )
         return round(planned[run.part] if run.part else sum(planned.values()))
 

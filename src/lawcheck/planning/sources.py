@@ -8,8 +8,10 @@ from pathlib import Path
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run
 from lawcheck.declare.layout import Layout, base_name
-from lawcheck.declare.scale import PackageBase, PretrainedBase, Scale
+from lawcheck.declare.scale import PackageBase, PretrainedBase, ReferenceSettings, Scale
+from lawcheck.errors import look_up
 from lawcheck.files import origin
+from lawcheck.files.cards import is_card
 from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
@@ -65,8 +67,43 @@ def _listing(folder: Path) -> dict[str, str]:
     return {
         p.name: file_sha256(p) if p.stat().st_size < HASHED_BYTES else str(p.stat().st_size)
         for p in sorted(folder.iterdir())
-        if p.is_file()
+        # The card of a model that was trained here is written again once there are scores.
+        if p.is_file() and not is_card(p)
     }
+
+
+def knowledge(planner: Planner, layout: Layout, name: str, seed: int) -> dict[str, str]:
+    """Digests of what detected shares come from."""
+    settings = {"detection settings": digest(planner.scale.detection_of(name)["settings"], 64)}
+    return corpus(layout) | base(planner, layout, name, seed) | settings
+
+
+def reference(planner: Planner, layout: Layout, name: str, seed: int) -> dict[str, str]:
+    """Digests of what reference losses come from."""
+    return (
+        corpus(layout)
+        | base(planner, layout, name, seed)
+        | {"reference settings": digest(settings_of_reference(planner.scale, name).content(), 64)}
+    )
+
+
+def settings_of_reference(scale: Scale, name: str) -> ReferenceSettings:
+    """Those that a scale gives a reference base. Raises InputError for a base that is none."""
+    found = {r.base: r for r in scale.references.values()}
+    return look_up(name, found, f"scale {scale.name!r}: no reference base {name!r}")
+
+
+def require_measured(planner: Planner, layout: Layout, source: Source) -> origin.Origin:
+    """The record of detected shares or of reference losses, made from what is there now."""
+    kind, name, seed = source
+    path, verb, made = (
+        (layout.knowledge(name, seed), "detect", knowledge)
+        if kind == "knowledge"
+        else (layout.reference(name, seed), "reference", reference)
+    )
+    how = step(layout, verb, f"--base {name} --seed {seed}")
+    made_from = made(planner, layout, name, seed)
+    return origin.require(path, kind, f"{name}-s{seed}", how, made_from)
 
 
 def weights_digest(layout: Layout, run_id: str) -> dict[str, str]:
@@ -92,6 +129,9 @@ def _digests(planner: Planner, layout: Layout, sources: Iterable[Source]) -> dic
             found |= corpus(layout)
         elif source.kind == "base":
             found |= base(planner, layout, source.name, source.seed)
+        elif source.kind in ("knowledge", "reference"):
+            checked = require_measured(planner, layout, source)
+            found[checked.label] = checked.digest
         else:
             found |= weights_digest(layout, source.name)
     return found
@@ -102,7 +142,10 @@ def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
     asked = [
         d
         for d in discovery.disciplines().values()
-        if scale.world in d.worlds and d.role in roles and run.part in (None, d.name)
+        if scale.world in d.worlds
+        and d.role in roles
+        and run.part in (None, d.name)
+        and scale.evaluation.asks(d.name)
     ]
     return sorted(t.name for d in asked for t in d.worlds[scale.world].tasks)
 
@@ -140,6 +183,8 @@ def table(planner: Planner, layout: Layout, law: Law) -> dict[str, str]:
     for run in runs.values():
         checked = require_scores(planner, layout, run)
         found[checked.label] = checked.digest
+    described = {s for run in runs.values() for s in planner.described_by(run)}
+    found |= _digests(planner, layout, sorted(described))
     return found | mixtures(layout, runs.values())
 
 

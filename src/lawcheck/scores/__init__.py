@@ -4,30 +4,48 @@ from lawcheck.scores.checks import check
 from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
 from lawcheck.scores.metrics import (
+    ARC,
+    COSINE,
     COUNT,
+    DETECTED,
+    DIFFERENT,
     DISTINCT,
     DIVERGED,
     DIVERGENCE,
+    DRAWN,
     FAULT,
     LOSS,
     MEASUREMENTS,
+    POTENTIAL,
+    PRETRAINED,
     ROUTING,
+    UNSTABLE,
+    VARIATION,
     WEIGHT,
 )
 from lawcheck.scores.places import TaskPlace, task_places
 from lawcheck.scores.table import ScoreTable
 
 __all__ = [
+    "ARC",
     "COLUMNS",
+    "COSINE",
     "COUNT",
+    "DETECTED",
+    "DIFFERENT",
     "DISTINCT",
     "DIVERGED",
     "DIVERGENCE",
+    "DRAWN",
     "FAULT",
     "LOSS",
     "MEASUREMENTS",
+    "POTENTIAL",
+    "PRETRAINED",
     "ROUTING",
     "SCHEMA",
+    "UNSTABLE",
+    "VARIATION",
     "WEIGHT",
     "ScoreTable",
     "TaskPlace",

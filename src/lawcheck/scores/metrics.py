@@ -16,17 +16,32 @@ DISTINCT, COUNT = "distinct_ngrams", "distinct_count"
 # Of mixtures whose shares may move: task is a domain, item a phase from 1; the loss of item 0 is
 # that before training, in nats per response token.
 WEIGHT, LOSS = "mixture_weight", "domain_loss"
+# Likewise: the share of a domain's loss that can still be learned, by phase.
+POTENTIAL = "potential"
+# Rows of a domain over all phases, and how many of them differ.
+DRAWN, DIFFERENT = "rows_drawn", "distinct_rows"
+# Of base models: the share of a domain in their texts, by iteration of detection; the distance
+# of the mean shares from those of pretraining; and the SD over iterations of the largest domain's.
+DETECTED, VARIATION, UNSTABLE = "detected_share", "total_variation", "detected_deviation"
+# The share of a domain in the texts that a base model made here was pretrained on.
+PRETRAINED = "pretraining_share"
 # Of a run whose mixture was compared with what its base knows: KL of the two, in nats.
 DIVERGENCE = "divergence"
+# Of a merge: cosine of the angle between its parents, an item a tensor; and the share of tensors
+# that lie on the arc between them, not on the line.
+COSINE, ARC = "tensor_cosine", "arc_share"
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
 FAULT = "fault"
 # Every other metric scores items; likelihoods are of items too, beside their score.
-MEASUREMENTS = LIKELIHOODS | {ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, DIVERGENCE, FAULT}
+MEASUREMENTS = LIKELIHOODS | {
+    *(ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, DIVERGENCE, COSINE, ARC, FAULT)
+}
+MEASUREMENTS |= {POTENTIAL, DRAWN, DIFFERENT, DETECTED, PRETRAINED, VARIATION, UNSTABLE}
 # All others lie in [0, 1]; those of SIGNED may lie below 0 too.
-UNBOUNDED = frozenset({LOSS, COUNT, DIVERGENCE}) | {
+UNBOUNDED = frozenset({LOSS, COUNT, DRAWN, DIFFERENT, DIVERGENCE}) | {
     m for m in LIKELIHOODS if ITEM_METRICS[m].high > 1
 }
-SIGNED = frozenset(m for m in LIKELIHOODS if ITEM_METRICS[m].low < 0)
+SIGNED = frozenset({COSINE}) | {m for m in LIKELIHOODS if ITEM_METRICS[m].low < 0}
 # Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
 Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
 

@@ -69,7 +69,7 @@ def grids(
 
     refused: takes the reason of each that cannot be filled; without it the first one is raised.
     """
-    modules = [renderer("tables", n) for n in _wanted("tables", law.tables)]
+    modules = [renderer("tables", n) for n in _wanted("tables", law)]
     made = ((m.TABLE, _made(functools.partial(m.build, context), refused)) for m in modules)
     return {_stem(table, law): (table, grid) for table, grid in made if grid is not None}
 
@@ -81,7 +81,7 @@ def pictures(
 
     Figures that need a verdict are left out where there is none. refused: as of `grids`.
     """
-    modules = [renderer("figures", n) for n in _wanted("figures", law.figures)]
+    modules = [renderer("figures", n) for n in _wanted("figures", law)]
     made = (
         (m.FIGURE, _made(functools.partial(figure_bytes, m.build, context), refused))
         for m in modules
@@ -102,8 +102,8 @@ def _made(make: Callable[[], T], refused: list[str] | None) -> T | None:
 
 def declarations(law: Law) -> dict[str, Table | Picture]:
     """The fixed parts of a judged law's tables and figures, by the stem of their files."""
-    tables = [renderer("tables", n).TABLE for n in _wanted("tables", law.tables)]
-    figures = [renderer("figures", n).FIGURE for n in _wanted("figures", law.figures)]
+    tables = [renderer("tables", n).TABLE for n in _wanted("tables", law)]
+    figures = [renderer("figures", n).FIGURE for n in _wanted("figures", law)]
     return {_stem(d, law): d for d in (*tables, *figures)}
 
 
@@ -118,8 +118,10 @@ def outputs(law: Law, tables_dir: Path, figures_dir: Path) -> list[Path]:
     return sorted(paths)
 
 
-def _wanted(kind: str, named: tuple[str, ...]) -> list[str]:
-    always = [n for n, m in renderers(kind).items() if declaration(kind, m).per_law]
+def _wanted(kind: str, law: Law) -> list[str]:
+    named = law.tables if kind == "tables" else law.figures
+    fixed = {n: declaration(kind, m) for n, m in renderers(kind).items()}
+    always = [n for n, d in fixed.items() if d.per_law and (d.only is None or d.only(law))]
     return list(dict.fromkeys([*named, *always]))
 
 

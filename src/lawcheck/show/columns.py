@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
-from lawcheck.declare.design import Arm
+from lawcheck.declare.design import Arm, Target
 from lawcheck.show.context import RenderContext
 from lawcheck.show.contrasts import change
 from lawcheck.show.grid import Cell, Column, Grid, Row
@@ -62,7 +62,7 @@ def row(
     cells = []
     for column in columns:
         how = (measures or {}).get(column.key)
-        found = how(arm) if how else context.summary.accuracy(arm, column.key)
+        found = how(arm) if how else context.summary.accuracy(arm, column.target)
         text = published(arm, column.key) if published else None
         cells.append(Cell(measure=found, published=text))
     return Row(
@@ -106,7 +106,7 @@ def _marked(
         if column.best and len(seen) > 1:
             top = max(seen)[1]
             rest = (arms[rows[r].arm] for _, r in seen if r != top)
-            if all(_above(context, arms[rows[top].arm], other, column.key) for other in rest):
+            if all(_above(context, arms[rows[top].arm], other, column.target) for other in rest):
                 best.add((top, c))
     return tuple(
         dataclasses.replace(
@@ -119,7 +119,7 @@ def _marked(
     )
 
 
-def _above(context: RenderContext, arm: Arm, other: Arm, target: str) -> bool:
+def _above(context: RenderContext, arm: Arm, other: Arm, target: Target) -> bool:
     """Whether an arm is shown to score higher; one seed shows nothing about the next."""
     found = change(context, arm, other, target)
     if found is None or found.low is None or found.interval != CROSSED:

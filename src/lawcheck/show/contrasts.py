@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lawcheck.declare.design import Arm, Law, difference
+from lawcheck.declare.design import Arm, Law, Target, difference
 from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
@@ -18,7 +18,7 @@ from lawcheck.show.summary import CROSSED, ITEMS_ONLY, Measure, measure
 
 
 def change(
-    context: RenderContext, treatment: Arm, control: Arm, target: str = "average"
+    context: RenderContext, treatment: Arm, control: Arm, target: Target = "average"
 ) -> Measure | None:
     """Accuracy of an arm less another's, in points, paired over the seeds that both have.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lawcheck.declare.design import Law, Target
 from lawcheck.show.summary import Measure
 
 MISSING = "\u2014"
@@ -16,7 +17,8 @@ COUNTS = "seeds \u00d7 items"
 
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
-    """What a table or a figure is, whatever it shows. per_law: one file for every law.
+    """What a table or a figure is, whatever it shows. per_law: one file for every law, or for
+    those that `only` takes.
 
     law: whose results the file is named for; another law that names it gets a file with its own
     name appended, so that no law overwrites another's.
@@ -27,6 +29,7 @@ class Fixed:
     caption: str
     per_law: bool = False
     law: str = ""
+    only: Callable[[Law], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +39,21 @@ class Table(Fixed):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """unit: of the numbers, for the long form. best: whether a row that is best may be marked."""
+    """unit: of the numbers, for the long form. best: whether a row that is best may be marked.
+
+    of: what a cell's accuracy is of, where `key` is no target itself.
+    """
 
     key: str
     header: str
     unit: str
     decimals: int = 3
     best: bool = True
+    of: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        return self.of or self.key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +76,8 @@ class Row:
 
     arm: its name; empty for a row over several arms. scored: whether there are any scores of it.
     unit, decimals: of rows that measure something else than their columns say. best: whether it is
-    compared with the other rows of its block.
+    compared with the other rows of its block. printed: whether it stands in print alone, so that
+    none of its cells can be measured here.
     """
 
     label: str
@@ -76,6 +88,7 @@ class Row:
     unit: str | None = None
     decimals: int | None = None
     best: bool = True
+    printed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,10 +177,11 @@ def markdown(table: Table, grid: Grid) -> str:
             text = number(cell.measure, decimals_of(row, column))
             text = f"**{text}**" if cell.best else text
             shown.append(f"{text} ({_plain(cell.remark)})" if cell.remark else text)
-        lines.append(_bar([_plain(row.label), *[counts(row)] * counted, *shown]))
+        if not row.printed:
+            lines.append(_bar([_plain(row.label), *[counts(row)] * counted, *shown]))
         if any(c.published for c in row.cells):
             other = [_plain(c.published or MISSING) for c in row.cells]
-            name = f"*{_plain(grid.published_scale)}*"
+            name = f"*{_plain(row.label if row.printed else grid.published_scale)}*"
             lines.append(_bar([name, *[MISSING] * counted, *other]))
     lines += ["", _plain(caption(table, grid)), ""]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law, Recipe, Scalar
+from lawcheck.declare.design import Arm, Law, Mixture, Recipe, Scalar
 
 # Words of names that are written otherwise in running text.
 SPELLINGS = {
@@ -89,13 +89,46 @@ def _recipe(recipe: Recipe) -> list[str]:
                         ("stopped after epoch", recipe.stop_after)):  # fmt: skip
         found += [f"{name} {value:g}"] if value is not None else []
     found += [f"replica {recipe.replica}"] if recipe.replica != 1 else []
-    found += [f"mixture {recipe.mixture.label}"] if recipe.mixture is not None else []
+    found += [mixture_label(recipe.mixture)] if recipe.mixture is not None else []
     return found
 
 
+def mixture_label(mixture: Mixture) -> str:
+    """`detected shares, update potential`; of given shares, those of the named domains."""
+    found = [_start(mixture)]
+    if mixture.update != "none":
+        found.append(f"update {words(mixture.update)}")
+    found += [f"target {words(mixture.target)}"] if mixture.target is not None else []
+    found += ["without guard"] if not mixture.guard else []
+    plain = Mixture()
+    for name in ("strength", "step", "threshold", "rows"):
+        value = getattr(mixture, name)
+        found += [f"{name} {value:g}"] if value != getattr(plain, name) else []
+    found += [f"{mixture.phases} phases"] if mixture.phases != plain.phases else []
+    return ", ".join(found)
+
+
+def _start(mixture: Mixture) -> str:
+    """The first phase's shares; the largest given one alone where all others are equal."""
+    if mixture.start != "given":
+        kind = {"uniform": "even", "knowledge": "detected"}.get(mixture.start, mixture.start)
+        whose = f" of {words(mixture.knowledge_of)}" if mixture.knowledge_of else ""
+        return f"{kind} shares{whose}"
+    (first, top), *rest = sorted(mixture.given, key=lambda pair: -pair[1])
+    if not rest:
+        return f"{words(first)} alone"
+    if len({share for _, share in rest}) == 1:
+        return f"{words(first)} {100 * top:g} %, others even"
+    return ", ".join(f"{words(name)} {100 * share:g} %" for name, share in mixture.given)
+
+
 def arm_labels(law: Law, bases: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Name -> label of every arm of a law; labels that would be equal get their names appended."""
-    found = {a.name: arm_label(a, bases) for a in law.arms}
+    """Name -> label of every arm of a law; labels that would be equal get their names appended.
+
+    The module `names` of the law's study may call arms otherwise: label(arm) -> text or None.
+    """
+    own = getattr(discovery.study_part(discovery.study_of(law.name), "names"), "label", None)
+    found = {a.name: (own and own(a)) or arm_label(a, bases) for a in law.arms}
     texts = list(found.values())
     return {n: t if texts.count(t) == 1 else f"{t} ({n})" for n, t in found.items()}
 

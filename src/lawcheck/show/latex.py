@@ -145,10 +145,12 @@ def _tabular(grid: Grid, part: range) -> list[str]:
         for cell, column in zip(row.cells, grid.columns, strict=True):
             text = _tex_number(cell.measure, decimals_of(row, column), cell.best)
             shown.append(f"{text} ({escape(cell.remark)})" if cell.remark else text)
-        lines.append(_line([escape(row.label), *[escape(counts(row))] * counted, *shown]))
+        if not row.printed:
+            lines.append(_line([escape(row.label), *[escape(counts(row))] * counted, *shown]))
         if any(c.published for c in row.cells):
             other = [f"\\textit{{{escape(_minus(c.published or MISSING))}}}" for c in row.cells]
-            lines.append(_line(["\\quad\\textit{published}", *[""] * counted, *other]))
+            name = escape(row.label) if row.printed else "\\quad\\textit{published}"
+            lines.append(_line([name, *[""] * counted, *other]))
     return [*lines, "\\bottomrule", "\\end{tabular}"]
 
 

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Discipline, RelativeGain
+from lawcheck.declare.design import Arm, Discipline, RelativeGain, Target
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence, MissingScoresError, Stratum
@@ -88,6 +88,7 @@ class Summary:
         self.relative_gain = cache(self._relative_gain)
         self.diversity = cache(self._diversity)
         self.routing = cache(self._routing)
+        self.path = cache(self._path)
 
     def scored(self, arm: str) -> bool:
         """Whether an arm has scores of any task's items."""
@@ -124,14 +125,12 @@ class Summary:
         blank = np.asarray(np.isnan(self.scores.cube(arm, task, seeds)).all(axis=1))
         return {s for s, nothing in zip(seeds, blank.tolist(), strict=True) if not nothing}
 
-    def _strata(self, arm: Arm, target: str, metric: str | None = None) -> tuple[Stratum, ...]:
+    def _strata(self, arm: Arm, target: Target, metric: str | None = None) -> tuple[Stratum, ...]:
         """The target's tasks; none unless the arm has a seed with values of all of them."""
-        inside = [
-            t
-            for t in self.scores.item_metric
-            if (place := self.evidence.places.get(t)) and target in (place.role, place.discipline)
-        ]
-        if not inside:
+        places = [p for t in self.scores.item_metric if (p := self.evidence.places.get(t))]
+        known = {name for p in places for name in (p.role, p.discipline)}
+        known |= set(self.scores.item_metric)
+        if not known.issuperset((target,) if isinstance(target, str) else target):
             return ()
         strata = self.evidence.strata(target)
         seeds = [
@@ -142,8 +141,10 @@ class Summary:
         ]
         return strata if set.intersection(*seeds) else ()
 
-    def _accuracy(self, arm: Arm, target: str) -> Measure | None:
-        """Accuracy in [0, 1] on `average`, a discipline, `general` or `out_of_domain`."""
+    def _accuracy(self, arm: Arm, target: Target) -> Measure | None:
+        """Accuracy in [0, 1] on `average`, a discipline, `general`, `out_of_domain` or a task, or
+        on several of them.
+        """
         if not self._strata(arm, target):
             return None
         found, _ = self.evidence.combination(((arm, 1.0),), target)
@@ -179,6 +180,21 @@ class Summary:
                     per_seed.setdefault(seed, []).extend(values[~np.isnan(values)].tolist())
         means = [100 * float(np.mean(v)) for v in per_seed.values() if v]
         return measure(paired_t(means), 1.0, SEEDS) if means else None
+
+    def _path(self, arm: Arm, task: str, metric: str, first: int = 1) -> tuple[Measure, ...]:
+        """A measurement of an arm's runs whose items are numbered from `first`, such as a domain's
+        weight by phase: mean and interval over the seeds that come so far.
+        """
+        per_seed = []
+        for seed in self.scores.seeds(arm.name, task, metric):
+            (values,) = self.scores.cube(arm.name, task, (seed,), metric)
+            # Items sort as text; a run that has diverged has fewer.
+            numbers = sorted(range(first, first + len(values)), key=str)
+            per_seed.append([value for _, value in sorted(zip(numbers, values, strict=True))])
+        found = []
+        for k in range(max(map(len, per_seed), default=0)):
+            found.append(measure(paired_t([v[k] for v in per_seed if len(v) > k]), 1.0, SEEDS))
+        return tuple(found)
 
     def _routing(self, arm: Arm) -> Routing | None:
         """Mean routing probabilities per seed, disciplines in table order."""

@@ -23,7 +23,9 @@ from transformers.trainer_callback import ExportableState
 
 from lawcheck.training.health import not_finite
 
-SNAPSHOT_LIMIT = 1 << 30
+# Bytes. The weights of a model of 135 M parameters are above it: two copies of them, while one is
+# made, would be a quarter of its memory.
+SNAPSHOT_LIMIT = 1 << 29
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from lawcheck.corpus.recipe import Row, one_pool
 from lawcheck.corpus.shards import shard_files
 from lawcheck.corpus.token_store import TokenStore
 from lawcheck.declare.design import Run
+from lawcheck.declare.mixing import Reference
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import pinned_sources
 from lawcheck.errors import InputError
@@ -64,12 +65,14 @@ class DomainRows:
     """All rows of the domains of a mixture whose shares may move.
 
     rows: per domain, each in the order of their hashed ids. weights: of the first phase, per
-    domain. stored: where the tokens of a streamed corpus are kept; its rows are ids and places.
+    domain that is learned; the losses of the others are measured, too. stored: where the tokens of
+    a streamed corpus are kept; its rows are ids and places. reference: for rules that read one.
     """
 
     rows: Mapping[str, Sequence[Row]]
     weights: Mapping[str, float]
     stored: StoredMixture | None = None
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True)
@@ -90,28 +93,54 @@ def rows_of(
     manifest: dict[str, Any],
     tokens: Path,
     detected: Mapping[str, float] | None = None,
+    reference: Reference | None = None,
 ) -> Rows | StoredMixture | DomainRows:
     """The training rows of a run; of a corpus that is streamed from disk, their tokens' store.
 
-    detected: shares of the domains in a base model, for mixtures that start from them. Raises
-    InputError for a mixture that they, or the corpus, do not serve.
+    detected: shares of the domains in a base model, for mixtures that start from them. reference:
+    for rules that read one. Raises InputError for a mixture that they, or the corpus, do not serve.
     """
-    stored = None
-    if pinned_sources(scale) is not None:
-        files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
-        stored = StoredMixture(run, scale, corpus, files, tokens)
+    stored = _stored(run, scale, corpus, manifest, tokens)
     recipe = run.arm.recipe
     assert recipe is not None
     if recipe.mixture is None:
         return stored or training_rows(run, scale, corpus)
-    if stored:
-        found = stored.placed().domains()
-    else:
-        rows, pools = training_parts(scale, corpus, True)
-        found = {**rows, moving.GENERAL: one_pool(tuple(pools.values()))}
-    domains = moving.domains_of(recipe, [name for name, own in found.items() if len(own)])
+    found = _domains(scale, corpus, stored)
+    domains = moving.domains_of(recipe, tuple(found))
     weights = moving.start_weights(recipe.mixture, domains, run.arm.base, detected)
-    return DomainRows({name: found[name] for name in domains}, weights, stored)
+    return DomainRows({name: found[name] for name in domains}, weights, stored, reference)
+
+
+def rows_alone(
+    run: Run, scale: Scale, corpus: Path, manifest: dict[str, Any], tokens: Path, domain: str
+) -> DomainRows:
+    """Rows of one domain to learn, and of all domains to measure."""
+    stored = _stored(run, scale, corpus, manifest, tokens)
+    return DomainRows(_domains(scale, corpus, stored), {domain: 1.0}, stored)
+
+
+def domain_rows(scale: Scale, corpus: Path) -> dict[str, Sequence[Row]]:
+    """Rows of every domain of a corpus on disk, each in the order of their hashed ids."""
+    rows, pools = training_parts(scale, corpus, True)
+    found = {**rows, moving.GENERAL: one_pool(tuple(pools.values()))}
+    return {name: own for name, own in found.items() if len(own)}
+
+
+def _domains(
+    scale: Scale, corpus: Path, stored: StoredMixture | None
+) -> Mapping[str, Sequence[Row]]:
+    if stored is None:
+        return domain_rows(scale, corpus)
+    return {name: own for name, own in stored.placed().domains().items() if len(own)}
+
+
+def _stored(
+    run: Run, scale: Scale, corpus: Path, manifest: dict[str, Any], tokens: Path
+) -> StoredMixture | None:
+    if pinned_sources(scale) is None:
+        return None
+    files = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    return StoredMixture(run, scale, corpus, files, tokens)
 
 
 def encoded(
@@ -181,6 +210,6 @@ def encoded_domains(
     held = {name: moving.held_out(len(own)) for name, own in places.items()}
     return Domains(
         encoded=found,
-        learned={name: own[: len(own) - held[name]] for name, own in places.items()},
+        learned={name: places[name][: len(places[name]) - held[name]] for name in rows.weights},
         measured={name: own[len(own) - held[name] :] for name, own in places.items()},
     )

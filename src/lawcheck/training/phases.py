@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from transformers.trainer_callback import ExportableState
 from lawcheck.corpus.encoding import Encoded
 from lawcheck.corpus.moving import apportioned, copy_id, draws
 from lawcheck.declare.design import Mixture
-from lawcheck.declare.mixing import MixingRule, Phase
+from lawcheck.declare.mixing import MixingRule, Phase, Reference, potentials
 from lawcheck.training.data import MicroBatches, layout
 from lawcheck.training.learnt import learnt_tokens
 from lawcheck.training.mixture import Domains
@@ -107,8 +108,9 @@ def _joined(parts: Sequence[Encoded]) -> Encoded:
 class MovingWeights(TrainerCallback, ExportableState):
     """Measures losses before every phase and after the last, and sets each phase's weights.
 
-    measure: losses per domain of the model as it is. A checkpoint keeps both lists: a phase that
-    had not begun when it was written begins with the same losses and weights.
+    measure: losses per domain of the model as it is. reference: for rules that read one. A
+    checkpoint keeps both lists: a phase that had not begun when it was written begins with the same
+    losses and weights. seconds: that measuring took.
     """
 
     def __init__(
@@ -118,19 +120,22 @@ class MovingWeights(TrainerCallback, ExportableState):
         start: Weights,
         batches: PhasedBatches,
         measure: Callable[[], dict[str, float]],
+        reference: Reference | None = None,
     ) -> None:
         self.rule, self.mixture, self.start = rule, mixture, dict(start)
-        self.batches, self.measure = batches, measure
+        self.batches, self.measure, self.reference = batches, measure, reference
+        self.seconds = 0.0
         self.weights: list[dict[str, float]] = []
         self.losses: list[dict[str, float]] = []
 
     def state(self) -> dict[str, Any]:
-        kept = {"weights": list(self.weights), "losses": list(self.losses)}
+        kept = {"weights": list(self.weights), "losses": list(self.losses), "seconds": self.seconds}
         return {"args": {}, "attributes": kept}
 
     def resume(self, kept: Mapping[str, Any]) -> None:
         """Go on from what a checkpoint kept of `state`."""
         self.weights, self.losses = list(kept.get("weights", ())), list(kept.get("losses", ()))
+        self.seconds = kept.get("seconds", 0.0)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         state.stateful_callbacks.setdefault(type(self).__name__, self.state())
@@ -148,17 +153,22 @@ class MovingWeights(TrainerCallback, ExportableState):
             self.losses.append(self._measured(args.device))
 
     def _next(self, losses: dict[str, float], device: Any) -> dict[str, float]:
-        if not self.weights:
+        if not self.weights and not self.rule.opens:
             return self.start
+        weights = self.weights[-1] if self.weights else self.start
         if not all(map(math.isfinite, losses.values())):
             # Of a model that is lost: the next step ends the run.
-            return self.weights[-1]
+            return weights
         pairs = zip(self.weights, self.losses, strict=True)
         history = [Phase(weights=w, losses=before) for w, before in pairs]
-        return _of_first_rank(self.rule(self.weights[-1], losses, history, self.mixture), device)
+        found = self.rule(weights, losses, history, self.mixture, self.reference)
+        return _of_first_rank(found, device)
 
     def _measured(self, device: Any) -> dict[str, float]:
-        return _of_first_rank(self.measure(), device)
+        began = time.monotonic()
+        found = _of_first_rank(self.measure(), device)
+        self.seconds += time.monotonic() - began
+        return found
 
     def record(self) -> dict[str, Any]:
         """What train.json says. Losses that are not finite are None."""
@@ -166,10 +176,16 @@ class MovingWeights(TrainerCallback, ExportableState):
         def of(losses: Mapping[str, float]) -> dict[str, float | None]:
             return {name: x if math.isfinite(x) else None for name, x in losses.items()}
 
-        batches = self.batches
+        batches, reference = self.batches, self.reference
+        moved: dict[str, Any] = {}
+        if reference is not None:
+            moved["reference"] = dict(reference.losses)
+            # Before every phase, and after the last.
+            moved["potentials"] = [of(potentials(losses, reference)) for losses in self.losses]
         return {
             "rule": self.rule.name,
             "rule_version": self.rule.version,
+            **moved,
             "losses_before": of(self.losses[0]),
             "phases": [
                 {

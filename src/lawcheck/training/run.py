@@ -175,6 +175,7 @@ def _train(
     )
     if weights is not None:
         found["mixture"] = weights.record()
+        found["probe_seconds"] = weights.seconds
     if not packed:
         found["packed"] = False
     with sharding.whole(model, kept):
@@ -246,7 +247,7 @@ def _weights(
         packed,
     )
     rule = discovery.mixing_rule(declared.update)
-    return MovingWeights(rule, declared, rows.weights, batches, measure)
+    return MovingWeights(rule, declared, rows.weights, batches, measure, rows.reference)
 
 
 def _reference(

@@ -247,7 +247,7 @@ def arguments(
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         warmup_steps=math.ceil(round(settings.warmup_ratio * total, 6)),
-        lr_scheduler_type="linear",
+        lr_scheduler_type=training.schedule,
         optim="adamw_torch_fused",
         max_grad_norm=training.max_grad_norm,
         seed=seed,

@@ -29,6 +29,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pilot", action="append", metavar="SCORES", help="seeds needed, from a pilot's scores"
     )
+    parser.add_argument(
+        "--left",
+        type=int,
+        metavar="JOBS",
+        help="what is done of its study, and the time that is left",
+    )
     parser.add_argument("--json", action="store_true")
 
 
@@ -37,8 +43,14 @@ def run(arguments: argparse.Namespace) -> None:
     from lawcheck.planning.accelerators import load_accelerator
     from lawcheck.planning.forecast import plan_law, plan_text
 
-    planner, _ = study(arguments)
+    planner, layout = study(arguments)
     law = discovery.law(arguments.law)
+    if arguments.left is not None:
+        from lawcheck.planning.remaining import remaining, study_runs
+
+        runs = study_runs(planner, law)
+        print(remaining(planner, layout, runs, max(arguments.left, 1)), flush=True)
+        return
     if arguments.pilot:
         from lawcheck.judging.pilot import pilot_plan, pilot_text
 

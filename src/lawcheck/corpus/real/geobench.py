@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lawcheck.corpus.real.files import AGAIN, Row, read_json, read_jsonl, read_text, require
-from lawcheck.corpus.real.rows import LETTERS, Choice, Pair
+from lawcheck.corpus.real.rows import LETTERS, Choice, Pair, shorten, tidy, unit
 from lawcheck.errors import InputError
 
 BLOCKS = ("noun", "choice", "completion", "tf", "qa", "discussion")
 _OPTION = re.compile(r"^([A-Z])\. ?(.*)$")
 _BLOCKS = re.compile(rf'\s*\{{\s*"({"|".join(BLOCKS)})"\s*:')
 _HEADING = "Choose from:"
+OPTIONS = 4
+OPTION_LIMIT = 80  # characters
 _WORDING = {
     "noun": "Explain the term: {}",
     "completion": "Complete the sentence: {}",
@@ -20,6 +23,7 @@ _WORDING = {
     "qa": "{}",
     "discussion": "Discuss: {}",
 }
+_ASKED_SO = tuple(_WORDING[block].partition(": ")[0] for block in ("noun", "completion"))
 
 
 def read_npee(path: Path, prefix: str) -> list[Choice | Pair]:
@@ -97,6 +101,32 @@ def npee_question(row: Row, where: str, name: str) -> Choice | Pair | None:
         elif line.strip() and options:
             options[-1] = (options[-1][0], f"{options[-1][1]} {line.strip()}")
     return _choice(name, stem.strip(), options, answer, where)
+
+
+def short_answers(rows: Iterable[Choice | Pair]) -> dict[str, list[str]]:
+    """Answers of terms and of gaps, cut to an option's length, each once."""
+    found: dict[str, dict[str, None]] = {kind: {} for kind in _ASKED_SO}
+    for row in rows:
+        kind = row.question.partition(": ")[0]
+        if isinstance(row, Pair) and kind in found:
+            found[kind][shorten(tidy(row.response), OPTION_LIMIT)] = None
+    return {kind: [text for text in texts if text] for kind, texts in found.items()}
+
+
+def as_choice(pair: Pair, answers: Mapping[str, Sequence[str]]) -> Choice | None:
+    """A term or a gap as a choice of four: three answers belong to others of its kind.
+
+    answers: as of `short_answers`; they are drawn by hash. None for another kind of question, and
+    where there are too few.
+    """
+    others = answers.get(pair.question.partition(": ")[0], ())
+    own = shorten(tidy(pair.response), OPTION_LIMIT)
+    if not own or len(others) < OPTIONS:
+        return None
+    ranked = sorted(others, key=lambda text: unit("distractor", pair.id, text))
+    drawn = [text for text in ranked if text != own][: OPTIONS - 1]
+    ordered = sorted((own, *drawn), key=lambda text: unit("option", pair.id, text))
+    return Choice(pair.id, pair.question, tuple(ordered), ordered.index(own), pair.about)
 
 
 def _choice(

@@ -21,7 +21,13 @@ OWN = {
     "medmcqa": "medmcqa/medmcqa.yaml",
     "ifeval": "ifeval/ifeval.yaml",
     "mmlu": "mmlu/default/_default_template_yaml",
+    "humaneval_instruct": "humaneval/humaneval_instruct.yaml",
+    "mbpp_instruct": "mbpp/mbpp_instruct.yaml",
 }
+# Their answers are programs: the harness's own scorer fetches one from the hub and runs them in
+# this process, so that of these definitions only the wording is taken.
+PROGRAMS = ("humaneval_instruct", "mbpp_instruct")
+PASSED = "pass_at_1"
 # One score per item: of gsm8k's two answer extractions, the strict one.
 FILTERS = {"gsm8k": "strict-match"}
 # The 57 subject tasks differ in this line only; pooled, every item counts alike, which is how
@@ -44,7 +50,7 @@ def harness_task(
 ) -> dict[str, Any]:
     """A task configuration that `TaskManager.load` and `ConfigurableTask` take.
 
-    name: gsm8k, medmcqa, ifeval, mmlu (the harness's definitions) or one of our `slices_*` tasks.
+    name: a task of OWN (the harness's definitions) or one of our `slices_*` tasks.
     data_files: JSON lines to evaluate on, as a path or as {"test": path}; where they hold a
     column `task`, only the task's own rows are read. Zero-shot. max_new_tokens: limit of generated
     answers (None: the definition's). extraction: name of the definition's filter that reads the
@@ -149,7 +155,17 @@ def own_definition(name: str) -> dict[str, Any]:
     from lm_eval.tasks._yaml_loader import load_yaml
 
     with _steady_ifeval() if name == "ifeval" else contextlib.nullcontext():
-        return dict(load_yaml(definition_path(name)))
+        config = dict(load_yaml(definition_path(name), resolve_func=name not in PROGRAMS))
+    if name in PROGRAMS:
+        del config["unsafe_code"], config["filter_list"]
+        metric = {"metric": PASSED, "aggregation": "mean", "higher_is_better": True}
+        config |= {"metric_list": [metric], "process_results": unscored}
+    return config
+
+
+def unscored(document: dict[str, Any], results: list[str]) -> dict[str, Any]:
+    """Of a program that is not run."""
+    return {PASSED: math.nan}
 
 
 def definition_path(name: str) -> Path:

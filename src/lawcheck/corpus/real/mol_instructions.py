@@ -57,6 +57,14 @@ def verdict(row: Instruction) -> Choice:
     return Choice(row.pair.id, row.pair.question, VERDICTS, gold)
 
 
+def matched(row: Instruction) -> Pair:
+    """A true-or-false question answered with the word that evaluation asks for; others as read."""
+    if row.task != TRUE_FALSE:
+        return row.pair
+    asked = verdict(row)
+    return Pair(asked.id, asked.question, asked.choices[asked.answer], "choice")
+
+
 def _literal(text: str, where: str) -> object:
     try:
         return ast.literal_eval(text)

@@ -6,11 +6,12 @@ questions; both files are cut along PubMedQA's official halves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lawcheck.corpus.real import mol_instructions
 from lawcheck.corpus.real.files import data_file, files_of
-from lawcheck.corpus.real.rows import Row, choice_row, held_out, serve
+from lawcheck.corpus.real.rows import Pair, Row, choice_row, held_out, serve
 
 TRAIN = "mol_instructions_biotext/train.jsonl"
 TEST = "mol_instructions_biotext/eval_true_or_false.jsonl"
@@ -21,6 +22,20 @@ source_files = files_of(TRAIN, TEST)
 
 def samples(split: str, n: int | None, data: Path) -> list[Row]:
     """The first n rows of a split; see lawcheck.corpus.real.rows.serve."""
+    return _served(split, n, data, lambda row: row.pair)
+
+
+def matched_samples(split: str, n: int | None, data: Path) -> list[Row]:
+    """As `samples`; true-or-false questions are trained with Yes, No or Maybe alone."""
+    return _served(split, n, data, mol_instructions.matched)
+
+
+def _served(
+    split: str,
+    n: int | None,
+    data: Path,
+    worded: Callable[[mol_instructions.Instruction], Pair],
+) -> list[Row]:
     train = mol_instructions.read(data_file(data, TRAIN), "mol_instructions.train")
 
     def items(of: str) -> list[Row]:
@@ -35,5 +50,5 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
         return [choice_row(TASK, mol_instructions.verdict(i)) for i in asked]
 
     return serve(
-        split, n, discipline="biology", pool=lambda: (i.pair for i in train), items={TASK: items}
+        split, n, discipline="biology", pool=lambda: map(worded, train), items={TASK: items}
     )

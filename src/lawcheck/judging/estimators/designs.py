@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm
+from lawcheck.declare.design import Arm, Target
 from lawcheck.declare.estimands import (
     DIVERGENCE,
     DIVERSITY,
@@ -265,7 +265,7 @@ def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
 
 def _means(
     arms: Iterable[Arm],
-    target: str,
+    target: Target,
     evidence: Evidence,
     items: Callable[[str], bool] | None = None,
 ) -> tuple[dict[Arm, float], int, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from lawcheck.declare.design import (
     RelativeGain,
     RouterInformation,
 )
+from lawcheck.declare.estimands import Pooled
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators.finding import Finding, estimate, over_seeds
 from lawcheck.judging.evidence import Evidence, MissingScoresError
@@ -26,6 +27,12 @@ from lawcheck.scores import ROUTING
 @estimate.register
 def _contrast(estimand: Contrast, evidence: Evidence) -> Finding:
     value, notes = evidence.combination(estimand.weights, estimand.target, estimand.metric)
+    return Finding(estimate=value, unit=estimand.unit, notes=notes)
+
+
+@estimate.register
+def _pooled(estimand: Pooled, evidence: Evidence) -> Finding:
+    value, notes = evidence.estimated(evidence.differences_of(estimand), estimand.metric)
     return Finding(estimate=value, unit=estimand.unit, notes=notes)
 
 

@@ -29,13 +29,11 @@ from lawcheck.pipeline.verify.walk import require_design
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner, plannable
 from lawcheck.planning.shipped import bases_by_seed
-from lawcheck.scores import load_scores
+from lawcheck.scores import MEASUREMENTS, load_scores
 from lawcheck.scores.files import read_rows
 from lawcheck.show import table_files
 from lawcheck.show.judged import render_context
 
-# Measurements that stand beside the tasks.
-OTHER = ("mixture", "train")
 PROVENANCE = {
     "law",
     "scale",
@@ -116,9 +114,10 @@ class Published(Graph):
             self._agree(node, "seeds", list(seeds_of(scores)), content["seeds"])
             runs = Planner(self.scale, tuple(content["seeds"])).law_runs(self.laws[law])
             wanted = {(i, t) for i, r in runs.items() for t in sources.tasks(r, self.scale)}
-            kept = read_rows([node.path]).select(["run_id", "task"]).group_by(["run_id", "task"])
-            rows = kept.aggregate([]).to_pylist()
-            found = {(r["run_id"], r["task"]) for r in rows} - {(i, t) for i in runs for t in OTHER}
+            names = ["run_id", "task", "metric"]
+            rows = read_rows([node.path]).select(names).group_by(names).aggregate([]).to_pylist()
+            # Measurements of a run are of domains, phases and bases, which are no tasks.
+            found = {(r["run_id"], r["task"]) for r in rows if r["metric"] not in MEASUREMENTS}
             odd = sorted(wanted ^ found)
             if odd:
                 there = f"{'' if odd[0] in found else 'no '}scores of {odd[0][0]} on {odd[0][1]}"

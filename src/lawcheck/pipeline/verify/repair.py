@@ -20,7 +20,16 @@ from lawcheck.planning import sources
 
 RUN_LOCK = ".lock"
 # What costs more than a moment; kept where it is sound.
-DEAR = ("corpus", "base", "weights", "scores", "tune scores", "checkpoint")
+DEAR = (
+    "corpus",
+    "base",
+    "knowledge",
+    "reference",
+    "weights",
+    "scores",
+    "tune scores",
+    "checkpoint",
+)
 
 
 def repair(graph: Graph, layout: Layout) -> list[Path]:

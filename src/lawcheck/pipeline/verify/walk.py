@@ -107,6 +107,8 @@ class Walk(Graph):
             return self.corpus()
         if source.kind == "base":
             return self.base(source.name, source.seed)
+        if source.kind in ("knowledge", "reference"):
+            return self.measured(source)
         return self.weights(source.name)
 
     def corpus(self) -> str:
@@ -134,6 +136,26 @@ class Walk(Graph):
         built = self.scale.bases[base].kind == "built"
         name = base_name(base, seed) if built else base
         return self.add("base", name, folder / BASE_RECORD, check)
+
+    def measured(self, source: Source) -> str:
+        """Shares that were detected in a base, or losses of a reference."""
+        kind, name, seed = source
+        known = kind == "knowledge"
+        path = (self.layout.knowledge if known else self.layout.reference)(name, seed)
+
+        def check(node: Node) -> None:
+            verb = "detect" if known else "reference"
+            how = sources.step(self.layout, verb, f"--base {name} --seed {seed}")
+            require_there(node, how)
+            node.origins = [self.corpus(), self.base(name, seed)]
+            planner = self._plan([seed])
+            made = (sources.knowledge if known else sources.reference)(
+                planner, self.layout, name, seed
+            )
+            found = origin.require(node.path, kind, node.name, how, made)
+            node.digest = found.digest
+
+        return self.add(kind, f"{name}-s{seed}", path, check)
 
     def weights(self, run_id: str) -> str:
         run = self.runs[run_id]
@@ -195,6 +217,9 @@ class Walk(Graph):
             how += f" --seeds {','.join(map(str, found.holds['seeds']))}"
             wanted = self._plan(found.holds["seeds"]).law_runs(self.laws[law])
             node.origins = [self.scores(run_id) for run_id in wanted]
+            planner = self._plan(found.holds["seeds"])
+            described = {s for run in wanted.values() for s in planner.described_by(run)}
+            node.origins += [self.source(s) for s in sorted(described)]
             if sources.mixed(wanted.values()):
                 node.origins.append(self.mixtures())
             self.compare(node, how)

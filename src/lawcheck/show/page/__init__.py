@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lawcheck.declare import discovery
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.worlds import bears_claims
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.atomic import write_text
@@ -51,7 +52,7 @@ def write_report(planner: Planner, layout: Layout, out: Path) -> Written:
     for entry in entries:
         try:
             again = steps(entry, layout, planner.scale)
-            cards.append(card(entry, again, planner.scale.claims))
+            cards.append(card(entry, again, bears_claims(planner.scale, entry.law)))
         except InputError as error:
             absent.append(refusal(planner, entry.law, error))
     refused = tuple(a.reason for a in absent if a.refused)

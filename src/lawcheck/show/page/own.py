@@ -92,7 +92,6 @@ def write_own_report(
     content = filled(
         "own.html",
         cards=cards,
-        claims=True,
         title=f"{title} on {', '.join(Path(spool.named(str(p))).name for p in scores)}",
         sections=(Section(study=None, cards=tuple(cards), absent=()),),
         absent=(),

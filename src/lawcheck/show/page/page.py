@@ -34,10 +34,12 @@ from lawcheck.show.tables import likelihoods
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """Everything about one law, ready for the template. checks: with the label of their part and
-    what they need, those not passed first. refused: why a table or a figure is not shown.
+    what they need, those not passed first. refused: why a table or a figure is not shown. claims:
+    whether the verdict is evidence.
     """
 
     entry: Entry
+    claims: bool
     headline: str
     why: words.Why
     parts: tuple[Part, ...]
@@ -113,6 +115,7 @@ def card(
     why = words.why(entry.verdict)
     return Card(
         entry=entry,
+        claims=claims,
         headline=words.headline(entry.verdict, claims),
         why=words.Why(why.lead, tuple((n, readable(t, labels)) for n, t in why.parts)),
         parts=parts,
@@ -138,7 +141,6 @@ def page(planner: Planner, cards: Sequence[Card], absent: Sequence[Absent]) -> s
     return filled(
         "scale.html",
         cards=[c for s in by_study for c in s.cards],
-        claims=scale.claims,
         title=f"{heading(by_study)} at {scale.name} scale",
         scale=scale,
         sections=by_study,

@@ -1,4 +1,4 @@
-"""VersaTune: what it printed; no law of it is judged yet."""
+"""VersaTune: domain mixtures that follow what a base model knows, four laws."""
 
 from lawcheck.declare.studies import Study
 
@@ -12,5 +12,6 @@ STUDY = Study(
     label="VersaTune",
     published="printed",
     printed_from="single runs of 7B to 14B models",
+    topic="domain mixtures",
     order=2,
 )

@@ -16,18 +16,15 @@ from lawcheck.show.audit.declared import (
     TableSpec,
     equal,
 )
-from lawcheck.show.audit.schema import Printed, number, present, rows
-
-PAPER = "versatune"
-DOMAINS = ("law", "medical", "finance", "science", "code", "general")
-BENCHMARKS = {
-    "law": ("legalbench", "lawbench"),
-    "medical": ("medqa", "medmcqa"),
-    "finance": ("fineval", "financeiq"),
-    "science": ("scieval", "mmlu-sci"),
-    "code": ("humaneval", "mbpp"),
-    "general": ("agieval", "hellaswag"),
-}
+from lawcheck.show.audit.schema import number, present, rows
+from lawcheck.studies.versatune.released import (
+    BENCHMARKS,
+    CHECKS,
+    DOMAINS,
+    PAPER,
+    benchmarks,
+    leads,
+)
 
 
 def versatune(row: Row) -> dict[str, str]:
@@ -106,26 +103,18 @@ PROXIES = (
 
 def domain_scores(tables: Tables) -> list[Finding]:
     """VersaTune's domain scores against the mean of the domain's two benchmarks."""
-    bench: dict[tuple[str, str, str], Printed] = {}
-    for pair in BENCHMARKS.values():
-        name = f"versatune_bench_{'_'.join(pair)}"
-        if name in tables:
-            for row in rows(tables[name]):
-                for c in pair:
-                    value = number(row[c])
-                    if value is not None:
-                        bench[row["model"], row["method"], c] = value
+    bench = benchmarks(tables)
     found = []
     for spec, frame in present(tables):
         if spec.paper != PAPER or not set(DOMAINS) <= set(spec.values):
             continue
         for line, row in enumerate(rows(frame), 1):
             for domain in DOMAINS:
-                keys = [(row["model"], row["method"], c) for c in BENCHMARKS[domain]]
+                own = bench.get((row["model"], row["method"]), {})
+                parts = {c: own[c] for c in BENCHMARKS[domain] if c in own}
                 printed = number(row[domain])
-                if printed is None or any(k not in bench for k in keys):
+                if printed is None or len(parts) < len(BENCHMARKS[domain]):
                     continue
-                parts = {k[2]: bench[k] for k in keys}
                 low, high = weighted(parts, dict.fromkeys(parts, 1.0))
                 if printed.fits(low, high):
                     continue
@@ -157,5 +146,6 @@ AUDIT = Audit(
     proxies=PROXIES,
     components={d: dict.fromkeys(pair, 1 / 2) for d, pair in BENCHMARKS.items()},
     sizes=("versatune_benchmarks", "benchmark"),
-    arithmetic=(domain_scores,),
+    arithmetic=(domain_scores, leads),
+    further=CHECKS,
 )

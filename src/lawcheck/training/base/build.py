@@ -106,7 +106,7 @@ def new_model(
         vocab_size=len(tokenizer),
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
+        bos_token_id=tokenizer.bos_token_id,
     )
     model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
     model.generation_config.do_sample = False

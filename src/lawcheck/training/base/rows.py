@@ -81,14 +81,14 @@ def make_tokenizer(
     scale: Scale, recipe: BuiltBase, rows: list[dict[str, str]]
 ) -> PreTrainedTokenizerFast:
     if recipe.tokenizer == "words":
-        return tokenizers.build_words(frozen.generator(scale.world).vocabulary())
+        return tokenizers.build_words(frozen.generator(scale.world).vocabulary(), recipe.bos)
     if recipe.vocabulary is None:
         raise InputError(
             f"scale {scale.name!r}: base tokenizer 'bpe' without a vocabulary size; set "
             f"'vocabulary'"
         )
     texts = (text for row in rows for text in (row["prompt"], row["response"]))
-    return tokenizers.train_bpe(texts, recipe.vocabulary)
+    return tokenizers.train_bpe(texts, recipe.vocabulary, recipe.bos)
 
 
 def encode(

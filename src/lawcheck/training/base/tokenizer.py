@@ -10,7 +10,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from lawcheck.corpus.encoding import plain_text
@@ -30,10 +38,11 @@ CHAT_TEMPLATE = (
 )
 
 
-def build_words(vocabulary: Iterable[str]) -> PreTrainedTokenizerFast:
+def build_words(vocabulary: Iterable[str], bos: bool = False) -> PreTrainedTokenizerFast:
     """One token per whitespace-separated word. Ids: special tokens, then the sorted words.
 
-    Raises InputError for a word that holds whitespace or equals a special token.
+    bos: as of lawcheck.declare.scale.BuiltBase. Raises InputError for a word that holds whitespace
+    or equals a special token.
     """
     words = sorted(set(vocabulary))
     for word in words:
@@ -45,11 +54,14 @@ def build_words(vocabulary: Iterable[str]) -> PreTrainedTokenizerFast:
     ids = {word: i for i, word in enumerate([*SPECIAL, *words])}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return _wrapped(tokenizer)
+    return _wrapped(tokenizer, bos)
 
 
-def train_bpe(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
-    """Byte-level BPE with `size` tokens, special ones included; no text is ever unknown."""
+def train_bpe(texts: Iterable[str], size: int, bos: bool = False) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with `size` tokens, special ones included; no text is ever unknown.
+
+    bos: as of lawcheck.declare.scale.BuiltBase.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -60,24 +72,31 @@ def train_bpe(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return _wrapped(tokenizer)
+    return _wrapped(tokenizer, bos)
 
 
-def _wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+def _wrapped(tokenizer: Tokenizer, bos: bool) -> PreTrainedTokenizerFast:
     # The tokens swallow the spaces around them: an answer is encoded alike whether or not the
     # evaluation harness puts a space between prompt and answer.
     tokenizer.add_special_tokens(
         [AddedToken(t, lstrip=True, rstrip=True, normalized=False, special=True) for t in SPECIAL]
     )
+    if bos:
+        begins = [(EOS, tokenizer.token_to_id(EOS))]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{EOS} $A", special_tokens=begins
+        )
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
+        bos_token=EOS if bos else None,
         eos_token=EOS,
         pad_token=PAD,
         unk_token=UNKNOWN,
         additional_special_tokens=[USER, ASSISTANT],
         clean_up_tokenization_spaces=False,
     )
-    wrapped.chat_template = CHAT_TEMPLATE
+    # The harness adds no second one where the template has put it.
+    wrapped.chat_template = "{{ bos_token }}" * bos + CHAT_TEMPLATE
     return wrapped
 
 
@@ -125,11 +144,12 @@ def encode_texts(
 ) -> list[tuple[list[int], int]]:
     """Per row the token ids of its plain text and EOS, and 1: the first token is not learnt.
 
-    Raises InputError for a word outside the vocabulary.
+    That is BOS where the tokenizer has one. Raises InputError for a word outside the vocabulary.
     """
     texts = [str(plain_text(row)) for row in rows]
     encoded = _known_words(tokenizer, rows, texts)
-    return [([*ids, tokenizer.eos_token_id], 1) for ids in encoded]
+    begin = [] if tokenizer.bos_token is None else [tokenizer.bos_token_id]
+    return [([*begin, *ids, tokenizer.eos_token_id], 1) for ids in encoded]
 
 
 def _known_words(

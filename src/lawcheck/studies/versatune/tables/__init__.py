@@ -1,0 +1,1 @@
+"""Tables 1 and 4 to 10."""
