@@ -109,7 +109,8 @@ def clone(folder: Path) -> Path:
 
 def environment(copy: Path, activated: bool) -> dict[str, str]:
     """A user's of a clone, with its environment activated or not."""
-    unset = ("PYTEST_", "LAWCHECK_", "VIRTUAL_ENV", "MAKE")
+    # pytest prints more where a variable says that nobody watches.
+    unset = ("PYTEST_", "LAWCHECK_", "VIRTUAL_ENV", "MAKE", "CI", "BUILD_NUMBER")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(unset)}
     own = Path(sys.prefix, "bin").resolve()
     paths = [p for p in os.environ["PATH"].split(os.pathsep) if Path(p).resolve() != own]

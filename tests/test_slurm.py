@@ -334,8 +334,10 @@ def test_accelerator_types_that_begin_with_a_digit_are_allocated(either, tmp_pat
 
 @pytest.mark.slow
 def test_an_outage_of_the_controller_is_waited_for(either, tmp_path):
-    tiny = Tiny(tmp_path, {"a": "sleep 4"}).start()
+    tiny = Tiny(tmp_path, {"a": "sleep 12"}).start()
     within(60, lambda: tiny.running("a"))
+    # The controller saves its jobs every five seconds.
+    time.sleep(6)
     subprocess.run([SCRIPT, "down", either, "slurmctld"], check=True)
     within(60, lambda: "Slurm does not answer" in tiny.log.read_text())
     subprocess.run([SCRIPT, "up", either, "slurmctld"], check=True)
