@@ -1,6 +1,6 @@
 """`lawcheck-hf` and packed training beside what they replace, one architecture after another.
 
-    python benchmarks/architectures.py [--only NAME ...] [--write FILE]
+    python benchmarks/architectures.py [--only NAME ...] [--adapters] [--write FILE]
     python benchmarks/architectures.py --model FOLDER [--write FILE]
 
 Builds a small random model of each architecture, compares and prints a table; --write keeps the
@@ -394,6 +394,7 @@ def adapter_entries() -> Iterator[tuple[str, dict[str, Any]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=sorted(CONFIGS), help="some architectures")
+    parser.add_argument("--adapters", action="store_true", help="kinds of adapter beside some")
     parser.add_argument("--model", help="a folder with a model and its tokenizer")
     parser.add_argument("--write", type=Path, help="keep the outcome as a list of compared models")
     options = parser.parse_args()
@@ -404,7 +405,8 @@ def main() -> None:
         found = [(options.model, entry(model, outcome(model.eval(), tokenizer)))]
     else:
         found = list(entries(options.only or list(CONFIGS)))
-    adapted = [] if options.model or options.only else list(adapter_entries())
+    some = options.model or options.only
+    adapted = [] if some and not options.adapters else list(adapter_entries())
     rows = []
     for name, one in [*found, *adapted]:
         where = ", ".join(map(str, one.get("attention", ["on Llama"])))

@@ -3,19 +3,18 @@
 files := atomic
 declare := structure design estimands shared_estimands scale recipe
 proxy_world := proxy_world
-methods := methods_contract methods_lora_moe methods_lora_moe_memory methods_peers methods_persistence paper_shapes
+methods := merging merge_folders methods_contract methods_lora_moe methods_lora_moe_memory methods_peers methods_persistence paper_shapes
 corpus := mixtures paper_corpus slices slices_data slices_harness token_store
 disciplines := paper_tasks
 planning := golden parents memory plan
 scores := scores
-training := mixing versatune objectives base_build base_muon base_package base_tokenizer origin training_data training_run
-evaluation := likelihood sandbox evaluation_model evaluation_run evaluation_architectures
-judging := missing multiverse operating posterior verdict_logic importing pilot stats tasks verdict verdict_schema import_tables import_tools
-show := versatune_shown figures labels tables
-studies := families published published_audit studies
+training := mixing objectives base_build base_muon base_package base_tokenizer origin training_data training_run versatune
+evaluation := likelihood evaluation_model evaluation_run evaluation_architectures sandbox other_tools
+judging := missing multiverse operating posterior verdict_logic importing pilot stats tasks verdict verdict_schema import_tables import_tools synergy
+show := figures labels tables versatune_shown
+studies := families merging_shown merging_study published published_audit studies
 pipeline := doctor verify
 cli := cli compare notebook pytest_plugin report own_report contributing documentation
-whole := render reference sizing bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
 whole += numerical_faults real_model security slurm smoke stats_calibration strangers
 
 ROOMS := files declare proxy_world methods corpus disciplines planning scores training evaluation \

@@ -10,9 +10,12 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +25,10 @@ from typing import Any
 import numpy as np
 import pytest
 import regex
+import tools
 import torch
+from peft import AutoPeftModelForCausalLM
+from tiny_world import make_run, make_scale
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -36,8 +42,10 @@ from lawcheck.pipeline import stages
 from lawcheck.planning.plan import Planner
 from lawcheck.training.base import package
 from lawcheck.training.base.tokenizer import build_words, load_tokenizer
+from lawcheck.training.run import train_run
 
 gguf = pytest.importorskip("gguf")
+from lawcheck.training.base.gguf import GgufFile  # noqa: E402
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
@@ -592,3 +600,73 @@ def test_real_answers_are_likely(smollm2, capsys):
         sys.stdout.write(f"\nperplexity of {len(rows[:40])} Alpaca answers: {perplexity:.2f}\n")
     # A wrong rotation or template gives hundreds.
     assert 4 < perplexity < 15
+
+
+@pytest.fixture(scope="module")
+def convert(tmp_path_factory) -> Callable[[Path, Path], None]:
+    """llama.cpp's own, as the source of another package carries it."""
+    root = tmp_path_factory.mktemp("converter")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
+    command += ["--dest", str(root), "llama-cpp-python==0.3.36"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("pip reaches no index that has llama.cpp's converter")
+    # Its Llama looks for a SentencePiece vocabulary first.
+    needed = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(root / "needs")]
+    subprocess.run([*needed, "sentencepiece==0.2.3"], capture_output=True, check=True)
+    (source,) = root.glob("*.tar.gz")
+    wanted = re.compile(r"[^/]+/vendor/llama.cpp/(convert_hf_to_gguf.py|conversion/|gguf-py/)")
+    with tarfile.open(source) as archive:
+        members = [m for m in archive.getmembers() if wanted.match(m.name)]
+        archive.extractall(root, members=members, filter="data")
+    (script,) = root.glob("*/vendor/llama.cpp/convert_hf_to_gguf.py")
+
+    def convert(folder: Path, out: Path) -> None:
+        words = [
+            sys.executable,
+            str(script),
+            str(folder),
+            "--outtype",
+            "f32",
+            "--outfile",
+            str(out),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(root / "needs")}
+        done = subprocess.run(words, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    return convert
+
+
+@pytest.mark.slow
+def test_an_adapter_on_the_real_base_opens_in_other_tools(smollm2, convert, tmp_path, monkeypatch):
+    _, base = smollm2
+    scale = make_scale(hardware={"micro_batch": 4}, training={"batch_size": 4, "max_length": 48})
+    rows = [{"id": str(k), "prompt": f"{k} + {k}?", "response": f"{2 * k}."} for k in range(8)]
+    monkeypatch.chdir(base.parent)
+    train_run(make_run("lora"), scale, rows, Path(base.name), tmp_path / "lora")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    adapter, tokenizer = tmp_path / "lora" / "adapter", AutoTokenizer.from_pretrained(base)
+    ids = torch.tensor([tokenizer("In 1987, H2SO4 cost 12 dollars.").input_ids])
+    model = tools.put(base, adapter)
+    wanted = tools.logits(model, ids)
+    assert torch.equal(tools.logits(AutoPeftModelForCausalLM.from_pretrained(adapter), ids), wanted)
+    scored = tools.likelihoods(tmp_path / "task", f"pretrained={base},peft={adapter}", monkeypatch)
+    assert scored == pytest.approx(tools.expected_likelihoods(model, tokenizer), abs=1e-3)
+
+    merged = tmp_path / "merged"
+    model.merge_and_unload().save_pretrained(merged)
+    tokenizer.save_pretrained(merged)
+    whole = tools.logits(AutoModelForCausalLM.from_pretrained(merged), ids)
+    assert torch.allclose(whole, wanted, atol=1e-3)
+    convert(merged, tmp_path / "merged.gguf")
+    back = GgufFile(tmp_path / "merged.gguf", "converted")
+    # Named by the ids that the converter's text gets, so the tokenizer is as published.
+    assert back.value("tokenizer.ggml.pre") == "smollm"
+    again = AutoModelForCausalLM.from_config(back.config())
+    state = {name: torch.from_numpy(values) for name, values in back.weights()}
+    again.load_state_dict(state, strict=False)
+    again.tie_weights()
+    assert torch.equal(tools.logits(again, ids), whole)
+    text = "In 1987, naïve Straße 12,345.67"
+    assert back.tokenizer("<|endoftext|>")(text).input_ids == tokenizer(text).input_ids

@@ -35,6 +35,7 @@ TINY = {
     "fuzz": (["--cases=48", "--part=1/6"], ["scores.csv", "failures", "all"]),
     "beside": (["--studies=5"], ["share_then_specialize", "items rule"]),
     "first_verdict": (["--rows=600", "--rounds=1"], ["600 rows", "lawcheck compare"]),
+    "merging": (["--shapes=tiny", "--rounds=1"], ["249,152 parameters", "lawcheck |"]),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 

@@ -3,9 +3,15 @@
 import importlib
 import json
 import math
+import re
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from score_world import SCIENCE, columns
 from tiny_world import make_run, make_scale
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
@@ -19,9 +25,10 @@ from transformers import (
 from lawcheck.declare import discovery
 from lawcheck.evaluation.likelihood import partners
 from lawcheck.evaluation.run import EvalJob, evaluate_runs
-from lawcheck.scores import load_scores
+from lawcheck.scores import load_scores, write_scores
 from lawcheck.training.run import train_run
 
+BENCHMARK = Path(__file__).resolve().parents[1] / "benchmarks" / "likelihood_items.py"
 NAMES = ("chemistry", "math", "general")
 ITEMS = 12
 # The prompt ends in a line break, which lm-eval moves into the option.
@@ -179,6 +186,28 @@ def test_likelihoods_are_those_of_plain_transformers(base, corpus, tmp_path, met
     assert found.keys() == wanted.keys()
     assert found == pytest.approx(wanted, abs=1e-5, rel=1e-5)
     assert min(abs(v) for (m, _), v in found.items() if m == "information") > 1e-3
+
+
+def test_a_likelihood_that_follows_accuracy_with_less_noise_needs_fewer_items(tmp_path):
+    """Levels of arms on one line: the effects of either metric mean the same."""
+    law = discovery.law("share_then_specialize")
+    rng = np.random.default_rng(0)
+    level = {a: 0.4 + 0.02 * k for k, a in enumerate(law.arms)}
+    rows = columns(level, 3, 100, SCIENCE, 0.005)
+    sure = {c: list(v) for c, v in rows.items()} | {"metric": ["p_correct"] * len(rows["value"])}
+    arms = {a.name: v for a, v in level.items()}
+    sure["value"] = [arms[a] + rng.normal(0, 0.02) for a in rows["arm"]]
+    write_scores({c: rows[c] + sure[c] for c in rows}, tmp_path / "scores.parquet")
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), str(tmp_path / "scores.parquet"), f"--law={law.name}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    printed = {line.split(" | ")[1]: line.split(" | ") for line in done.stdout.splitlines()[2:]}
+    assert "no likelihood form" in printed["specialise"][-1]
+    assert printed["parity"][3] == "not measured"
+    share, correlation = re.search(r"\((\S+), r (\S+)\)", printed["parity"][4]).groups()
+    assert float(share) < 0.1
+    assert float(correlation) > 0.9
 
 
 def test_partners_are_a_derangement_within_classes_of_length():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from test_plan import law_of
@@ -16,6 +17,7 @@ from test_verify import SCALE as TINY
 from tiny_world import make_base, make_rows, make_run, make_scale
 from transformers import AutoModelForCausalLM
 
+import lawcheck
 from lawcheck.__main__ import main
 from lawcheck.corpus.build import build_corpus
 from lawcheck.declare import discovery
@@ -25,6 +27,7 @@ from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import unrealisable
 from lawcheck.errors import InputError
 from lawcheck.evaluation import run as evaluation
+from lawcheck.files import origin
 from lawcheck.files.origin import OriginError
 from lawcheck.methods.base import Method
 from lawcheck.pipeline import stages
@@ -49,7 +52,8 @@ SECOND = arm("lora", TINIEST, parents=[LORA])
 MERGED = arm("mean_merge", parents=[FIRST, CHILD])
 ON_MERGED = arm("lora", TINIEST, parents=[MERGED])
 COMPOSED = arm("lora_comp", TINIEST, parents=[LORA, OTHER], experts=2)
-ARMS = (FIRST, CHILD, LORA, OTHER, SECOND, MERGED, ON_MERGED, COMPOSED)
+ARC = arm("slerp", parents=[FIRST, CHILD], schedule="linear")
+ARMS = (FIRST, CHILD, LORA, OTHER, SECOND, MERGED, ON_MERGED, COMPOSED, ARC)
 STACKED = Law(
     name="stacked",
     title="Arms on arms",
@@ -140,7 +144,17 @@ def test_jobs_lie_on_levels_and_two_laws_share_one_parent(planner):
         done.add(job.id)
     for run in runs.values():
         assert {home[p.id].id for p in planner.needs(run)} <= set(home[run.id].needs)
-    assert [len(planner.chain(planner.runs_of(a, 0)[0])) for a in ARMS] == [1, 2, 2, 2, 3, 1, 2, 2]
+    assert [len(planner.chain(planner.runs_of(a, 0)[0])) for a in ARMS] == [
+        1,
+        2,
+        2,
+        2,
+        3,
+        1,
+        2,
+        2,
+        1,
+    ]
 
 
 def test_a_child_costs_its_own_and_a_merge_costs_disk_space_alone(planner):
@@ -352,6 +366,7 @@ def test_every_chain_is_evaluated_on_the_model_it_was_trained_on(made):
         MERGED: mean,
         ON_MERGED: put(mean, ON_MERGED),
         COMPOSED: composed,
+        ARC: whole(ARC),
     }
     assert set(made.asked) == {made.run(a).id for a in expected}
     base = AutoModelForCausalLM.from_pretrained(made.layout.base("default", 0))
@@ -373,6 +388,68 @@ def test_a_merge_is_recorded_as_made_and_not_as_trained(made):
     assert made.trained[made.run(CHILD).id]["trained"]
     assert "corpus" not in sources.weights(made.planner, made.layout, made.run(MERGED))
     assert made.verify() == 0
+
+
+def test_slerp_takes_the_way_of_every_merge(made):
+    """First parent at t = 0; how tensors were joined lies beside the weights, under their seal."""
+    one, two, arc = (load_file(made.folder(a) / "model.safetensors") for a in (FIRST, CHILD, ARC))
+    first, last = (f"model.layers.{k}.self_attn.q_proj.weight" for k in (0, 1))
+    assert torch.equal(arc[first], one[first])
+    assert torch.equal(arc[last], two[last])
+    told = json.loads((made.folder(ARC) / "merge.json").read_text())
+    assert told["schedule"] == {"name": "linear", "first": FIRST.name, "second": CHILD.name}
+    assert told["tensors"].keys() == arc.keys()
+    assert made.record(ARC)["parents"] == [made.run(FIRST).id, made.run(CHILD).id]
+    origin = made.layout.train_record(made.run(ARC).id).with_suffix(".json.origin")
+    assert "adapter/merge.json" in json.loads(origin.read_text())["files"]
+
+
+def test_every_model_has_a_card_that_hubs_read(made):
+    for a in ARMS:
+        run, path = made.run(a), made.folder(a) / "README.md"
+        card, text = ModelCard.load(path), path.read_text()
+        method = discovery.method(a.method)
+        whole = (path.parent / "config.json").is_file()
+        assert card.data.library_name == ("transformers" if whole else "peft")
+        # Generated rows, and a base made of them.
+        assert card.data.license == "apache-2.0"
+        assert card.data.tags == ["lawcheck", a.method]
+        assert text.startswith("---\n")
+        assert f"# {run.id}\n" in text
+        assert f"lawcheck {lawcheck.__version__}" in text
+        assert f"| seed | {run.seed} |" in text
+        assert f"`{made.record(a)['weights_sha256']}`" in text
+        assert method.trains in text
+        assert str(made.layout.results) not in text
+        scores = read_rows([made.layout.run_scores(run.id)]).to_pandas()
+        task = scores[(scores.task == "proxy_math") & (scores.metric == "exact_match")].value
+        assert f"| proxy_math | exact_match | {len(task)} | 0 | {task.mean():.4g} |" in text
+        assert ("merged into it" in text) == (a == SECOND)
+    text = (made.folder(MERGED) / "README.md").read_text()
+    assert all(made.run(a).id in text for a in (FIRST, CHILD))
+    assert "learning rate" not in text
+
+
+def test_a_card_is_no_part_of_what_is_sealed(world):
+    run = world.run(FIRST)
+    recorded = origin.read(world.layout.train_record(run.id), "weights", run.id, "")
+    assert not any("README" in name for name in [*recorded.files, *recorded.beside])
+    card = world.folder(FIRST) / "README.md"
+    before = card.read_bytes()
+    card.write_text("Edited.")
+    assert world.verify() == 0
+    # Nothing is trained or scored again, and the card is as it was.
+    world.train(FIRST)
+    assert card.read_bytes() == before
+    # Nor does it count where the folder is somebody's base, unlike one that came with a model.
+    listed = sources._listing(card.parent)
+    assert "README.md" not in listed
+    card.write_text("Of a hub.")
+    assert sources._listing(card.parent).keys() == listed.keys() | {"README.md"}
+    # Scores of other weights are not told.
+    world.change(FIRST, lambda tensor: tensor * 1.01)
+    world.train(FIRST)
+    assert "None yet" in card.read_text()
 
 
 def test_of_several_nodes_the_first_one_merges(made, tmp_path, monkeypatch, capsys):
@@ -409,7 +486,7 @@ def test_changed_parents_make_all_below_stale_and_it_is_made_again(world, capsys
             sources.require_scores(world.planner, world.layout, world.run(a))
     assert world.verify() == 2
     told = capsys.readouterr().err
-    for a in (CHILD, LORA, OTHER, SECOND, MERGED):
+    for a in (CHILD, LORA, OTHER, SECOND, MERGED, ARC):
         assert f"weights {world.run(a).id}: stale" in told
     assert world.verify("--repair") == 0
     assert not world.folder(CHILD).exists()
@@ -431,20 +508,23 @@ def test_training_alone_notices_a_changed_parent(world, capsys):
 
 def test_a_diverged_parent_marks_all_below_and_the_study_goes_on(world):
     world.change(CHILD, diverged=True, at_step=1, reason="loss not finite at step 1")
-    for a in (MERGED, ON_MERGED):
+    for a in (MERGED, ON_MERGED, ARC):
         shutil.rmtree(world.layout.run(world.run(a).id))
     trained = world.train(*ARMS)
     assert trained[world.run(FIRST).id]["trained"]
-    for a, parent in ((MERGED, CHILD), (ON_MERGED, MERGED)):
+    for a, parent in ((MERGED, CHILD), (ON_MERGED, MERGED), (ARC, CHILD)):
         assert not trained[world.run(a).id]["trained"]
         told = world.record(a)
         assert (told["diverged"], told["steps"]) == (True, 0)
         assert told["reason"] == f"its parent {world.run(parent).id} diverged"
     # What it has is its diverged parent's last good state, and no mean.
-    one, two = (load_file(world.folder(a) / "model.safetensors") for a in (MERGED, CHILD))
-    assert all(torch.equal(one[n], two[n]) for n in two)
+    two = load_file(world.folder(CHILD) / "model.safetensors")
+    for a in (MERGED, ARC):
+        one = load_file(world.folder(a) / "model.safetensors")
+        assert all(torch.equal(one[n], two[n]) for n in two)
+    assert not (world.folder(ARC) / "merge.json").exists()
     world.evaluate(*ARMS)
     for a in ARMS:
         rows = read_rows([world.layout.run_scores(world.run(a).id)]).to_pylist()
         marked = any(r["metric"] == "diverged" for r in rows)
-        assert marked == (a in (MERGED, ON_MERGED)), a.name
+        assert marked == (a in (MERGED, ON_MERGED, ARC)), a.name

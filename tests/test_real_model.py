@@ -12,17 +12,19 @@ from lawcheck.corpus.real import geobench, mol_instructions
 from lawcheck.corpus.real.rows import Choice, Pair, training_row
 from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Recipe
+from lawcheck.declare.design import Recipe, Score
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import bears_claims, science, unclaimed
 from lawcheck.errors import InputError
 from lawcheck.files import hashing
+from lawcheck.pipeline.tuning import served
 from lawcheck.pipeline.workflow import Workflow
 from lawcheck.planning.cost import planned_tokens
 from lawcheck.planning.memory import planned_memory
 from lawcheck.planning.plan import Planner
 from lawcheck.planning.remaining import remaining, study_runs
+from lawcheck.scores.files import write_scores
 from lawcheck.studies.real_model import arms
 from lawcheck.training.objectives.foreign import exchanged
 
@@ -186,7 +188,7 @@ def test_memory_and_time_are_planned_before_anything_is_fetched():
             planned = planned_memory(arm, SCALE)
             assert planned is None or planned.total < 1e6 * asked[arm]
     assert asked[arms.FULL] == hardware.full_memory_mb
-    assert planned_tokens(arms.PLAIN, SCALE) == pytest.approx(0.3 * 152_000, rel=0.05)
+    assert planned_tokens(arms.PLAIN, SCALE) == pytest.approx(0.25 * 152_000, rel=0.05)
 
 
 def test_what_is_left_follows_what_is_there(tmp_path):
@@ -242,3 +244,49 @@ def test_generated_answers_are_asked_of_fewer_items(smoke):
         asked = 3 if p.declared.output == "generate" else scale.evaluation.items
         assert len(p.task.eval_docs) == asked
     assert SCALE.evaluation.generated_items < SCALE.evaluation.items
+
+
+def test_rates_are_compared_by_bits_with_every_task_and_discipline_alike(tmp_path):
+    from lawcheck.pipeline.tuning import SEARCH_SEED, _bits
+
+    planner = Planner(SCALE, (SEARCH_SEED,))
+    planner.__dict__["data_digest"] = None
+    layout = Layout(tmp_path, SCALE.name)
+    group = planner.runs_of(arms.PLAIN, SEARCH_SEED)
+    tasks = [(d.name, t.name) for d in science(SCALE) for t in d.worlds[SCALE.world].tasks]
+
+    def level(**values):
+        rows = [
+            Score(
+                run_id=group[0].id,
+                arm=arms.PLAIN.name,
+                seed=SEARCH_SEED,
+                task=task,
+                item_id=str(k),
+                cluster="",
+                metric=metric,
+                value=value if metric == "bits_per_byte" else 1.0,
+            )
+            for _, task in tasks
+            for k, value in enumerate(values.get(task, (2.0, 2.0)))
+            for metric in ("acc", "bits_per_byte")
+        ]
+        write_scores(rows, layout.run_scores(group[0].id, "tune"))
+        return _bits(planner, layout, group)
+
+    # 30 items of one task weigh as much as two of the other.
+    found = level(medmcqa=(1.0,) * 30, slices_headqa=(3.0, 5.0))
+    assert found == {**dict.fromkeys((d.name for d in science(SCALE)), 2.0), "medicine": 2.5}
+    assert level(gsm8k=()) is None
+    assert level(gsm8k=(float("nan"), 1.0)) is None
+
+
+def test_rates_are_searched_on_what_the_contrasts_compare():
+    found = served([DEMO[1]])
+    assert {m: {a.name for a in got} for m, got in found.items()} == {
+        "full": {"full.d100"},
+        "lora": {"discipline_lora.d100"},
+        "lora_moe": {"lora_moe.plain.d100", "lora_moe.shared_a.d100"},
+    }
+    rates = [s.learning_rate for s in SCALE.methods.values()]
+    assert max(rates) <= 5e-4

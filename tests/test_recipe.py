@@ -123,3 +123,25 @@ def test_general_share_takes_a_nested_part_of_the_pool(corpus, general):
 def test_a_discipline_without_rows_is_named(corpus):
     with pytest.raises(InputError, match="biology"):
         mixed(Recipe(), {**corpus, "biology": []})
+
+
+def test_words_of_the_last_rows_are_shuffled_and_stay_the_same_words(corpus):
+    recipe = Recipe(disciplines=("medicine",), objective="text", fraction=0.5, shuffled=0.5)
+    clean = mixed(Recipe(disciplines=("medicine",), fraction=0.5), corpus)
+    rows = mixed(recipe, corpus)
+    half = len(rows) - len(rows) // 2
+    assert rows[: half - 1] == clean[: half - 1]
+    for before, after in zip(clean[half:], rows[half:], strict=True):
+        both = [f"{r['prompt']} {r['response']}".split() for r in (before, after)]
+        assert sorted(both[0]) == sorted(both[1])
+        assert (after["id"], bool(after["response"])) == (before["id"], True)
+    assert sum(b != a for b, a in zip(clean[half:], rows[half:], strict=True)) > 0.95 * half
+    assert rows == mixed(recipe, corpus)
+    with pytest.raises(InputError, match="shuffled words with objective 'response'"):
+        Recipe(shuffled=0.5)
+
+
+def test_a_recipe_without_science_holds_general_rows_alone():
+    alone = Recipe(disciplines=(), general_share=1.0)
+    assert planned_mixture(alone, list(SCIENCE.values()), 1 / 300, 7) == {"general": 7}
+    assert alone.label == "none.d100.g100"

@@ -26,6 +26,7 @@ from lawcheck.corpus.real import (
     pubmedqa,
 )
 from lawcheck.corpus.real.files import data_file, read_jsonl
+from lawcheck.corpus.real.licences import LICENCES
 from lawcheck.corpus.real.rows import (
     Choice,
     Pair,
@@ -419,3 +420,9 @@ def test_published_layouts_of_geobench(tmp_path):
 )
 def test_the_letter_that_an_answer_gives(output, letter):
     assert given_letter(output) == letter
+
+
+def test_licences_on_model_cards_are_those_of_the_page():
+    page = (Path(__file__).parents[1] / "docs" / "real-data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)/[^|]* \| ([^|]+) \|", page, re.MULTILINE)
+    assert dict(rows) == LICENCES

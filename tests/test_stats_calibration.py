@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from lawcheck.judging.stats import log_ratio, run_variance, two_way_batch
+from lawcheck.judging.stats import log_ratio, run_variance, two_way, two_way_batch
 from lawcheck.judging.stats.simulation import Cell, contrast, simulate
 
 CELLS = {
@@ -98,3 +100,28 @@ def test_variance_ratios_keep_their_level_with_correlated_disciplines(shape):
             found.append(p < 0.05)
     assert np.mean(false) < 0.065
     assert np.mean(negligible) < 0.05
+
+
+def test_a_few_items_that_gain_much_do_not_break_the_level():
+    """Log-normal item effects less their mean: bounds allow for the skewness of the mean."""
+    rng, low, high, plain = np.random.default_rng(7), 0, 0, 0
+    for _ in range(600):
+        cubes = [
+            rng.lognormal(0, 1, (1, 100)) - np.exp(0.5) + 0.5 * rng.standard_normal((5, 100))
+            for _ in range(3)
+        ]
+        found = two_way(cubes, skewed=True)
+        low += found.p_above() < 0.05
+        high += found.p_below() < 0.05
+        plain += dataclasses.replace(found, skew=0.0).p_below() < 0.05
+        # An interval and the tests that read it agree; the guard only widens.
+        ends = found.interval(0.05)
+        assert (ends[0] > 0, ends[1] < 0) == (found.p_above() < 0.05, found.p_below() < 0.05)
+        assert found.p_above(ends[0]) == pytest.approx(0.05)
+        wide = dataclasses.replace(found, skew=0.0).interval(0.05)
+        assert ends[0] <= wide[0] + 1e-12
+        assert ends[1] >= wide[1] - 1e-12
+    # Nominal 30 of 600; the standard error is 5.
+    assert low < 45
+    assert high < 45
+    assert plain > high

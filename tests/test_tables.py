@@ -8,15 +8,19 @@ import functools
 import numpy as np
 import pandas as pd
 import pytest
-from render_world import SCIENCE, context, damaged, rows, table
+from render_world import SCIENCE, context, damaged, rows, table, verdict
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe
+from lawcheck.errors import InputError
 from lawcheck.planning.cost import planned_cost
 from lawcheck.show import grids
 from lawcheck.show.audit.notes import label_notes
 from lawcheck.show.grid import caption
+from lawcheck.show.page.gather import Entry
+from lawcheck.show.page.page import card
 from lawcheck.show.printed import printed
+from lawcheck.show.tables import likelihoods
 from lawcheck.studies.discipline_laws import arms
 from lawcheck.studies.discipline_laws.published import printed_share, published_value
 
@@ -164,3 +168,35 @@ def test_trainable_share_is_planned_and_beside_the_printed_one():
     assert printed_share(arms.full(Recipe(fraction=0.7))) == "100"
     assert printed_share(arms.BASE) == "0"
     assert printed_share(arms.lora_moe(experts=10)) is None
+
+
+def test_likelihoods_stand_in_a_table_of_their_own_and_on_the_page():
+    law = dataclasses.replace(
+        discovery.law("share_then_specialize"), tables=("likelihoods",), figures=()
+    )
+    found, level = synthetic("share_then_specialize"), {law.base.name: 0.9}
+    scores = [r for r in found if r["metric"] == "acc"]
+    bits = [
+        r | {"metric": "bits_per_byte", "value": level.get(r["arm"], 0.7) + 0.01 * r["seed"]}
+        for r in scores
+        if r["task"] != "test_general"
+    ]
+    world = context(table(found + bits), law, judged=False)
+    _, grid = grids(law, world)["likelihoods"]
+    frame = grid.long().set_index("arm")
+    assert set(frame["unit"]) == {"bits per byte"}
+    assert frame.loc[law.base.name, "mean"] == pytest.approx(0.91)
+    assert frame["items"].dropna().max() == 5 * 20
+    with pytest.raises(InputError, match="no likelihoods in the scores"):
+        grids(law, context(table(found), law, judged=False))
+    entry = Entry(
+        law=law, verdict=verdict(law), context=world, provenance={}, fits=None, warnings=()
+    )
+    unnamed = dataclasses.replace(law, tables=())
+    for own, titles in ((law, 1), (unnamed, 1)):
+        entry = dataclasses.replace(
+            entry, law=own, context=dataclasses.replace(world, law=own, verdict=verdict(own))
+        )
+        sheets = [s for s in card(entry, ()).sheets if s.title == likelihoods.TABLE.title]
+        assert len(sheets) == titles
+        assert sheets[0].written == (own == law)

@@ -128,7 +128,9 @@ def _mixed(
 ) -> Iterator[Row]:
     for name in names:
         kept = Prefix(rows[name], recipe.fraction)
-        yield from kept
+        clean = len(kept) - math.floor(len(kept) * recipe.shuffled + 0.5)
+        for place, row in enumerate(kept):
+            yield row if place < clean else _shuffled(row)
         up = recipe.upsampling
         if up is not None and name in up.disciplines:
             target = round(len(kept) * up.target / disciplines[name].rows)
@@ -146,6 +148,16 @@ def _mixed(
                     )
             yield from _duplicates(kept, pool, max(0, target - len(kept)), up, name)
     yield from Prefix(general, recipe.general_share)
+
+
+def _shuffled(row: Row) -> Row:
+    """The words of prompt and response in an order drawn by the row's id, as long as before."""
+    if "prompt" not in row:  # a place, whose text nobody asks for
+        return row
+    words = [*row["prompt"].split(), *row["response"].split()]
+    random.Random(f"shuffled {row['id']}").shuffle(words)
+    first = len(row["prompt"].split())
+    return {**row, "prompt": " ".join(words[:first]), "response": " ".join(words[first:])}
 
 
 class Prefix:

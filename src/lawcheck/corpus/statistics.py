@@ -42,7 +42,8 @@ NEXT = "run: lawcheck mixtures --scale {scale}"
 def recipes_of(laws: Iterable[Law]) -> dict[str, Recipe]:
     """Label -> recipe of every mixture that a law trains on; single disciplines are none.
 
-    Mixtures whose shares may move are left out: their rows are known once they are trained.
+    Mixtures whose shares may move are left out: their rows are known once they are trained. So are
+    those with shuffled words, which are no rows of the corpus.
     Raises InputError where two recipes share a label.
     """
     found: dict[str, Recipe] = {}

@@ -165,6 +165,8 @@ class Recipe:
     one. epochs: None for the scale's. stop_after: epochs after which training ends, on the
     schedule of all of them. replica: 2 and above see the same rows in another order, with the
     same seed. mixture: shares that may move while training goes on.
+    shuffled: share of each discipline's rows, the last ones in order, whose words stand in random
+    order; for texts only.
     """
 
     disciplines: tuple[str, ...] | None = None
@@ -177,10 +179,18 @@ class Recipe:
     stop_after: int | None = later(2, None)
     replica: int = later(2, 1)
     mixture: Mixture | None = later(2, None)
+    shuffled: float = later(5, 0.0)
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
             raise InputError(f"recipe: fraction {self.fraction} is outside (0, 1]; give a share")
+        if not 0 <= self.shuffled <= 1:
+            raise InputError(f"recipe: shuffled {self.shuffled} is outside [0, 1]; give a share")
+        if self.shuffled and self.objective != "text":
+            raise InputError(
+                f"recipe: shuffled words with objective {self.objective!r}, expected 'text'; a "
+                f"shuffled question has no answer"
+            )
         if not 0 <= self.general_share <= 1:
             raise InputError(
                 f"recipe: general_share {self.general_share} is outside [0, 1]; give a share"
@@ -211,7 +221,8 @@ class Recipe:
 
     @property
     def label(self) -> str:
-        parts = ["_".join(self.disciplines)] if self.disciplines is not None else []
+        named = "_".join(self.disciplines or ()) or "none"
+        parts = [named] if self.disciplines is not None else []
         parts.append(f"d{_percent(self.fraction)}")
         if self.upsampling:
             up = self.upsampling
@@ -225,6 +236,8 @@ class Recipe:
                 parts.append(f"{short}{value:g}".replace(".", "p"))
         if self.replica != 1:
             parts.append(f"r{self.replica}")
+        if self.shuffled:
+            parts.append(f"shuffled{_percent(self.shuffled)}")
         if self.mixture is not None:
             parts.append(self.mixture.label)
         return ".".join(parts)
@@ -360,8 +373,9 @@ class Arm:
 
     @property
     def fixed_mixture(self) -> Recipe | None:
-        """What it trains on, where that is several disciplines in rows known before training."""
-        return None if self.each_alone or self.mixture is not None else self.recipe
+        """What it trains on, where that is several disciplines in whole rows of the corpus."""
+        moved = self.recipe is not None and (self.mixture is not None or self.recipe.shuffled)
+        return None if self.each_alone or moved else self.recipe
 
     @property
     def choices(self) -> dict[str, Scalar]:

@@ -118,7 +118,8 @@ class RankCorrelation(Estimand):
 
     @property
     def averages(self) -> bool:
-        return AVERAGE in (self.x, self.y)
+        y = (self.y,) if isinstance(self.y, str) else self.y
+        return AVERAGE in (self.x, *y)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,3 +29,9 @@ ITEM_METRICS = {
     INFORMATION: ItemMetric("bits", low=-math.inf, high=math.inf),
 }
 LIKELIHOODS = frozenset(ITEM_METRICS) - {ACCURACY}
+
+
+def unbounded(metric: str) -> bool:
+    """Whether one item may move a mean without limit."""
+    of = ITEM_METRICS[metric]
+    return math.isinf(of.low) or math.isinf(of.high)

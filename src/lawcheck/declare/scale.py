@@ -268,6 +268,7 @@ class EvaluationSettings(Part):
     """items: per task (None: all). tune_items: items of the split that learning rates see.
 
     generated_items: of both, per task whose answers are generated (None: as many as of others).
+    disciplines: those whose tasks are asked (None: all); no law can speak of the others.
     likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
     execute_code: whether programs that a model wrote are run, in a sandbox
     (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
@@ -277,8 +278,13 @@ class EvaluationSettings(Part):
     generated_items: int | None = later(5, None, gt=0)
     tune_items: int = Field(default=0, ge=0)
     max_new_tokens: int = Field(default=64, gt=0)
+    disciplines: tuple[str, ...] | None = later(5, None)
     likelihood: bool = later(5, False)
     execute_code: bool = later(5, False)
+
+    def asks(self, discipline: str) -> bool:
+        """Whether the tasks of a discipline are scored."""
+        return self.disciplines is None or discipline in self.disciplines
 
 
 class Hardware(Part):

@@ -220,6 +220,17 @@ class TrainedOnPhases(Trained):
     mixture: _Phases
 
 
+class _Tensor(_Record):
+    branch: Literal["slerp", "lerp"]
+    cosine: Annotated[float, Field(ge=-1, le=1)] | None
+
+
+class Merged(_Record):
+    """merge.json of a run: how each tensor of its parents was joined."""
+
+    tensors: Annotated[dict[str, _Tensor], Field(min_length=1)]
+
+
 def fitting(content: Any, kind: type[_Record], where: str, step: str) -> dict[str, Any]:
     """`content`, unchanged, once it fits a record. Raises InputError from `where` to `step`."""
     try:

@@ -84,7 +84,7 @@ def comparison(
     base: str | None = None,
 ) -> tuple[Law, list[str]]:
     """The law that `compare` judges, primary parts first, and notes on what it leaves out."""
-    _check_sizes(margin=margin, equivalent=equivalent)
+    check_sizes(margin=margin, equivalent=equivalent)
     tasks = [tasks] if isinstance(tasks, str) else tasks
     named = [n for n in (ours, theirs, base) if n is not None]
     for name in named:
@@ -96,8 +96,8 @@ def comparison(
         raise InputError(f"compare: base {base!r} is one of the two arms; name the untrained arm")
     if base is None and equivalent is not None and "base" in scores.arms:
         base, named = "base", [*named, "base"]
-    chosen, notes = _tasks(scores, named, tasks)
-    _same_seeds(scores, ours, theirs, chosen)
+    chosen, notes = shared_tasks(scores, named, tasks)
+    require_same_seeds(scores, ours, theirs, chosen)
     if equivalent is not None and base is None:
         notes.append(
             "no base named: not checked that the arms learned what they are compared on; two arms "
@@ -109,7 +109,7 @@ def comparison(
     where = average if len(chosen) > 1 else chosen[0]
     above = f"{ours} scores above {theirs} on {where}"
     same = f"{ours} and {theirs} agree to within {equivalent or 0:g} points on {where}"
-    parts = [_gain("gain", "primary" if equivalent is None else "secondary", above, a, b, margin)]
+    parts = [gain("gain", "primary" if equivalent is None else "secondary", above, a, b, margin)]
     if equivalent is not None:
         whole = difference([a], [b])
         same_part = Hypothesis(
@@ -124,10 +124,10 @@ def comparison(
         parts.insert(0, same_part)
     taken = set(WHOLE)
     for task in chosen if len(chosen) > 1 else ():
-        name = _name(task, taken)
-        parts.append(_gain(name, "secondary", task, a, b, margin, target=task))
+        name = declared_name(task, taken)
+        parts.append(gain(name, "secondary", task, a, b, margin, target=task))
     law = Law(
-        name=_name(f"{ours}_vs_{theirs}", set()),
+        name=declared_name(f"{ours}_vs_{theirs}", set()),
         title=f"{ours} against {theirs}",
         claim=above if equivalent is None else same,
         source="a comparison without a law file",
@@ -153,16 +153,16 @@ def comparison_text(law: Law, verdict: Verdict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check_sizes(**sizes: float | None) -> None:
+def check_sizes(verb: str = "compare", **sizes: float | None) -> None:
     for name, size in sizes.items():
         if size is not None and not (isinstance(size, Real) and 0 < size <= MOST_POINTS):
             raise InputError(
-                f"compare: {name} is {size!r}, expected points (100 x accuracy) above 0 and up to "
+                f"{verb}: {name} is {size!r}, expected points (100 x accuracy) above 0 and up to "
                 f"{MOST_POINTS}; give the smallest difference that matters, such as 1"
             )
 
 
-def _gain(
+def gain(
     name: str, role: str, claim: str, a: Arm, b: Arm, margin: float, target: str = "average"
 ) -> Hypothesis:
     return Hypothesis(
@@ -175,14 +175,14 @@ def _gain(
     )
 
 
-def _tasks(
-    scores: ScoreTable, arms: Sequence[str], wanted: Sequence[str] | None
+def shared_tasks(
+    scores: ScoreTable, arms: Sequence[str], wanted: Sequence[str] | None, verb: str = "compare"
 ) -> tuple[list[str], list[str]]:
     """The tasks to average, and why others are left out."""
     for task in wanted or ():
         if task not in scores.item_metric:
             raise InputError(
-                f"compare: no task {task!r} in the scores ({nearest(task, scores.item_metric)})"
+                f"{verb}: no task {task!r} in the scores ({nearest(task, scores.item_metric)})"
             )
     lacking = {
         t: [a for a in arms if not scores.seeds(a, t)] for t in wanted or sorted(scores.item_metric)
@@ -192,7 +192,7 @@ def _tasks(
     if not found or (wanted and gone):
         task, lost = next(iter(gone.items()), ("", list(arms[:1])))
         raise InputError(
-            f"compare: arm {lost[0]!r} has no scores of {task or 'any task'}; score the arms on "
+            f"{verb}: arm {lost[0]!r} has no scores of {task or 'any task'}; score the arms on "
             f"the same tasks, or name those that they share"
         )
     notes = [f"task {t} left out: no scores of {', '.join(lost)}" for t, lost in gone.items()]
@@ -203,12 +203,14 @@ def _tasks(
     return inside, notes
 
 
-def _same_seeds(scores: ScoreTable, ours: str, theirs: str, tasks: Sequence[str]) -> None:
+def require_same_seeds(
+    scores: ScoreTable, ours: str, theirs: str, tasks: Sequence[str], verb: str = "compare"
+) -> None:
     for task in tasks:
         a, b = scores.seeds(ours, task), scores.seeds(theirs, task)
         if not set(a) & set(b):
             raise InputError(
-                f"compare: no seed in common on {task!r}: {ours} has {_listed(a)}, {theirs} has "
+                f"{verb}: no seed in common on {task!r}: {ours} has {_listed(a)}, {theirs} has "
                 f"{_listed(b)}; number the runs of both alike, such as 0, 1, 2"
             )
 
@@ -217,7 +219,7 @@ def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
-def _name(given: str, taken: set[str]) -> str:
+def declared_name(given: str, taken: set[str]) -> str:
     """A declaration's name like what is given, and unlike those taken, to which it is added."""
     plain = "".join(c for c in normalize("NFKD", given.lower()) if not combining(c))
     plain = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "x"

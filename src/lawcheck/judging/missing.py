@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lawcheck.declare.design import Arm, Contrast, Estimand, RelativeGain, Target
-from lawcheck.declare.metrics import ACCURACY, ITEM_METRICS
+from lawcheck.declare.metrics import ACCURACY, unbounded
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
 from lawcheck.judging.stats import Estimate, no_gain, tost
@@ -145,10 +145,7 @@ def missing(estimand: Estimand, evidence: Evidence) -> Missing | None:
 
 def endless(estimand: Estimand) -> bool:
     """Whether an unscored item could move a contrast without limit."""
-    if not isinstance(estimand, Contrast):
-        return False
-    metric = ITEM_METRICS[estimand.metric]
-    return (metric.low, metric.high) != (0.0, 1.0)
+    return isinstance(estimand, Contrast) and unbounded(estimand.metric)
 
 
 def _directions(estimand: Estimand) -> dict[Arm, bool] | None:

@@ -187,7 +187,7 @@ def _cost(law: Law, planner: Planner, seeds: int | None) -> dict[str, Any] | Non
     return found | {
         "runs": len(one["runs"]) * seeds,
         "device_hours": one["device_hours"] * seeds,
-        "gpu_hours_paper": sum(a["gpu_hours_paper"] for a in one["arms"]) * seeds,
+        "gpu_hours_paper": sum(a["gpu_hours_paper"] or 0.0 for a in one["arms"]) * seeds,
     }
 
 

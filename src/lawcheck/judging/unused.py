@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lawcheck.declare.design import Unused
+from lawcheck.declare.metrics import LIKELIHOODS
 from lawcheck.scores import ScoreTable
 
 # Task, metric, arm, seed.
@@ -42,6 +43,7 @@ def unused(reading: Reading) -> tuple[Unused, ...]:
     read = reading.read
     arms = {a for _, _, a, _ in read}
     measures = {(t, m) for t, m, _, _ in read}
+    metrics = {m for _, m in measures}
     cells = {(t, m, a) for t, m, a, _ in read}
     found: dict[str, dict[str, int]] = {}
     for unit, n in reading.rows().items():
@@ -52,7 +54,9 @@ def unused(reading: Reading) -> tuple[Unused, ...]:
             kind, name = "arms", arm
         elif (task, metric) not in measures:
             own = metric == reading.item_metric.get(task)
-            kind, name = ("tasks", task) if own else ("metrics", metric)
+            # Likelihoods of some tasks may be read and those of others not.
+            of = f" of {task}" if metric in LIKELIHOODS & metrics else ""
+            kind, name = ("tasks", task) if own else ("metrics", metric + of)
         elif (task, metric, arm) not in cells:
             kind, name = "scores", f"{arm} on {task}"
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
+from lawcheck.files.cards import CARD
 from lawcheck.files.foreign import check_adapter
 from lawcheck.files.reading import read_object, short
 from lawcheck.methods.base import AdapterSettings
@@ -54,13 +55,19 @@ def add_adapter(
 
 
 def save_adapter(model: Any, folder: Path) -> None:
-    """adapter_config.json and adapter_model.safetensors; equal adapters give equal bytes."""
+    """adapter_config.json and adapter_model.safetensors; equal adapters give equal bytes, but for
+    the folder of the base model, which the configuration names."""
     model.save_pretrained(folder, safe_serialization=True)
-    (folder / "README.md").unlink(missing_ok=True)
+    # peft's own says nothing of the run; lawcheck.pipeline.cards writes another.
+    (folder / CARD).unlink(missing_ok=True)
     # peft keeps the targets in a set, whose order changes from process to process.
     config = read_config(folder)
     if isinstance(config["target_modules"], list):
         config["target_modules"] = sorted(config["target_modules"])
+    # peft looks for the base model from the working folder of whoever loads the adapter.
+    base = config.get("base_model_name_or_path")
+    if base and Path(base).is_dir():
+        config["base_model_name_or_path"] = str(Path(base).resolve())
     text = json.dumps(config, indent=2, sort_keys=True)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
 

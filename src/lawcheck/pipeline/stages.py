@@ -16,15 +16,23 @@ from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.mixing import Reference
 from lawcheck.declare.scale import BuiltBase, Scale
-from lawcheck.declare.worlds import data_folder, scale_laws
+from lawcheck.declare.worlds import data_folder, scale_laws, science
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.atomic import write_json
 from lawcheck.files.holding import held
 from lawcheck.files.origin import OriginError
 from lawcheck.files.reading import read_object
-from lawcheck.files.records import Knowledge, ReferenceLosses, TrainedOnPhases, fitting
+from lawcheck.files.records import (
+    Knowledge,
+    Merged,
+    ReferenceLosses,
+    TrainedOnPhases,
+    fitting,
+)
 from lawcheck.files.refusals import doing
+from lawcheck.methods.merging import RECORD as MERGE_RECORD
+from lawcheck.pipeline.cards import write_cards
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import build_command, resolve_base
@@ -111,6 +119,7 @@ def train(
     seconds to wait for another live process that trains one of them.
     """
     from lawcheck.training.device import require_device
+    from lawcheck.training.launch import rank
 
     require_device(planner.scale.hardware)
     manifest = check_corpus(layout.corpus, planner.scale)
@@ -127,6 +136,8 @@ def train(
                 result = _train(planner, layout, run, manifest, wait)
             else:
                 result = _make(planner, layout, run, diverged, wait)
+        if rank() == 0:
+            write_cards(planner, layout, [run])
         record[run.id] = {"trained": trains, "weights_sha256": result.get("weights_sha256")}
     return record
 
@@ -364,7 +375,9 @@ def evaluate(
     require_device(scale.hardware)
     check_corpus(layout.corpus, scale)
     world = [
-        d for d in discovery.disciplines().values() if scale.world in d.worlds and d.role in roles
+        d
+        for d in discovery.disciplines().values()
+        if scale.world in d.worlds and d.role in roles and scale.evaluation.asks(d.name)
     ]
     jobs = [
         EvalJob(
@@ -383,9 +396,40 @@ def evaluate(
         )
         for run in runs
     ]
-    return evaluate_runs(
+    found = evaluate_runs(
         jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
     )
+    write_cards(planner, layout, runs)
+    return found
+
+
+def tuning_loss(planner: Planner, layout: Layout, run: Run) -> float | None:
+    """Loss of a run's objective on the tuning items that it should know; None if not finite."""
+    import math
+
+    import torch
+
+    from lawcheck.evaluation.held_out import held_out_loss
+    from lawcheck.evaluation.tasks import load_tasks
+    from lawcheck.training.base.tokenizer import load_tokenizer
+    from lawcheck.training.chain import load_model
+
+    scale, recipe = planner.scale, run.arm.recipe
+    assert recipe is not None
+    base = base_folder(planner, layout, run.arm.base, run.seed)
+    revision = scale.revision(run.arm.base)
+    model = load_model(base, revision, links(layout, planner.chain(run)), dtype=torch.float32)
+    names = recipe.disciplines or [d.name for d in science(scale)]
+    tasks = load_tasks(map(discovery.discipline, names), scale, layout.corpus, "tune")
+    found = held_out_loss(
+        model.to(scale.hardware.device),
+        load_tokenizer(base, revision),
+        tasks,
+        recipe.objective,
+        scale.hardware.evaluation_batch,
+        scale.training.max_length,
+    )
+    return found if math.isfinite(found) else None
 
 
 def collect(planner: Planner, layout: Layout, law: Law) -> Path:
@@ -455,7 +499,28 @@ def mixture_scores(
     for run in runs:
         if run.arm.mixture is not None:
             found += _phase_scores(run, layout)
+        found += _merge_scores(run, layout)
     return found
+
+
+def _merge_scores(run: Run, layout: Layout) -> list[Score]:
+    """Of a merge that tensors were joined in: where they lie, as its record says."""
+    from lawcheck.scores import ARC, COSINE
+
+    path = layout.adapter(run.id) / MERGE_RECORD
+    if not path.is_file():
+        return []
+    how = sources.step(layout, "train", run.id)
+    tensors = fitting(read_object(path, how), Merged, str(path), how)["tensors"]
+    arcs = [entry["branch"] == "slerp" for entry in tensors.values()]
+    return [
+        _measured_row(run, "merge", "tensors", ARC, sum(arcs) / len(arcs)),
+        *(
+            _measured_row(run, "merge", name, COSINE, entry["cosine"])
+            for name, entry in tensors.items()
+            if entry["cosine"] is not None
+        ),
+    ]
 
 
 def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> list[Score]:

@@ -2,8 +2,10 @@
 
 Every arm that a method's learning rate serves is trained at every value of the grid, on an extra
 base model of each kind that no law is judged on (where bases have seeds), and scored on the tuning
-split. The value with the highest five-discipline average over those arms wins: accuracy, or, where
-the scale measures likelihoods, the fewest bits per byte. Evaluation items are never read.
+split. The value with the highest average over those arms wins: accuracy, or, where the scale
+measures likelihoods, the fewest bits per byte, of the disciplines that an arm learns, and of
+instructions where it learns those. Of an objective without answers (`text`) it is the lowest loss
+of the tuning items written out as texts. Evaluation items are never read.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from typing import Any
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law, Mixture, Recipe
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.lineage import lineage
 from lawcheck.declare.metrics import BITS
-from lawcheck.declare.scale import Scale
+from lawcheck.declare.scale import Scale, settings_key
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.atomic import write_json
@@ -32,31 +35,59 @@ SEARCH_SEED = 1000
 # Half-decade steps around what small models take; five values for every method.
 PEFT_GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+# Published rates of preference objectives lie a tenth and more below those of other stages.
+PREFERENCE_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 
 
 def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
-    """Method -> the laws' arms that its rate is searched on.
+    """Key of a scale's `methods` -> the laws' arms that its rate is searched on.
 
     Those on any share of the data without more, as if on all of it, on the default base, and those
     on even mixtures that stay as they are, on any base; of any design but of the usual size: a rate
-    is chosen for a method, not for what a law varies.
+    is chosen for a method, not for what a law varies. Where there are none, as of the stages of an
+    adaptation: those with the fewest arms below them that learn disciplines, on the base that
+    their law is about. An objective with a reference is searched where the start has learned to
+    answer, since it moves little else than how it answers.
     """
-    found: dict[str, dict[Arm, None]] = {}
+    plain: dict[str, dict[Arm, None]] = {}
+    staged: dict[str, dict[Arm, None]] = {}
     for law in laws:
-        for arm in law.arms:
-            if arm.recipe is None or arm.parents:
+        for arm in lineage(law.arms):
+            if arm.recipe is None or arm.method not in discovery.methods() or not _usual(arm):
                 continue
+            key = settings_key(arm.method, arm.recipe.objective)
             whole = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0))
             even = whole.recipe == Recipe(mixture=Mixture())
-            plain = even or (whole.recipe == Recipe() and arm.base == "default")
-            if plain and arm.method in discovery.methods() and _usual_size(arm):
-                found.setdefault(arm.method, {})[whole] = None
-    return {method: tuple(arms) for method, arms in sorted(found.items())}
+            if not arm.parents and (even or arm.base == "default"):
+                if (even or whole.recipe == Recipe()) and arm in law.arms:
+                    plain.setdefault(key, {})[whole] = None
+            elif arm.base == law.base.base and _is_whole(arm.recipe) and _can_answer(arm):
+                staged.setdefault(key, {})[arm] = None
+    found = {
+        key: tuple(a for a in arms if a.depth == min(a.depth for a in arms))
+        for key, arms in staged.items()
+    }
+    return dict(sorted((found | {key: tuple(arms) for key, arms in plain.items()}).items()))
 
 
-def _usual_size(arm: Arm) -> bool:
+def _is_whole(recipe: Recipe) -> bool:
+    """Whether it learns disciplines, from all that it has, in one order."""
+    early = recipe.stop_after is not None or recipe.replica != 1
+    return recipe.disciplines != () and not (early or recipe.shuffled or recipe.mixture)
+
+
+def _can_answer(arm: Arm) -> bool:
+    assert arm.recipe is not None
+    recipes = [a.recipe for a in lineage(arm.parents) if a.recipe is not None]
+    answered = any(r.objective == "response" for r in recipes)
+    return answered or not discovery.objective(arm.recipe.objective).reference
+
+
+def _usual(arm: Arm) -> bool:
+    """Whether it trains rows, at its method's usual size."""
     usual = discovery.method(arm.method).design
-    return all(isinstance(v, str) or v == usual.get(key) for key, v in arm.design)
+    size = all(isinstance(v, str) or v == usual.get(key) for key, v in arm.design)
+    return size and discovery.trains_rows(arm)
 
 
 def search(
@@ -74,11 +105,7 @@ def search(
     <out>/<scale>.<method>.json.
     """
     arms = {
-        method: tuple(
-            dataclasses.replace(a, recipe=dataclasses.replace(a.recipe, fraction=share))
-            for a in found
-            if a.recipe is not None
-        )
+        method: tuple(_on_share(arm, share) for arm in found)
         for method, found in served(laws).items()
     }
     fewest = planner.scale.evaluation.likelihood
@@ -91,8 +118,7 @@ def search(
         for base in dict.fromkeys(a.base for a in arms[method]):
             stages.build_bases(planner, layout, base, [SEARCH_SEED])
         rows = []
-        grid = FULL_GRID if discovery.method(method).group == "full" else PEFT_GRID
-        for rate in rates or grid:
+        for rate in rates or _grid(arms[method][0]):
             row = _score(_with_rate(planner.scale, method, rate), layout, arms[method])
             rows.append({"learning_rate": rate, **row})
             told = "unscored" if row["mean"] is None else f"{row['mean']:.4f}"
@@ -102,7 +128,8 @@ def search(
             raise InputError(
                 f"tune {method!r}: no learning rate of {len(rows)} gives finite scores; lower them"
             )
-        best = (min if fewest else max)(finite, key=lambda r: r["mean"])
+        by_loss = fewest or _by_loss(arms[method][0])
+        best = (min if by_loss else max)(finite, key=lambda r: r["mean"])
         edge = best in (rows[0], rows[-1])
         record = {
             "scale": planner.scale.name,
@@ -110,7 +137,7 @@ def search(
             "seed": SEARCH_SEED,
             "split": "tune",
             "items_per_task": planner.scale.evaluation.tune_items,
-            **({"metric": BITS} if fewest else {}),
+            **({"metric": "loss" if _by_loss(arms[method][0]) else BITS} if by_loss else {}),
             **({"share_of_rows": share} if share != 1 else {}),
             "generator": planner.scale.corpus.frozen,
             "chosen": best["learning_rate"],
@@ -121,8 +148,31 @@ def search(
         yield f"{method}: {best['learning_rate']:g}{' (edge of the grid)' if edge else ''}"
 
 
+def _on_share(arm: Arm, share: float) -> Arm:
+    assert arm.recipe is not None
+    part = dataclasses.replace(arm.recipe, fraction=arm.recipe.fraction * share)
+    return dataclasses.replace(arm, recipe=part)
+
+
+def _grid(arm: Arm) -> tuple[float, ...]:
+    assert arm.recipe is not None
+    if discovery.objective(arm.recipe.objective).pairs:
+        return PREFERENCE_GRID
+    return FULL_GRID if discovery.method(arm.method).group == "full" else PEFT_GRID
+
+
+def _by_loss(arm: Arm) -> bool:
+    """Whether the arm learns texts, which nobody is asked about."""
+    return arm.recipe is not None and arm.recipe.objective == "text"
+
+
 def _with_rate(scale: Scale, method: str, rate: float) -> Scale:
-    settings = scale.settings_of(method).model_copy(update={"learning_rate": rate})
+    settings = scale.methods.get(method)
+    if settings is None:
+        raise InputError(
+            f"tune: scale {scale.name!r} has no settings of {method!r}; add them under 'methods'"
+        )
+    settings = settings.model_copy(update={"learning_rate": rate})
     return scale.model_copy(update={"methods": {**scale.methods, method: settings}})
 
 
@@ -132,13 +182,25 @@ def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any
     runs = {a: planner.runs_of(a, SEARCH_SEED) for a in arms}
     everything = planner.with_parents(r for group in runs.values() for r in group)
     stages.train(planner, layout, list(everything.values()))
-    scored = [r for group in runs.values() for r in group]
-    stages.evaluate(planner, layout, scored, "tune", roles=("discipline",))
+    for learns_general in (False, True):
+        asked = [
+            r
+            for a, group in runs.items()
+            if not _by_loss(a) and _learns_general(a) == learns_general
+            for r in group
+        ]
+        roles = ("discipline", "general") if learns_general else ("discipline",)
+        stages.evaluate(planner, layout, asked, "tune", roles=roles)
     average: dict[str, float | None] = {}
     diverged, seconds = 0, 0.0
     for arm, group in runs.items():
-        measure = _bits if scale.evaluation.likelihood else _accuracy
-        found = measure(planner, layout, group)
+        if _by_loss(arm):
+            loss = stages.tuning_loss(planner, layout, group[0])
+            found = None if loss is None else {"loss": loss}
+        elif scale.evaluation.likelihood:
+            found = _bits(planner, layout, group)
+        else:
+            found = _accuracy(planner, layout, group)
         average[arm.name] = None if found is None else statistics.fmean(found.values())
         for run in group:
             record = read_object(layout.run(run.id) / "train.json", "train the run again")
@@ -153,8 +215,19 @@ def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any
     }
 
 
+def _learns_general(arm: Arm) -> bool:
+    return arm.recipe is not None and arm.recipe.general_share > 0
+
+
+def _learned(arm: Arm, scale: Scale) -> tuple[str, ...]:
+    """The disciplines that an arm learns."""
+    named = None if arm.recipe is None else arm.recipe.disciplines
+    return named or tuple(d.name for d in science(scale))
+
+
 def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float] | None:
-    """Accuracy per discipline over the tuning items, from one arm's run or runs.
+    """Accuracy over the tuning items of every discipline that one arm's run or runs learn, and of
+    general instructions where they learn those.
 
     None where an item is unscored: a rate whose model gives no numbers cannot be the best.
     """
@@ -168,7 +241,10 @@ def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[
     if pc.any(pc.is_nan(read_rows(files).column("value"))).as_py():
         return None
     table = load_scores(files)
-    found: dict[str, list[float]] = {d.name: [] for d in science(planner.scale)}
+    learns_general = _learns_general(group[0].arm)
+    general = [d.name for d in discovery.of_role("general", world)] if learns_general else []
+    names = (*_learned(group[0].arm, planner.scale), *general)
+    found: dict[str, list[float]] = {name: [] for name in names}
     for task in table.tasks:
         if task in places and places[task].discipline in found:
             cube = table.cube(group[0].arm.name, task, [SEARCH_SEED])
@@ -185,7 +261,8 @@ def _bits(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str,
     for row in read_rows([layout.run_scores(r.id, "tune") for r in group]).to_pylist():
         if row["metric"] == BITS and row["task"] in places:
             by_task.setdefault(row["task"], []).append(row["value"])
-    found: dict[str, list[float]] = {d.name: [] for d in science(planner.scale)}
+    names = _learned(group[0].arm, planner.scale)
+    found: dict[str, list[float]] = {name: [] for name in names}
     for task, values in by_task.items():
         if places[task].discipline in found:
             found[places[task].discipline].append(statistics.fmean(values))

@@ -11,6 +11,7 @@ from lawcheck.declare.layout import Layout, base_name
 from lawcheck.declare.scale import PackageBase, PretrainedBase, ReferenceSettings, Scale
 from lawcheck.errors import look_up
 from lawcheck.files import origin
+from lawcheck.files.cards import is_card
 from lawcheck.files.hashing import digest, file_sha256
 from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
@@ -66,7 +67,8 @@ def _listing(folder: Path) -> dict[str, str]:
     return {
         p.name: file_sha256(p) if p.stat().st_size < HASHED_BYTES else str(p.stat().st_size)
         for p in sorted(folder.iterdir())
-        if p.is_file()
+        # The card of a model that was trained here is written again once there are scores.
+        if p.is_file() and not is_card(p)
     }
 
 
@@ -140,7 +142,10 @@ def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
     asked = [
         d
         for d in discovery.disciplines().values()
-        if scale.world in d.worlds and d.role in roles and run.part in (None, d.name)
+        if scale.world in d.worlds
+        and d.role in roles
+        and run.part in (None, d.name)
+        and scale.evaluation.asks(d.name)
     ]
     return sorted(t.name for d in asked for t in d.worlds[scale.world].tasks)
 

@@ -4,6 +4,8 @@ from lawcheck.scores.checks import check
 from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
 from lawcheck.scores.metrics import (
+    ARC,
+    COSINE,
     COUNT,
     DETECTED,
     DIFFERENT,
@@ -25,7 +27,9 @@ from lawcheck.scores.places import TaskPlace, task_places
 from lawcheck.scores.table import ScoreTable
 
 __all__ = [
+    "ARC",
     "COLUMNS",
+    "COSINE",
     "COUNT",
     "DETECTED",
     "DIFFERENT",

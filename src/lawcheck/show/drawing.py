@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
-from lawcheck.declare.design import Arm
+from lawcheck.declare.design import AVERAGE, Arm, Target
 from lawcheck.show.context import RenderContext
 from lawcheck.show.labels import method_label
 from lawcheck.show.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, hatched
@@ -281,10 +281,12 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:g} %"
 
 
-def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
+def gap_notes(
+    context: RenderContext, named: Mapping[Arm, str], target: Target = AVERAGE
+) -> list[str]:
     """What a reader must know: what is hatched and why, diverged runs, what intervals leave out.
 
-    named: arm -> how the figure calls it.
+    named: arm -> how the figure calls it. target: what the figure shows.
     """
     summary, diverged = context.summary, context.diverged
     found = []
@@ -308,10 +310,10 @@ def gap_notes(context: RenderContext, named: Mapping[Arm, str]) -> list[str]:
     some = [f"{named[a]} {diverged[a.name]}" for a in named if a.name in diverged and a not in lost]
     if some:
         found.append(f"Diverged runs, not in the means: {_listed(some)}.")
-    shown = [m for a in named if (m := summary.accuracy(a, "average")) is not None]
+    shown = [m for a in named if (m := summary.accuracy(a, target)) is not None]
     if any(m.interval == ITEMS_ONLY for m in shown):
         found.append("Intervals of a single seed cover items only, not a new training run.")
-    return [*found, *_unmeasured(context)]
+    return [*found, *(_unmeasured(context) if target == AVERAGE else [])]
 
 
 def _unmeasured(context: RenderContext) -> list[str]:
@@ -337,11 +339,15 @@ def finish(
     handles: Sequence[Artist],
     named: Mapping[Arm, str],
     more: Sequence[str] = (),
+    target: Target = AVERAGE,
     **legend: Any,
 ) -> Figure:
-    """The figure with its legend, and under it what a reader must know of the arms named."""
+    """The figure with its legend, and under it what a reader must know of the arms named.
+
+    target: what it shows.
+    """
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), **legend)
-    write_notes(figure, [*gap_notes(context, named), *more])
+    write_notes(figure, [*gap_notes(context, named, target), *more])
     return figure
 
 

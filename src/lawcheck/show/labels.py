@@ -123,8 +123,12 @@ def _start(mixture: Mixture) -> str:
 
 
 def arm_labels(law: Law, bases: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Name -> label of every arm of a law; labels that would be equal get their names appended."""
-    found = {a.name: arm_label(a, bases) for a in law.arms}
+    """Name -> label of every arm of a law; labels that would be equal get their names appended.
+
+    The module `names` of the law's study may call arms otherwise: label(arm) -> text or None.
+    """
+    own = getattr(discovery.study_part(discovery.study_of(law.name), "names"), "label", None)
+    found = {a.name: (own and own(a)) or arm_label(a, bases) for a in law.arms}
     texts = list(found.values())
     return {n: t if texts.count(t) == 1 else f"{t} ({n})" for n, t in found.items()}
 

@@ -150,6 +150,14 @@ class Summary:
         found, _ = self.evidence.combination(((arm, 1.0),), target)
         return measure(found, 0.01, ITEMS_ONLY if found.single_run else CROSSED)
 
+    def likelihood(self, arm: Arm, metric: str, target: str = "average") -> Measure | None:
+        """An arm's mean of a metric that items have beside their score, in its unit."""
+        try:
+            found, _ = self.evidence.combination(((arm, 1.0),), target, metric)
+        except MissingScoresError:
+            return None
+        return measure(found, 1.0, ITEMS_ONLY if found.single_run else CROSSED)
+
     def _relative_gain(self, arm: Arm, reference: Arm) -> Measure | None:
         """delta-m in percent: mean over disciplines of the relative change of the accuracies."""
         if not (self._strata(arm, "average") and self._strata(reference, "average")):

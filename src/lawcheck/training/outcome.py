@@ -59,7 +59,7 @@ def outcome(
     steps, planned = trainer.state.global_step, batches.steps * start.epochs_run
     tokens = int(encoded.lengths.sum()) * epochs
     # A resumed loop only took the remaining steps.
-    first = trainer._initial_global_step
+    first = resumed.step
     share = (steps - first) / max(covered, 1)
     objective = start.objective
     other: dict[str, Any] = {}

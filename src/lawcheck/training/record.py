@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from lawcheck.errors import InputError
 from lawcheck.files import origin
+from lawcheck.files.cards import CARD
 from lawcheck.files.reading import read_object
 
 RECORD, ADAPTER, CHECKPOINTS, LOCK = "train.json", "adapter", "checkpoints", ".lock"
@@ -76,7 +77,7 @@ def is_trained(out: Path, run_id: str, made_from: Mapping[str, str] | None) -> b
 
 def seal(out: Path, run_id: str, made_from: Mapping[str, str] | None) -> None:
     """Record a complete run: its weights, and beside them train.json, which holds times."""
-    weights = (p for p in (out / ADAPTER).rglob("*") if p.is_file())
+    weights = (p for p in (out / ADAPTER).rglob("*") if p.is_file() and p.name != CARD)
     names = [p.relative_to(out).as_posix() for p in weights]
     origin.seal(
         out / RECORD, "weights", run_id, files=names, beside=[RECORD], made_from=made_from or {}

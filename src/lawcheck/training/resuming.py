@@ -30,6 +30,11 @@ class Resumed:
     universal: bool = False
     discarded: list[str] = field(default_factory=list)
 
+    @property
+    def step(self) -> int:
+        """The last one that was taken before."""
+        return int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint else 0
+
 
 def resumable(
     folder: Path, stage: int | None, run_id: str, made_from: Mapping[str, str] | None

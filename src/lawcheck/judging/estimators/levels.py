@@ -32,7 +32,7 @@ def _contrast(estimand: Contrast, evidence: Evidence) -> Finding:
 
 @estimate.register
 def _pooled(estimand: Pooled, evidence: Evidence) -> Finding:
-    value, notes = evidence.estimated(evidence.differences_of(estimand))
+    value, notes = evidence.estimated(evidence.differences_of(estimand), estimand.metric)
     return Finding(estimate=value, unit=estimand.unit, notes=notes)
 
 

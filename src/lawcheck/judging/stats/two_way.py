@@ -27,12 +27,14 @@ def two_way(
     differences: Sequence[ArrayLike],
     weights: Sequence[float] | None = None,
     clusters: Sequence[ArrayLike | None] | None = None,
+    skewed: bool = False,
 ) -> Estimate:
     """Mean contrast over strata, in points, with the guarded two-way standard error.
 
     differences: per stratum an (n_seeds, n_items) array, 1 = 100 points, NaN = unscored.
     weights: one per stratum, default equal; they are scaled to sum to 1.
-    clusters: per stratum n_items labels (items with one label are dependent), or None.
+    clusters: per stratum n_items labels (items with one label are dependent), or None. skewed:
+    whether a few items may carry the mean, so that bounds allow for skewness.
 
     Unscored cells are counted and left out of means. A seed without any scored item in some
     stratum is dropped from all of them, and counted. Strata with a single item, or cluster, have
@@ -73,7 +75,39 @@ def two_way(
         item_variance=float(v_item) * POINTS**2,
         item_df=float(df_item),
         single_run=kept == 1,
+        skew=float(skewness(cubes, share, codes, total)) if skewed and total > 0 else 0.0,
     )
+
+
+def skewness(
+    cubes: Sequence[Floats],
+    share: Floats,
+    codes: Sequence[NDArray[np.intp] | None],
+    variance: ArrayLike,
+) -> Floats:
+    """Third cumulant of the mean over its standard error cubed, as far as items make it.
+
+    cubes: per stratum (..., n_seeds, n_items), NaN for what is unscored. variance: (...), of the
+    mean. A stratum of fewer than three items, or clusters, adds nothing.
+    """
+    third = np.zeros(cubes[0].shape[:-2])
+    for cube, code, w in zip(cubes, codes, share, strict=True):
+        seen = ~np.isnan(cube)
+        count = seen.sum(axis=-2)
+        there = count > 0
+        mean = np.where(seen, cube, 0.0).sum(axis=-2) / np.maximum(count, 1)
+        items = there.sum(axis=-1, keepdims=True)
+        grand = np.where(there, mean, 0.0).sum(axis=-1, keepdims=True) / items
+        part = np.where(there, mean - grand, 0.0) / items
+        if code is not None:
+            order = np.argsort(code, kind="stable")
+            part = np.add.reduceat(
+                part[..., order], np.flatnonzero(np.diff(code[order], prepend=-1)), axis=-1
+            )
+        n = part.shape[-1]
+        if n > 2:
+            third = third + w**3 * (part**3).sum(axis=-1) * n**2 / (n - 1) / (n - 2)
+    return third / np.asarray(variance) ** 1.5
 
 
 def two_way_batch(

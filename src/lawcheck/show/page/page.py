@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import CheckVerdict
+from lawcheck.declare.metrics import LIKELIHOODS
 from lawcheck.declare.studies import Study
 from lawcheck.judging.outcomes import OUTCOMES, PART_OUTCOMES
 from lawcheck.judging.verdict_forms import level, power_lines
@@ -27,6 +28,7 @@ from lawcheck.show.page.moves import moves
 from lawcheck.show.page.parts import Part, Settling, parts_of, settling
 from lawcheck.show.page.reproduce import Step
 from lawcheck.show.style import DPI
+from lawcheck.show.tables import likelihoods
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,11 @@ def card(
     made = grids(entry.law, entry.context, refused)
     written = bool(entry.context.scale_name)
     shown = [sheet(stem, t, g, written) for stem, (t, g) in made.items()]
+    if likelihoods.TABLE.name not in made and LIKELIHOODS & set(entry.context.scores.metrics):
+        # Shown wherever there are any; written for laws that name it.
+        stem = f"{likelihoods.TABLE.name}_{entry.law.name}"
+        grid = likelihoods.build(entry.context)
+        shown.append(sheet(stem, likelihoods.TABLE, grid, False))
     drawn = [
         (picture.name == "hypotheses", image(entry, stem, picture, files["png"], DPI))
         for stem, (picture, files) in pictures(entry.law, entry.context, refused).items()

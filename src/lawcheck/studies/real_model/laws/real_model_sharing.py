@@ -7,6 +7,7 @@ from lawcheck.studies.real_model.arms import (
     BASE,
     DISCIPLINE_LORA,
     FULL,
+    LETTERED,
     PLAIN,
     SHARED_A,
     TUNED_MOE,
@@ -35,7 +36,7 @@ def read_three_ways(name: str, claim: str, better: Arm, worse: Arm) -> Iterator[
         name=f"{name}_options",
         role="secondary",
         claim=f"{claim}: the right option is likelier among the options",
-        estimand=difference([better], [worse], metric="p_correct"),
+        estimand=difference([better], [worse], LETTERED, metric="p_correct"),
         alternative="greater",
         sesoi=LIKELY,
     )
@@ -56,7 +57,7 @@ LAW = Law(
         "A LoRA-MoE that shares A makes gold answers likelier than the plain mixture, and the "
         "tuned recipe likelier than the original one."
     ),
-    source="Wang et al., section 4.4 and 5, on 30 % of the rows of scale smollm2; docs/smollm2.md",
+    source="Wang et al., section 4.4 and 5, on a quarter of the rows; docs/smollm2.md",
     base=BASE,
     hypotheses=(
         *read_three_ways("share", "sharing A beats the plain mixture", SHARED_A, PLAIN),
