@@ -616,7 +616,7 @@ SECTIONS: dict[str, tuple[int, int]] = {
     "named": (10_000, 500),
     "tails": (10_000, 300),
     "clusters": (4000, 300),
-    "likelihoods": (6000, 100),
+    "likelihoods": (2500, 100),
     "variance": (2000, 30),
     "peers": (1600, 40),
     "laws": (20_000, 1000),

@@ -7,9 +7,9 @@ SCORES: score tables of a scale with `evaluation: {likelihood: true}`. The page'
     snakemake --profile local law_NAME --config scale=benchmarks/likelihood_items.yaml
 
 A smallest effect in points becomes one in another unit by the slope of a line through the means of
-all arms and bases, on the part's own target; r is their correlation. Without a clear line (|r|
-below 0.7, or fewer than 5 arms) there is no such effect and no size. Sizes as a verdict prints
-them: 80 % power, variances of like parts leaning on one another.
+all arms and bases, on the part's own target; r is their correlation, with its sign turned where
+less is better. Without a clear line (r below 0.7, or fewer than 5 arms) there is no such effect and
+no size. Sizes as a verdict prints them: 80 % power, variances of like parts leaning on one another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Contrast, Hypothesis, Law, Target
-from lawcheck.declare.metrics import ACCURACY, BITS, INFORMATION, PROBABILITY
+from lawcheck.declare.metrics import ACCURACY, BITS, INFORMATION, ITEM_METRICS, PROBABILITY
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_text
 from lawcheck.judging.evidence import Evidence
@@ -38,7 +38,10 @@ BEGIN, END = "<!-- likelihood_items -->", "<!-- end -->"
 
 
 def exchange(law: Law, evidence: Evidence, target: Target, metric: str) -> tuple[float, float]:
-    """Units of the metric per point of accuracy over the arms, and the correlation; NaN if none."""
+    """Units of the metric, towards better, per point of accuracy over the arms; the correlation.
+
+    NaN where there is none.
+    """
     found = []
     for a in law.arms:
         try:
@@ -53,6 +56,7 @@ def exchange(law: Law, evidence: Evidence, target: Target, metric: str) -> tuple
     x, y = np.array(found).T
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return np.nan, np.nan
+    y = -y if ITEM_METRICS[metric].lower else y
     return float(np.polyfit(x, y, 1)[0]), float(np.corrcoef(x, y)[0, 1])
 
 
@@ -68,7 +72,7 @@ def sizes(law: Law, evidence: Evidence, metric: str) -> dict[str, tuple[Sizing |
             continue
         slope, r = (1.0, 1.0) if metric == ACCURACY else exchange(law, evidence, e.target, metric)
         try:
-            asked = _in_unit(h, e, metric, abs(slope) if abs(r) >= CLEAR else 0.0)
+            asked = _in_unit(h, e, metric, slope if r >= CLEAR else 0.0)
             data = measured(asked, evidence.for_part(h.name))
         except InputError:
             continue
@@ -110,7 +114,7 @@ def rows(law: Law, table: ScoreTable) -> list[list[str]]:
             if h.name not in found[m]:
                 cells.append("not measured")
             elif plan is None:
-                cells.append("-" if m == ACCURACY or abs(r) >= CLEAR else f"no line (r {r:.2f})")
+                cells.append("-" if m == ACCURACY or r >= CLEAR else f"no line (r {r:.2f})")
             else:
                 design = cheapest(plan)
                 text = f"{design.seeds} x {design.items:,}"

@@ -125,8 +125,8 @@ DAMAGES = (
 
 
 def lost_arm(law: Law) -> Arm:
-    """The arm that is missing from a damaged table: a trained one in the middle of the law."""
-    trained = [a for a in law.arms if a.recipe is not None]
+    """The arm that is missing from a damaged table: a trained one, if any, in the middle."""
+    trained = [a for a in law.arms if a.recipe is not None] or law.arms
     return trained[len(trained) // 2]
 
 

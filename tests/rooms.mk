@@ -15,7 +15,8 @@ show := figures labels tables versatune_shown
 studies := families merging_shown merging_study published published_audit studies
 pipeline := doctor verify
 cli := cli compare notebook pytest_plugin report own_report contributing documentation
-whole += numerical_faults real_model security slurm smoke stats_calibration strangers
+whole := render reference sizing bad_scores benchmarks deepspeed fuzz gpu_scale launch_slurm light_install load
+whole += numerical_faults security slurm smoke stats_calibration strangers real_model first_minutes
 
 ROOMS := files declare proxy_world methods corpus disciplines planning scores training evaluation \
   judging show studies pipeline cli whole

@@ -189,14 +189,11 @@ def test_likelihoods_stand_in_a_table_of_their_own_and_on_the_page():
     assert frame["items"].dropna().max() == 5 * 20
     with pytest.raises(InputError, match="no likelihoods in the scores"):
         grids(law, context(table(found), law, judged=False))
+    # The page shows it for laws that do not name it, too.
+    law = dataclasses.replace(law, tables=())
+    world = dataclasses.replace(world, law=law, verdict=verdict(law))
     entry = Entry(
         law=law, verdict=verdict(law), context=world, provenance={}, fits=None, warnings=()
     )
-    unnamed = dataclasses.replace(law, tables=())
-    for own, titles in ((law, 1), (unnamed, 1)):
-        entry = dataclasses.replace(
-            entry, law=own, context=dataclasses.replace(world, law=own, verdict=verdict(own))
-        )
-        sheets = [s for s in card(entry, ()).sheets if s.title == likelihoods.TABLE.title]
-        assert len(sheets) == titles
-        assert sheets[0].written == (own == law)
+    (sheet,) = (s for s in card(entry, ()).sheets if s.title == likelihoods.TABLE.title)
+    assert not sheet.written

@@ -55,8 +55,9 @@ from pathlib import Path
 from lawcheck.declare.scale import load_scale
 from lawcheck.training.base.score import score_base
 scale, items = load_scale(sys.argv[1]), int(sys.argv[3])
+levels = score_base(Path(sys.argv[2]), scale, items=items)
 print("| discipline | level |\\n| --- | --- |")
-for name, level in score_base(Path(sys.argv[2]), scale, items=items).items():
+for name, level in levels.items():
     print(f"| {name} | {level:.3f} |")
 """
 

@@ -134,7 +134,10 @@ class MovingWeights(TrainerCallback, ExportableState):
 
     def resume(self, kept: Mapping[str, Any]) -> None:
         """Go on from what a checkpoint kept of `state`."""
-        self.weights, self.losses = list(kept.get("weights", ())), list(kept.get("losses", ()))
+        # A checkpoint's file sorts names, and sums in another order differ in their last bits.
+        domains = self.batches.domains
+        self.weights = [{n: w[n] for n in domains.learned} for w in kept.get("weights", ())]
+        self.losses = [{n: x[n] for n in domains.measured} for x in kept.get("losses", ())]
         self.seconds = kept.get("seconds", 0.0)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

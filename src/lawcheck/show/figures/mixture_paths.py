@@ -67,6 +67,10 @@ def build(context: RenderContext) -> Figure:
         if column == 0:
             above.set_ylabel("Share of rows")
             below.set_ylabel("Held-out loss (nats)")
+        else:
+            # All panels of a kind have one range.
+            above.tick_params(labelleft=False)
+            below.tick_params(labelleft=False)
     one_range(grid[0::2].flat)
     one_range(grid[1::2].flat)
     figure.align_ylabels(grid[:, 0])
