@@ -256,6 +256,13 @@ def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
     # Equal accuracies must tie, whatever the order they were summed in.
     points = np.round(values, TIE)
     scores = [[round(y[a], TIE) for a in group] for group in estimand.groups]
+    unknown = [a.name for a in named if math.isnan(y[a])]
+    if unknown or np.isnan(points).any():
+        where = f"arm {unknown[0]}" if unknown else "a parent"
+        half = "no scored item in its half" if gap else "no scored item"
+        why = f"no estimate: {where} has {half} of a discipline with some seed; score more items"
+        nothing = Estimate(value=math.nan, se=None, df=None, n_seeds=n_seeds)
+        return Finding(estimate=nothing, unit="rank correlation", notes=(*notes, why))
     with evidence.named():
         result = spearman(points, scores, evidence.generator())
     notes = (*notes, f"{len(columns)} design points are the units; seeds only sharpen their means")
@@ -276,7 +283,7 @@ def _means(
 
 
 def _odd(item: str) -> bool:
-    """Which half of the items one belongs to, whatever its task."""
+    """Which half of the items, or clusters of them, one belongs to, whatever its task."""
     return bool(hashlib.sha256(item.encode()).digest()[0] & 1)
 
 
