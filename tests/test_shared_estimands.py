@@ -10,6 +10,7 @@ from scipy import stats
 from score_world import PLACES, table
 
 from lawcheck.cli.describing import measured
+from lawcheck.declare import discovery
 from lawcheck.declare.design import (
     Arm,
     Check,
@@ -255,6 +256,21 @@ def test_targets_of_a_tuple_weigh_equally_in_a_rank_correlation():
         cells[a, "mixture", "divergence"] = [[k / 10]]
     estimand = RankCorrelation(groups=(tuple(arms),), x="divergence", y=("average", "general"))
     assert estimate(estimand, evidence(cells)).estimate.value == pytest.approx(1)
+
+
+def test_a_bound_asks_for_more_learning_than_it_allows_to_lose():
+    bounded = [
+        h
+        for name, law in discovery.laws().items()
+        if getattr(discovery.study_of(name), "name", "") in ("merging", "versatune", "real_model")
+        for h in law.hypotheses
+        if h.margin is not None
+    ]
+    assert len(bounded) == 6
+    for h in bounded:
+        assays = [c for c in h.checks if c.kind == "assay" and c.above >= h.margin]
+        assert assays, h.name
+        assert all(c.estimand.unit == h.estimand.unit for c in assays)
 
 
 def test_a_number_that_is_the_same_in_every_run_passes_a_check():
