@@ -195,6 +195,26 @@ def test_likelihood_parts_are_judged_sized_and_simulated_in_their_unit():
     assert "has no worst value" in part.notes[-1]
 
 
+def test_unscored_items_of_one_case_leave_the_whole_claim_open():
+    # One task in two clearly better, one barely, with two unscored items that could take it back.
+    cells = {(a, t): np.zeros((3, 100)) for a in (OURS, THEIRS) for t in ("math", "biology")}
+    for s in range(3):
+        cells[OURS, "math"][s, : 60 + s] = 1
+        cells[OURS, "biology"][s, : 5 + s] = 1
+    h = Hypothesis(
+        name="h", role="primary", alternative="greater", claim="", sesoi=1.0,
+        estimand=difference([OURS], [THEIRS], ("math", "biology")),
+        conjuncts=tuple((t, difference([OURS], [THEIRS], t)) for t in ("math", "biology")),
+    )  # fmt: skip
+    law = Law(name="law", title="", claim="", source="", hypotheses=(h,), base=BASE)
+    assert judge(law, scores(cells), tasks=PLACES).parts[0].outcome == "shown"
+    cells[THEIRS, "biology"][:, 90:] = np.nan
+    (part,) = judge(law, scores(cells), tasks=PLACES).parts
+    assert part.worst[0] > 20
+    assert part.outcome == "open"
+    assert any("unscored items could tip it" in note for note in part.notes)
+
+
 def merges():
     ends = [arm("lora", base="default", variant=f"p{k}") for k in range(5)]
     pairs = ((0, 1), (0, 2), (0, 3), (0, 4))
