@@ -138,6 +138,19 @@ def test_a_merge_that_equals_its_better_parent_is_no_synergy_at_any_stage():
     assert {found["over_tuned"].outcome, found["over_instruct"].outcome}.isdisjoint({"shown"})
 
 
+def test_a_smaller_loss_in_a_larger_model_is_no_gain():
+    def score(name, wide=-3):
+        tuned = 30 if name.startswith("base") else 60 if "." in name else 40
+        return (tuned, 50 + (wide if "wide" in name else -9))["+" in name]
+
+    found = judged("merge_needs_scale", score)
+    assert found["threshold"].low > 2
+    assert found["threshold"].outcome != "shown"
+    assert found["small_hurts"].outcome == "shown"
+    found = judged("merge_needs_scale", lambda name: score(name, 6))
+    assert found["threshold"].outcome == "shown"
+
+
 def test_the_trend_over_epochs_is_a_slope():
     for start, name in (("instruct", "instruct_gains"), ("base", "base_does_not")):
         score = {merged(after(start, e)): 20 + 1.5 * e for e in range(1, 6)}
