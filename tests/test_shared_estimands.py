@@ -332,6 +332,10 @@ def test_divergences_differ_from_base_to_base_and_are_permuted_jointly():
     seen = statistic(range(4))
     assert found.value == pytest.approx(seen)
     assert found.p_below() == pytest.approx(np.mean(np.array(every) <= seen + 1e-9))
+    # A third seed that one arm lacks is read of no arm.
+    wild = cells | {(groups[0][0], "mixture", "divergence"): [[0.09], [0.11], [9.0]]}
+    wild[groups[0][0], "math"] = np.tile(np.arange(10) < 5, (3, 1))
+    assert estimate(estimand, evidence(wild)).estimate.value == pytest.approx(seen)
     cells.pop((groups[1][0], "mixture", "divergence"))
     with pytest.raises(MissingScoresError, match="needs the divergence of arm"):
         estimate(estimand, evidence(cells))

@@ -237,8 +237,10 @@ def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
             for column in columns
         ]
     elif estimand.x == DIVERGENCE:
+        # Of the runs whose scores are read.
+        seeds, _ = evidence.common_seeds(named, (s.task for s in evidence.strata(estimand.y)))
         values = [
-            [_of_run(a, DIVERGENCE, "divergence", evidence) for a in group]
+            [_of_run(a, DIVERGENCE, "divergence", evidence, seeds) for a in group]
             for group in estimand.groups
         ]
     elif gap:
@@ -287,11 +289,17 @@ def _odd(item: str) -> bool:
     return bool(hashlib.sha256(item.encode()).digest()[0] & 1)
 
 
-def _of_run(arm: Arm, metric: str, title: str, evidence: Evidence) -> float:
-    """A number of an arm's training mixture, its mean over seeds."""
+def _of_run(
+    arm: Arm, metric: str, title: str, evidence: Evidence, among: Iterable[int] | None = None
+) -> float:
+    """A number of an arm's training mixture, its mean over seeds. among: None for all."""
     scores = evidence.scores
     tasks = [t for t, found in scores.measured if found == metric]
-    seeds = {t: scores.seeds(arm.name, t, metric) for t in tasks}
+    wanted = None if among is None else set(among)
+    seeds = {
+        t: tuple(s for s in scores.seeds(arm.name, t, metric) if wanted is None or s in wanted)
+        for t in tasks
+    }
     values = [scores.cube(arm.name, t, s, metric) for t, s in seeds.items() if s]
     if not values:
         raise MissingScoresError(
