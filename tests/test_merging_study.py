@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from score_world import PLACES, columns, table
 from tiny_world import WORDS, make_base, make_scale
 
 from lawcheck.declare import discovery
@@ -19,6 +20,7 @@ from lawcheck.declare.layout import Layout
 from lawcheck.declare.lineage import check_parents, lineage
 from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import scale_laws
+from lawcheck.judging.verdict import judge
 from lawcheck.pipeline.tuning import served
 from lawcheck.planning.plan import Planner
 from lawcheck.planning.sources import tasks
@@ -103,6 +105,50 @@ def test_synergy_is_the_gain_over_the_mean_of_both_parents():
     over = part("merge_synergy", "over_instruct").estimand
     expected = np.mean([score[merged(m)] - score[INSTRUCT] for m in TUNED])
     assert sum(w * score[a] for a, w in over.weights) == pytest.approx(expected)
+
+
+def judged(law, score):
+    """The parts of a law on scores of so many points, with little noise."""
+    law = discovery.laws()[law]
+    level = {a: score(name_of(a)) / 100 for a in lineage(law.arms)}
+    scores = table(columns(level, 3, 400, (*DOMAINS, "general"), seed_sd=0.001))
+    return {p.name: p for p in judge(law, scores, tasks=PLACES, quick=True).parts}
+
+
+def test_a_merge_that_equals_the_best_unmerged_model_is_not_above_all():
+    def score(name):
+        return 30 if name == "base" else 60 if ".cpt.sft." in name else 45
+
+    found = judged("stages", score)["merged_best"]
+    assert found.low > 5
+    assert found.outcome != "shown"
+    found = judged("stages", lambda name: score(name) + 8 * ("+" in name))["merged_best"]
+    assert found.outcome == "shown"
+
+
+def test_a_merge_that_equals_its_better_parent_is_no_synergy_at_any_stage():
+    def score(name):
+        """CPT alone loses, SFT wins."""
+        tuned = {"base": 30, "instruct": 45}.get(name, 65 if ".sft" in name else 35)
+        return max(tuned, 45) if "+" in name else tuned
+
+    found = judged("merge_synergy", score)
+    assert min(found[f"over_{name}"].low for name in ("mean", "tuned", "instruct")) > 1
+    assert found["over_mean"].outcome == "shown"
+    assert {found["over_tuned"].outcome, found["over_instruct"].outcome}.isdisjoint({"shown"})
+
+
+def test_a_smaller_loss_in_a_larger_model_is_no_gain():
+    def score(name, wide=-3):
+        tuned = 30 if name.startswith("base") else 60 if "." in name else 40
+        return (tuned, 50 + (wide if "wide" in name else -9))["+" in name]
+
+    found = judged("merge_needs_scale", score)
+    assert found["threshold"].low > 2
+    assert found["threshold"].outcome != "shown"
+    assert found["small_hurts"].outcome == "shown"
+    found = judged("merge_needs_scale", lambda name: score(name, 6))
+    assert found["threshold"].outcome == "shown"
 
 
 def test_the_trend_over_epochs_is_a_slope():

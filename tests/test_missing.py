@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from score_world import PLACES, SCIENCE, columns, table
 
 from lawcheck.declare.design import Arm, RelativeGain, difference
-from lawcheck.declare.estimands import SeedSpread
+from lawcheck.declare.estimands import Pooled, SeedSpread
 from lawcheck.judging.evidence import Evidence
-from lawcheck.judging.missing import missing
+from lawcheck.judging.missing import endless, missing
 from lawcheck.judging.stats import two_way
 from lawcheck.judging.stats.simulation import Cell, simulate
 
@@ -51,6 +51,23 @@ def test_bounds_by_hand():
     assert found.at(0.0).value == pytest.approx(
         100 * np.mean([2 / 3 - 1 / 2, 2 / 3 - 1 / 3, 1 - 1 / 2])
     )
+
+
+def test_pooled_contrasts_have_bounds_on_the_targets_that_each_reads():
+    c, d = Arm(method="c"), Arm(method="d")
+    first, second = SCIENCE[:2]
+    pooled = Pooled(parts=(difference([A], [B], first), difference([c], [d], second)))
+    evidence = holding(
+        a=[[[1, NAN, 1, 1]], [[NAN, NAN, NAN, 1]]], b=np.zeros((2, 1, 4)),
+        c=np.ones((2, 1, 4)), d=[[[0, 0, 0, 0]], [[1, 0, 0, NAN]]],
+    )  # fmt: skip
+    found = missing(pooled, evidence)
+    # (3/4 + 1 - 2/4) / 2 at worst; (1 + 1 - 1/4) / 2 at best. The second target is not read of a.
+    assert [e.value for e in found.bounds] == pytest.approx([62.5, 87.5])
+    assert [(x.arm, x.n_unscored, x.n_cells) for x in found.arms] == [("a", 1, 4), ("d", 1, 4)]
+    assert endless(Pooled(parts=(difference([A], [B], first, "information"),)))
+    # What helps on one target and harms on the other has no worst corner.
+    assert missing(Pooled(parts=(GAIN, difference([B], [A], second))), evidence) is None
 
 
 def test_complete_scores_have_no_bounds_and_tables_do():

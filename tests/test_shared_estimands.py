@@ -10,8 +10,10 @@ from scipy import stats
 from score_world import PLACES, table
 
 from lawcheck.cli.describing import measured
+from lawcheck.declare import discovery
 from lawcheck.declare.design import (
     Arm,
+    Check,
     Contrast,
     Hypothesis,
     Law,
@@ -31,12 +33,13 @@ OURS, THEIRS, BASE = (Arm(method=m) for m in ("ours", "theirs", "base"))
 ORDER = ("run_id", "arm", "seed", "task", "item_id", "cluster", "metric", "value")
 
 
-def scores(cells, metric="acc"):
-    """{(arm, task): (seeds, items) array}, or with a metric as third key."""
+def scores(cells, metric="acc", clusters=()):
+    """{(arm, task): (seeds, items) array}, or with a metric as third key. clusters: of items."""
     rows = {name: [] for name in ORDER}
     for (a, task, *named), values in cells.items():
         for (s, k), value in np.ndenumerate(np.array(values, dtype=float, ndmin=2)):
-            row = (f"{a.name}-s{s}", a.name, s, task, f"q{k}", "", *(named or [metric]), value)
+            cluster = clusters[k] if clusters else ""
+            row = (f"{a.name}-s{s}", a.name, s, task, f"q{k}", cluster, *(named or [metric]), value)
             for name, cell in zip(ORDER, row, strict=True):
                 rows[name].append(cell)
     return table(rows)
@@ -192,6 +195,26 @@ def test_likelihood_parts_are_judged_sized_and_simulated_in_their_unit():
     assert "has no worst value" in part.notes[-1]
 
 
+def test_unscored_items_of_one_case_leave_the_whole_claim_open():
+    # One task in two clearly better, one barely, with two unscored items that could take it back.
+    cells = {(a, t): np.zeros((3, 100)) for a in (OURS, THEIRS) for t in ("math", "biology")}
+    for s in range(3):
+        cells[OURS, "math"][s, : 60 + s] = 1
+        cells[OURS, "biology"][s, : 5 + s] = 1
+    h = Hypothesis(
+        name="h", role="primary", alternative="greater", claim="", sesoi=1.0,
+        estimand=difference([OURS], [THEIRS], ("math", "biology")),
+        conjuncts=tuple((t, difference([OURS], [THEIRS], t)) for t in ("math", "biology")),
+    )  # fmt: skip
+    law = Law(name="law", title="", claim="", source="", hypotheses=(h,), base=BASE)
+    assert judge(law, scores(cells), tasks=PLACES).parts[0].outcome == "shown"
+    cells[THEIRS, "biology"][:, 90:] = np.nan
+    (part,) = judge(law, scores(cells), tasks=PLACES).parts
+    assert part.worst[0] > 20
+    assert part.outcome == "open"
+    assert any("unscored items could tip it" in note for note in part.notes)
+
+
 def merges():
     ends = [arm("lora", base="default", variant=f"p{k}") for k in range(5)]
     pairs = ((0, 1), (0, 2), (0, 3), (0, 4))
@@ -219,6 +242,75 @@ def test_a_gap_between_parents_shares_no_item_with_the_score():
         RankCorrelation(groups=(tuple(ends),), x="parent_gap")
 
 
+def test_a_cluster_lies_on_one_side_of_the_split_and_an_unscored_side_gives_no_estimate():
+    ends, merged = merges()
+    estimand = RankCorrelation(groups=(tuple(merged),), x="parent_gap", y="math")
+    clusters = [f"c{k // 5}" for k in range(400)]
+    odd = [hashlib.sha256(f"in {c}".encode()).digest()[0] & 1 for c in clusters]
+    odd = np.array(odd, bool)
+    cells = {(a, "math"): np.where(odd, k % 2, np.arange(400) % 10 < 9 - k)[None] for k, a in
+             enumerate(ends)}  # fmt: skip
+    for k, a in enumerate(merged):
+        cells[a, "math"] = np.where(odd, np.arange(400) % 10 < 9 - 2 * k, k % 2)[None]
+    given = Evidence(scores=scores(cells, clusters=clusters), places=PLACES, law="test")
+    assert estimate(estimand, given).estimate.value == pytest.approx(-1)
+    # One arm without an item of the half that is read: no correlation, and no p of 0.
+    cells[merged[2], "math"] = np.where(odd, np.nan, 1.0)[None]
+    given = Evidence(scores=scores(cells, clusters=clusters), places=PLACES, law="test")
+    found = estimate(estimand, given)
+    assert np.isnan(found.estimate.value)
+    assert (found.estimate.p_above(), found.estimate.p_below()) == (None, None)
+    assert "has no scored item in its half" in found.notes[-1]
+
+
+def test_targets_of_a_tuple_weigh_equally_in_a_rank_correlation():
+    arms = [arm("lora", base="default", variant=f"v{k}") for k in range(3)]
+    # By targets: 45, 50, 55; by disciplines, of which the average has two: 60, 57, 53.
+    level = {"math": (9, 7, 5), "biology": (9, 7, 5), "general": (0, 3, 6)}
+    cells = {
+        (a, task): (np.arange(10) < values[k])[None]
+        for task, values in level.items()
+        for k, a in enumerate(arms)
+    }
+    for k, a in enumerate(arms):
+        cells[a, "mixture", "divergence"] = [[k / 10]]
+    estimand = RankCorrelation(groups=(tuple(arms),), x="divergence", y=("average", "general"))
+    assert estimate(estimand, evidence(cells)).estimate.value == pytest.approx(1)
+
+
+def test_a_bound_asks_for_more_learning_than_it_allows_to_lose():
+    bounded = [
+        h
+        for name, law in discovery.laws().items()
+        if getattr(discovery.study_of(name), "name", "") in ("merging", "versatune", "real_model")
+        for h in law.hypotheses
+        if h.margin is not None
+    ]
+    assert len(bounded) == 6
+    for h in bounded:
+        assays = [c for c in h.checks if c.kind == "assay" and c.above >= h.margin]
+        assert assays, h.name
+        assert all(c.estimand.unit == h.estimand.unit for c in assays)
+
+
+def test_a_number_that_is_the_same_in_every_run_passes_a_check():
+    cells = {(OURS, "merge", "arc_share"): np.full((3, 1), 0.9)}
+    cells |= {
+        (a, "math"): np.tile(np.arange(40) < n, (3, 1)) for a, n in ((OURS, 30), (THEIRS, 20))
+    }
+    arcs = Measure(metric="arc_share", weights=((OURS, 1.0),), target="merge")
+    passed = []
+    for above in (0.5, 0.9):
+        check = Check(name="arcs", kind="manipulation", claim="", estimand=arcs, above=above)
+        h = Hypothesis(
+            name="h", role="primary", alternative="greater", claim="", sesoi=1.0,
+            estimand=difference([OURS], [THEIRS], "math"), checks=(check,),
+        )  # fmt: skip
+        law = Law(name="law", title="", claim="", source="", hypotheses=(h,), base=BASE)
+        passed.append(judge(law, scores(cells), tasks=PLACES).parts[0].checks[0].passed)
+    assert passed == [True, False]
+
+
 def test_divergences_differ_from_base_to_base_and_are_permuted_jointly():
     groups = [tuple(arm("lora", base=b, variant=f"v{k}") for k in range(4)) for b in ("a", "b")]
     x, y = (
@@ -240,6 +332,10 @@ def test_divergences_differ_from_base_to_base_and_are_permuted_jointly():
     seen = statistic(range(4))
     assert found.value == pytest.approx(seen)
     assert found.p_below() == pytest.approx(np.mean(np.array(every) <= seen + 1e-9))
+    # A third seed that one arm lacks is read of no arm.
+    wild = cells | {(groups[0][0], "mixture", "divergence"): [[0.09], [0.11], [9.0]]}
+    wild[groups[0][0], "math"] = np.tile(np.arange(10) < 5, (3, 1))
+    assert estimate(estimand, evidence(wild)).estimate.value == pytest.approx(seen)
     cells.pop((groups[1][0], "mixture", "divergence"))
     with pytest.raises(MissingScoresError, match="needs the divergence of arm"):
         estimate(estimand, evidence(cells))

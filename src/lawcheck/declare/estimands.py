@@ -89,7 +89,8 @@ class RankCorrelation(Estimand):
     permuted jointly in all groups.
 
     With `parent_gap` x is of one half of the items and y of the other, split by a hash of their
-    ids, so that no item's noise enters both. Of `parent_gap` and `divergence` every group has its
+    ids, or of their clusters', so that no item's noise enters both; what a parent's training run
+    adds does, where the arm is made of it. Of `parent_gap` and `divergence` every group has its
     own values; of the others one value a design point, the mean over groups.
     """
 

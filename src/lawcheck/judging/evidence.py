@@ -249,23 +249,33 @@ class Evidence:
     ) -> tuple[dict[Arm, Floats], tuple[str, ...], tuple[str, ...]]:
         """Accuracy in points of every arm on the seeds common to all, and the disciplines.
 
-        items: which ids count; None: all. Returns arm -> (n_seeds, n_disciplines), or base models
-        in place of seeds where seeds share them; the disciplines of the columns; notes. Unscored
-        items are left out.
+        items: which ids count, or labels of clusters where a task has them; None: all. Returns
+        arm -> (n_seeds, n_disciplines), or base models in place of seeds where seeds share them;
+        the disciplines of the columns, or the targets of a tuple; notes. Unscored items are left
+        out.
         """
         arms = tuple(dict.fromkeys(arms))
         strata = self.strata(target)
         seeds, notes = self.common_seeds(arms, (s.task for s in strata))
+
+        def columns(a: Arm, of: Sequence[Stratum]) -> list[Floats]:
+            found = []
+            for name in dict.fromkeys(s.discipline for s in of):
+                tasks = [s.task for s in of if s.discipline == name]
+                means = [_mean_seen(self._chosen(a, t, seeds, items).T) for t in tasks]
+                found.append(100 * np.mean(means, axis=0))
+            return found
+
         names = tuple(dict.fromkeys(s.discipline for s in strata))
+        each = [] if isinstance(target, str) else [self.strata(t) for t in target]
         found: dict[Arm, Floats] = {}
         based: tuple[str, ...] = ()
         for a in arms:
-            columns = []
-            for name in names:
-                tasks = [s.task for s in strata if s.discipline == name]
-                means = [_mean_seen(self._chosen(a, t, seeds, items).T) for t in tasks]
-                columns.append(100 * np.mean(means, axis=0))
-            found[a], based = self.by_base(np.stack(columns, axis=1), seeds)
+            # Targets weigh equally, whatever each of them is the mean of.
+            own = [np.mean(columns(a, of), axis=0) for of in each] or columns(a, strata)
+            found[a], based = self.by_base(np.stack(own, axis=1), seeds)
+        if not isinstance(target, str):
+            names = target
         return found, names, (*self.gaps(target), *notes, *based)
 
     def _chosen(
@@ -274,7 +284,9 @@ class Evidence:
         cube = self.scores.cube(a.name, task, seeds)
         if items is None:
             return cube
-        return cube[:, [items(i) for i in self.scores.items(a.name, task)]]
+        # What one cluster's items share must not be on both sides of a split.
+        units = self.scores.clusters(task) or self.scores.items(a.name, task)
+        return cube[:, [items(unit) for unit in units]]
 
     def differences(self, weights: Weights, target: Target, metric: str = ACCURACY) -> Differences:
         """Weighted sum of arms' item scores on a target, task by task, on their common seeds."""

@@ -11,12 +11,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.design import Arm, Contrast, Estimand, RelativeGain, Target
+from lawcheck.declare.design import (
+    AVERAGE,
+    Arm,
+    Contrast,
+    Estimand,
+    Measure,
+    RelativeGain,
+    Target,
+)
+from lawcheck.declare.estimands import Pooled
 from lawcheck.declare.metrics import ACCURACY, unbounded
 from lawcheck.judging.estimators import estimate
 from lawcheck.judging.evidence import Evidence
@@ -112,7 +121,7 @@ class Missing:
 
 
 def missing(estimand: Estimand, evidence: Evidence) -> Missing | None:
-    """The unscored items of a contrast or relative gain; None where every item is scored.
+    """The unscored items of a sum over items or a relative gain; None where every item is scored.
 
     None also for other estimands: they need not rise or fall with an arm's accuracy, so that the
     worst case is no corner; and for metrics without a worst value. Item values are in [0, 1].
@@ -121,16 +130,15 @@ def missing(estimand: Estimand, evidence: Evidence) -> Missing | None:
     helps = _directions(estimand)
     if helps is None:
         return None
-    target: Target = "average"
-    metric = ACCURACY
-    if isinstance(estimand, Contrast):
-        target, metric = estimand.target, estimand.metric
-    strata = evidence.strata(target, metric)
+    parts, metric = _parts(estimand)
+    strata = [evidence.strata(target, metric) for _, target in parts]
     of = None if metric == ACCURACY else metric
-    seeds, _ = evidence.common_seeds(helps, (s.task for s in strata), of)
+    seeds, _ = evidence.common_seeds(helps, (s.task for each in strata for s in each), of)
     arms = []
     for arm, up in helps.items():
-        cubes = [evidence.scores.cube(arm.name, s.task, seeds, of) for s in strata]
+        read = [each for (named, _), each in zip(parts, strata, strict=True) if arm in named]
+        tasks = dict.fromkeys(s.task for each in read for s in each)
+        cubes = [evidence.scores.cube(arm.name, task, seeds, of) for task in tasks]
         blank = sum(int(np.isnan(c).sum()) for c in cubes)
         if blank:
             cells = sum(c.size for c in cubes)
@@ -144,19 +152,37 @@ def missing(estimand: Estimand, evidence: Evidence) -> Missing | None:
 
 
 def endless(estimand: Estimand) -> bool:
-    """Whether an unscored item could move a contrast without limit."""
-    return isinstance(estimand, Contrast) and unbounded(estimand.metric)
+    """Whether an unscored item could move a sum over items without limit."""
+    return _over_items(estimand) and unbounded(estimand.metric)
+
+
+def _over_items(estimand: Estimand) -> TypeGuard[Contrast | Pooled | Measure]:
+    """Whether it is a weighted sum of item scores."""
+    level = isinstance(estimand, Measure) and estimand.of_items
+    return level or isinstance(estimand, Contrast | Pooled)
+
+
+def _parts(estimand: Estimand) -> tuple[list[tuple[tuple[Arm, ...], Target]], str]:
+    """The arms that each target is read of, and the metric."""
+    if isinstance(estimand, Pooled):
+        return [(c.arms, c.target) for c in estimand.parts], estimand.metric
+    if isinstance(estimand, Contrast | Measure):
+        return [(estimand.arms, estimand.target)], estimand.metric
+    return [(estimand.arms, AVERAGE)], ACCURACY
 
 
 def _directions(estimand: Estimand) -> dict[Arm, bool] | None:
     """Whether the estimand rises with each arm's accuracy."""
-    if isinstance(estimand, Contrast):
-        if endless(estimand):
-            return None
-        return {a: w > 0 for a, w in estimand.weights}
     if isinstance(estimand, RelativeGain):
         return {estimand.arm: True, estimand.reference: False}
-    return None
+    if not _over_items(estimand) or unbounded(estimand.metric):
+        return None
+    helps: dict[Arm, bool] = {}
+    for a, w in estimand.weights:
+        # On one target it may help and on another harm: then no corner is the worst.
+        if helps.setdefault(a, w > 0) != (w > 0):
+            return None
+    return helps
 
 
 class _Filled:

@@ -237,8 +237,10 @@ def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
             for column in columns
         ]
     elif estimand.x == DIVERGENCE:
+        # Of the runs whose scores are read.
+        seeds, _ = evidence.common_seeds(named, (s.task for s in evidence.strata(estimand.y)))
         values = [
-            [_of_run(a, DIVERGENCE, "divergence", evidence) for a in group]
+            [_of_run(a, DIVERGENCE, "divergence", evidence, seeds) for a in group]
             for group in estimand.groups
         ]
     elif gap:
@@ -256,6 +258,13 @@ def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
     # Equal accuracies must tie, whatever the order they were summed in.
     points = np.round(values, TIE)
     scores = [[round(y[a], TIE) for a in group] for group in estimand.groups]
+    unknown = [a.name for a in named if math.isnan(y[a])]
+    if unknown or np.isnan(points).any():
+        where = f"arm {unknown[0]}" if unknown else "a parent"
+        half = "no scored item in its half" if gap else "no scored item"
+        why = f"no estimate: {where} has {half} of a discipline with some seed; score more items"
+        nothing = Estimate(value=math.nan, se=None, df=None, n_seeds=n_seeds)
+        return Finding(estimate=nothing, unit="rank correlation", notes=(*notes, why))
     with evidence.named():
         result = spearman(points, scores, evidence.generator())
     notes = (*notes, f"{len(columns)} design points are the units; seeds only sharpen their means")
@@ -276,15 +285,21 @@ def _means(
 
 
 def _odd(item: str) -> bool:
-    """Which half of the items one belongs to, whatever its task."""
+    """Which half of the items, or clusters of them, one belongs to, whatever its task."""
     return bool(hashlib.sha256(item.encode()).digest()[0] & 1)
 
 
-def _of_run(arm: Arm, metric: str, title: str, evidence: Evidence) -> float:
-    """A number of an arm's training mixture, its mean over seeds."""
+def _of_run(
+    arm: Arm, metric: str, title: str, evidence: Evidence, among: Iterable[int] | None = None
+) -> float:
+    """A number of an arm's training mixture, its mean over seeds. among: None for all."""
     scores = evidence.scores
     tasks = [t for t, found in scores.measured if found == metric]
-    seeds = {t: scores.seeds(arm.name, t, metric) for t in tasks}
+    wanted = None if among is None else set(among)
+    seeds = {
+        t: tuple(s for s in scores.seeds(arm.name, t, metric) if wanted is None or s in wanted)
+        for t in tasks
+    }
     values = [scores.cube(arm.name, t, s, metric) for t, s in seeds.items() if s]
     if not values:
         raise MissingScoresError(

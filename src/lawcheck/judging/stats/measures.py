@@ -182,6 +182,8 @@ def spearman(
         raise InputError(
             f"rank correlation: {points.shape} points, {ranks.shape} scores; needs 3 or more points"
         )
+    if np.isnan(points).any() or np.isnan(ranks).any():
+        raise InputError("rank correlation: NaN has no rank; give finite numbers")
     spread = ranks.std(axis=1, keepdims=True)
     if (np.ptp(points, axis=-1) == 0).any() or (spread == 0).any():
         raise InputError("rank correlation: a constant has no ranks; nothing to correlate")

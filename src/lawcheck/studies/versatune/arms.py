@@ -92,7 +92,7 @@ def learned(*groups: tuple[Arm, ...]) -> tuple[Check, ...]:
     )
 
 
-def apart(name: str, claim: str, group: tuple[Arm, ...]) -> Check:
+def apart(name: str, claim: str, group: tuple[Arm, ...], above: float = APART) -> Check:
     """Manipulation: the mixtures of these arms are not what the base emits."""
     weights = tuple((a, 1 / len(group)) for a in group)
     return Check(
@@ -100,5 +100,5 @@ def apart(name: str, claim: str, group: tuple[Arm, ...]) -> Check:
         kind="manipulation",
         claim=claim,
         estimand=Measure(metric="divergence", weights=weights, target="mixture"),
-        above=APART,
+        above=above,
     )

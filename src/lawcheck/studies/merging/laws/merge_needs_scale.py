@@ -43,9 +43,14 @@ LAW = Law(
     hypotheses=(
         primary(
             name="threshold",
-            claim="a merge gains more over the mean of its parents at the largest size",
+            claim="a merge gains over the mean of its parents at the largest size, and more there",
             estimand=minus(over_mean(WIDE), over_mean(SMALL)),
             alternative="greater",
+            # A smaller loss at the largest size is no gain.
+            conjuncts=(
+                ("wide_gains", Contrast(weights=over_mean(WIDE), target=DOMAINS)),
+                ("more_than_small", minus(over_mean(WIDE), over_mean(SMALL))),
+            ),
             checks=(
                 learned("small_learns", SMALL, untrained("small")),
                 learned("wide_learns", WIDE, untrained("wide")),

@@ -8,6 +8,7 @@ from lawcheck.studies.merging.arms import (
     FROM,
     INSTRUCT,
     MERGED,
+    STAGES,
     STARTS,
     TUNED,
     learned,
@@ -25,6 +26,15 @@ CHECKS = (
     learned("tuned_learn", FROM["instruct"], INSTRUCT),
     learned("instruct_follows", [INSTRUCT], BASE, "general"),
 )
+
+# What a stage leaves may be worse than the partner or better. A merge that only equals its better
+# parent would beat the mean of all adapted models at the one kind, and the partner at the other.
+AT_STAGES = {stage: stages_of(stage) for stage in STAGES}
+
+
+def named(stage: str) -> str:
+    return stage.replace(".", "_")
+
 
 LAW = Law(
     name="merge_synergy",
@@ -56,17 +66,25 @@ LAW = Law(
         ),
         primary(
             name="over_tuned",
-            claim="merges score above the adapted models that they are made from",
+            claim="merges score above the adapted models that they are made from, at every stage",
             estimand=on_domain(MERGED, TUNED),
             alternative="greater",
             checks=CHECKS,
+            conjuncts=tuple(
+                (named(stage), on_domain(merges(models), models))
+                for stage, models in AT_STAGES.items()
+            ),
         ),
         primary(
             name="over_instruct",
-            claim="merges score above the instruction-tuned partner",
+            claim="merges score above the instruction-tuned partner, at every stage",
             estimand=on_domain(MERGED, [INSTRUCT]),
             alternative="greater",
             checks=CHECKS,
+            conjuncts=tuple(
+                (named(stage), on_domain(merges(models), [INSTRUCT]))
+                for stage, models in AT_STAGES.items()
+            ),
         ),
         secondary(
             name="over_self",

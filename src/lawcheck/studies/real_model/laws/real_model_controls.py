@@ -1,6 +1,6 @@
 """Controls, judged before any contrast: what must differ does, what must not does not."""
 
-from lawcheck.declare.design import Hypothesis, Law, beats, difference
+from lawcheck.declare.design import Check, Hypothesis, Law, beats, difference
 from lawcheck.studies.real_model.arms import (
     AGAIN,
     BASE,
@@ -46,8 +46,17 @@ LAW = Law(
             alternative="no_gain",
             sesoi=TOLD,
             margin=TOLD,
-            # It has learned something: lengths and letters.
-            checks=beats([FOREIGN], BASE, metric="bits_per_byte"),
+            # It has learned something: lengths and letters. Own prompts tell more than it may.
+            checks=(
+                *beats([FOREIGN], BASE, metric="bits_per_byte"),
+                Check(
+                    name="own_prompts_tell",
+                    kind="assay",
+                    claim="learning under own prompts tells more than 0.1 bits about the question",
+                    estimand=difference([DISCIPLINE_LORA], [BASE], LETTERED, "information"),
+                    above=TOLD,
+                ),
+            ),
         ),
         Hypothesis(
             name="same_again",
@@ -57,7 +66,8 @@ LAW = Law(
             alternative="equivalent",
             sesoi=2 * LIKELIER,
             margin=2 * LIKELIER,
-            checks=beats([AGAIN, SHARED_A], BASE, metric="bits_per_byte"),
+            # Two arms that learned less than that would be equal for nothing.
+            checks=beats([AGAIN, SHARED_A], BASE, above=2 * LIKELIER, metric="bits_per_byte"),
         ),
     ),
 )

@@ -1,12 +1,10 @@
 """What a base model emits says in which proportions it was pretrained."""
 
 from lawcheck.declare.design import Law, Measure
-from lawcheck.studies.versatune.arms import UNTRAINED, primary, secondary
+from lawcheck.studies.versatune.arms import UNTRAINED, primary
 
 # Even shares would miss by 0.32 on either base.
 FAR = 0.10
-# What the paper calls the variance of its detection.
-PRINTED = 0.01874
 
 
 def of_bases(metric: str, against: float) -> Measure:
@@ -20,13 +18,15 @@ LAW = Law(
     title="Detection of domain knowledge",
     claim=(
         "The shares of domains in texts that a base model emits from nothing are those that it "
-        "was pretrained on, and hardly vary from one sample to the next."
+        "was pretrained on."
     ),
     source="VersaTune, Algorithm 1 and section 3.2; Figure 5",
     base=UNTRAINED[0],
     shown=UNTRAINED,
     built_bases=True,
     figures=("versatune_figure_5",),
+    # How far shares scatter from one sample to the next is no part: texts are independent draws, so
+    # that it follows from their number. Of 1,000 the SD is at most 0.016; the paper prints 0.01874.
     hypotheses=(
         primary(
             name="accurate",
@@ -34,13 +34,6 @@ LAW = Law(
             estimand=of_bases("total_variation", FAR),
             alternative="less",
             sesoi=0.02,
-        ),
-        secondary(
-            name="stable",
-            claim="the largest domain's share scatters less over iterations than printed",
-            estimand=of_bases("detected_deviation", PRINTED),
-            alternative="less",
-            sesoi=0.005,
         ),
     ),
 )

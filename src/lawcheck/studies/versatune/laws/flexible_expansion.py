@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from lawcheck.declare.design import Arm, Check, Law, difference
+from lawcheck.declare.design import Arm, Check, Law, Measure, difference
 from lawcheck.declare.estimands import Pooled
+from lawcheck.scores import WEIGHT
 from lawcheck.studies.versatune.arms import (
     DOMAINS,
     TARGETS,
@@ -18,6 +19,8 @@ from lawcheck.studies.versatune.arms import (
 )
 
 MARGIN = 2.0
+# Of a share: a step refused after the first of eight phases lowers the mean by four times that.
+REFUSED = 0.01
 Strategy = Callable[[str], Arm]
 
 
@@ -40,13 +43,30 @@ def checked(*strategies: Strategy) -> tuple[Check, ...]:
 
 
 def taught(strategy: Strategy) -> tuple[Check, ...]:
-    """The target alone teaches it, so that there is something to keep."""
+    """The target alone teaches more of it than may be lost, so that there is something to keep."""
     return tuple(
         Check(
             name=f"taught_{t}",
             kind="assay",
-            claim=f"training on {t} alone lifts it above the untrained base",
+            claim=f"training on {t} alone lifts it more than {MARGIN:g} points above the base",
             estimand=difference([strategy(t)], UNTRAINED[:1], t),
+            above=MARGIN,
+        )
+        for t in TARGETS
+    )
+
+
+def refused() -> tuple[Check, ...]:
+    """Where the test for forgetting never stops a step, both arms are one."""
+    return tuple(
+        Check(
+            name=f"stops_{t}",
+            kind="manipulation",
+            claim=f"the test keeps the share of {t} more than {REFUSED:g} lower, mean over phases",
+            estimand=Measure(
+                metric=WEIGHT, weights=((unconditional(t), 1.0), (flexible(t), -1.0)), target=t
+            ),
+            above=REFUSED,
         )
         for t in TARGETS
     )
@@ -87,7 +107,7 @@ LAW = Law(
             claim="on other domains, the test for forgetting beats expansion without it",
             estimand=others(flexible, unconditional),
             alternative="greater",
-            checks=checked(flexible, unconditional),
+            checks=(*checked(flexible, unconditional), *refused()),
         ),
         secondary(
             name="beats_fixed_increase",
@@ -103,7 +123,7 @@ LAW = Law(
             alternative="no_gain",
             sesoi=MARGIN,
             margin=MARGIN,
-            checks=checked(flexible, unconditional),
+            checks=(*checked(flexible), *taught(unconditional), *refused()),
         ),
     ),
 )

@@ -35,7 +35,7 @@ LAW = Law(
     hypotheses=(
         primary(
             name="consistent",
-            claim="detected shares beat even ones over the six domains, on both bases",
+            claim="detected shares beat even ones over the six domains, mean of both bases",
             estimand=difference(CONSTANT, UNIFORM, DOMAINS),
             alternative="greater",
             checks=(
@@ -45,7 +45,7 @@ LAW = Law(
         ),
         primary(
             name="not_any_skew",
-            claim="a base's own shares beat those of the other base, on both bases",
+            claim="a base's own shares beat those of the other base, mean of both bases",
             estimand=difference(CONSTANT, SWAPPED, DOMAINS),
             alternative="greater",
             checks=(
