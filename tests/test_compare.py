@@ -279,3 +279,13 @@ def test_the_forest_names_tasks_as_the_scores_do(tmp_path):
     labels = figure.axes[0].get_yticklabels()
     assert figure.get_suptitle().endswith(", exploratory (4 seeds)")
     assert [x.get_text() for x in labels] == ["Gain", "HumanEval+", "mmlu_pro"]
+
+
+def test_likelihoods_alone_are_no_accuracies(tmp_path, capsys):
+    path = write(tmp_path / "scores.csv", seeds=2, items=3)
+    lines = path.read_text().splitlines()
+    rows = [lines[0] + ",metric", *(line + ",bits_per_byte" for line in lines[1:])]
+    path.write_text("\n".join(rows) + "\n")
+    status, _, err = run(capsys, path, "ours", "theirs")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "found only bits_per_byte, expected accuracies; name the metric in a law file" in err

@@ -188,6 +188,14 @@ def indexed(folder):
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
 
 
+def stale(folder):
+    """Shards of an earlier training beside the whole model that transformers loads."""
+    tiny(seed=7).save_pretrained(folder / "old", max_shard_size="20KB")
+    for path in (folder / "old").glob("model*"):
+        shutil.move(path, folder)
+    shutil.rmtree(folder / "old")
+
+
 CASES = {
     "shapes": (
         of_file("config.json", lambda c: c.update(hidden_size=64)),
@@ -223,6 +231,23 @@ CASES = {
     ),
     "nan": (tensors(nan), "'model.layers.1.mlp.up_proj.weight' holds numbers that are not finite"),
     "shard": (indexed, "names shard 'model-00001.safetensors', which is not there"),
+    "two models": (stale, "beside the shards of .*index.json, two models of which"),
+    "odd layers": (
+        of_file("config.json", lambda c: c.update(num_hidden_layers="2")),
+        "holds weights of 2 layers, config.json names '2'",
+    ),
+    "no size": (
+        of_file("config.json", lambda c: c.pop("hidden_size")),
+        "config.json: model shapes: hidden_size is None, expected a whole number above 0",
+    ),
+    "odd tokens": (
+        of_file("tokenizer.json", lambda c: c.update(added_tokens=[1])),
+        "its tokenizer's files are not what transformers writes",
+    ),
+    "odd template": (
+        lambda folder: (folder / "chat_template.jinja").write_bytes(b"\xff"),
+        "chat_template.jinja, line 1: not UTF-8 text",
+    ),
     "untied": (untied, "is tied to its embeddings, that of .* is not"),
     "adapter": (adapter(peft_type="LORA"), "an adapter of kind 'LORA', expected a whole model"),
     "pissa": (
@@ -268,6 +293,7 @@ def test_what_would_silently_go_wrong_is_refused_in_one_line(case, pair, capsys)
 
     damage, said = CASES[case]
     damage(pair / "tuned")
+    capsys.readouterr()
     before = sorted(pair.iterdir())
     assert merge(pair) == 2
     printed = capsys.readouterr()

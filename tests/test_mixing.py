@@ -511,9 +511,9 @@ def test_losses_above_one_are_read_back_from_files_sorted_on_disk(tmp_path):
         assert table.cube("a", "math", (0,), "domain_loss").tolist() == [[3.5]]
     infinite = dataclasses.replace(loss, value=float("inf"))
     high = dataclasses.replace(rows[0], value=1.5)
-    for odd in ([*rows, infinite], [high, loss]):
+    for odd, expected in (([*rows, infinite], "a finite number from 0"), ([high, loss], "0 to 1")):
         write_scores(odd, tmp_path / "odd.parquet")
-        with pytest.raises(InputError, match="expected 0 to 1"):
+        with pytest.raises(InputError, match=f"expected {expected}, or"):
             load_scores([tmp_path / "odd.parquet"])
-        with pytest.raises(InputError, match="expected 0 to 1"):
+        with pytest.raises(InputError, match=f"expected {expected}, or"):
             check_sorted(sort_rows([tmp_path / "odd.parquet"], "scores"), "scores")

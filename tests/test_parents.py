@@ -21,7 +21,16 @@ import lawcheck
 from lawcheck.__main__ import main
 from lawcheck.corpus.build import build_corpus
 from lawcheck.declare import discovery
-from lawcheck.declare.design import DEPTH, Hypothesis, Law, Recipe, Upsampling, arm, difference
+from lawcheck.declare.design import (
+    DEPTH,
+    Hypothesis,
+    Law,
+    Mixture,
+    Recipe,
+    Upsampling,
+    arm,
+    difference,
+)
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
 from lawcheck.declare.worlds import unrealisable
@@ -30,7 +39,7 @@ from lawcheck.evaluation import run as evaluation
 from lawcheck.files import origin
 from lawcheck.files.origin import OriginError
 from lawcheck.methods.base import Method
-from lawcheck.pipeline import stages
+from lawcheck.pipeline import cards, stages
 from lawcheck.planning import sources
 from lawcheck.planning.cost import gpu_hours, planned_cost
 from lawcheck.planning.memory import planned_memory
@@ -428,6 +437,26 @@ def test_every_model_has_a_card_that_hubs_read(made):
     text = (made.folder(MERGED) / "README.md").read_text()
     assert all(made.run(a).id in text for a in (FIRST, CHILD))
     assert "learning rate" not in text
+
+
+@pytest.mark.parametrize(
+    ("recipe", "named"),
+    [
+        (Recipe(disciplines=(), general_share=1.0), {"general"}),
+        (Recipe(disciplines=("math",)), {"math"}),
+        (
+            Recipe(
+                mixture=Mixture(start="given", given=(("math", 0.5), ("general", 0.5))),
+            ),
+            {"math", "general"},
+        ),
+        (Recipe(mixture=Mixture(), disciplines=("math", "biology")), {"math", "biology"}),
+    ],
+)
+def test_a_card_names_the_data_that_was_learned_and_no_other(recipe, named):
+    planner = Planner(load_scale("versatune"), (0,))
+    runs = planner.runs_of(arm("full", recipe, base="skew_a"), 0)
+    assert {d.name for d in cards.learned(planner, runs)} == named
 
 
 def test_a_card_is_no_part_of_what_is_sealed(world):

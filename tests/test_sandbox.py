@@ -198,6 +198,9 @@ def test_answers_pass_where_their_tests_do(tmp_path):
         assert scored(mbpp, answer) == 1
     assert scored(mbpp, "Here it is:\n```python\ndef double(x):\n    return x + x\n```\n") == 1
     assert scored(mbpp, "def double(x):\n    return 2\n```") == 0
+    # An example that follows the program is not the program.
+    example = "def double(x):\n    return 2 * x\n```\nSo:\n```python\nprint(double(2))\n```\n"
+    assert scored(mbpp, example) == 1
 
 
 def test_rows_of_other_layouts_are_named(tmp_path):

@@ -79,8 +79,13 @@ def test_a_table_knows_what_each_metric_may_be():
     assert scores(good).cube("ours", "math", (0,), "information").tolist() == [[-3.5, 40.0]]
     # Of some items only, but of the same ones in every run.
     assert scores(good | {(OURS, "math", "p_correct"): [[0.5]]}).item_metric == {"math": "acc"}
-    for metric, value in (("p_correct", 1.5), ("bits_per_byte", -0.1), ("information", np.inf)):
-        with pytest.raises(InputError, match=f"value {value:g} of arm 'ours'"):
+    for metric, value, expected in (
+        ("p_correct", 1.5, "0 to 1"),
+        ("bits_per_byte", -0.1, "a finite number from 0"),
+        ("information", np.inf, "a finite number"),
+    ):
+        said = f"value {value:g} of {metric} of arm 'ours'.*expected {expected}, or empty"
+        with pytest.raises(InputError, match=said):
             scores(good | {(OURS, "math", metric): [[value, 0.5]]})
     with pytest.raises(InputError, match="only in one"):
         scores(good | {(OURS, "math", "p_correct"): [[0.5]], (THEIRS, "math"): [[1, 0]],
@@ -89,6 +94,40 @@ def test_a_table_knows_what_each_metric_may_be():
     alone = {(OURS, "math", "information"): [[2.0, 4.0]], (THEIRS, "math", "information"): [[1, 1]]}
     e = estimate(difference([OURS], [THEIRS], "math", "information"), evidence(alone)).estimate
     assert e.value == 2
+
+
+def test_less_is_better_is_no_bound_on_gains():
+    """A large gain in bits per byte lies below any margin."""
+    with pytest.raises(InputError, match="no_gain of bits_per_byte, where less is better"):
+        Hypothesis(
+            name="cap",
+            role="primary",
+            claim="no gain",
+            estimand=difference([OURS], [THEIRS], metric="bits_per_byte"),
+            alternative="no_gain",
+            margin=0.01,
+            sesoi=0.01,
+        )
+
+
+def test_accuracies_beside_likelihoods_are_reported_as_not_read():
+    rng = np.random.default_rng(2)
+    cells = {
+        (a, "math", *more): rng.random((3, 20)) > 0.5
+        for a in (OURS, THEIRS)
+        for more in ((), ("bits_per_byte",))
+    }
+    part = Hypothesis(
+        name="bits",
+        role="primary",
+        claim="c",
+        estimand=difference([OURS], [THEIRS], "math", "bits_per_byte"),
+        alternative="less",
+        sesoi=0.01,
+    )
+    law = Law(name="x", title="x", claim="c", source="s", base=BASE, hypotheses=(part,))
+    found = judge(law, scores(cells), tasks=PLACES, quick=True).unused
+    assert [(u.kind, u.names, u.rows) for u in found] == [("metrics", ("acc",), 120)]
 
 
 def test_targets_of_a_tuple_weigh_equally():

@@ -81,7 +81,7 @@ def test_expansion_tests_with_a_product_and_stops_at_its_limit():
     assert rule("expansion", target="c", history=forgot, threshold=0.2) == without
     high = {"a": 0.04, "b": 0.04, "c": 0.92}
     assert rule("expansion", high, target="c")[2] == 0.9
-    with pytest.raises(InputError, match="no target domain; name one"):
+    with pytest.raises(InputError, match="no target, which mixing rule 'expansion' favours"):
         rule("expansion")
 
 

@@ -112,6 +112,11 @@ class Mixture:
                 f"mixture: start {self.start!r} with {len(self.given)} given shares; shares go "
                 f"with 'given', and only there"
             )
+        if self.knowledge_of is not None and self.start in ("uniform", "given"):
+            raise InputError(
+                f"mixture: start {self.start!r} with knowledge_of {self.knowledge_of!r}, which it "
+                f"does not read; start from 'knowledge', 'inverse' or 'reciprocal', or leave it out"
+            )
         names = [name for name, _ in self.given]
         total = sum(share for _, share in self.given)
         if self.given and not (
@@ -872,6 +877,12 @@ class Hypothesis:
                     f"hypothesis {self.name!r}: {what} is {str(value)[:40]!r}, expected a finite "
                     f"number from 0; give one"
                 )
+        metric = getattr(self.estimand, "metric", ACCURACY)
+        if self.alternative == "no_gain" and metric in ITEM_METRICS and ITEM_METRICS[metric].lower:
+            raise InputError(
+                f"hypothesis {self.name!r}: no_gain of {metric}, where less is better, would be "
+                f"shown by a gain; choose less or equivalent, or a metric where more is better"
+            )
         if self.floor is not None:
             self._check_floor(self.floor)
         if type(self.min_seeds) is not int or self.min_seeds < 1:

@@ -51,8 +51,9 @@ class MixingRule:
     update: (weights, losses, history, mixture) -> weights of the next phase, above or at 0, of any
     sum; a pure function. weights: of the phase that has ended. losses: after it. history: the
     phases until then, the one that has ended last. version: raise it when weights can change.
-    references: whether it takes a Reference, after the mixture. opens: whether it sets the first
-    phase's weights as well, from those of the start and an empty history.
+    references: whether it takes a Reference, after the mixture. targeted: whether the mixture has
+    to name a target. opens: whether it sets the first phase's weights as well, from those of the
+    start and an empty history.
     """
 
     name: str
@@ -60,10 +61,19 @@ class MixingRule:
     version: int
     update: Update
     references: bool = False
+    targeted: bool = False
     opens: bool = False
 
     def __post_init__(self) -> None:
         require_name("mixing rule", self.name)
+
+    def check(self, mixture: Mixture) -> None:
+        """Raises InputError for a mixture without the target that the rule needs."""
+        if self.targeted and mixture.target is None:
+            raise InputError(
+                f"mixture {mixture.label!r}: no target, which mixing rule {self.name!r} favours; "
+                f"name one of its domains"
+            )
 
     def __call__(
         self,
@@ -78,6 +88,7 @@ class MixingRule:
         Raises InputError for weights of other domains, below 0, not finite, or all 0, and for a
         rule that fails.
         """
+        self.check(mixture)
         try:
             more = (reference,) if self.references else ()
             given = self.update(dict(weights), dict(losses), tuple(history), mixture, *more)

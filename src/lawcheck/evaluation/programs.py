@@ -22,9 +22,12 @@ def humaneval(document: Mapping[str, Any], answer: str) -> str:
 def mbpp(document: Mapping[str, Any], answer: str) -> str:
     """What the answer holds before its fence ends, and the task's tests.
 
-    The question ends in an open fence; an answer that opens its own is read inside that.
+    The question ends in an open fence; an answer whose first fence opens its own is read inside
+    that. What follows the program, such as an example in another fence, is not run.
     """
-    code = answer.partition(f"{FENCE}python\n")[2] or answer
+    code, _, after = answer.partition(FENCE)
+    if after.startswith("python\n"):
+        code = after.removeprefix("python\n")
     tests = document["test_list"]
     return "\n".join((code.partition(FENCE)[0], document["test_setup_code"], *tests, ""))
 

@@ -45,7 +45,7 @@ def stored_tensors(folder: Path) -> dict[str, Stored]:
     """Every tensor of a model folder, of one file or of shards with an index.
 
     Raises InputError for a folder without safetensors, a shard that is missing, a file that is cut
-    or damaged, and an index that disagrees with its shards.
+    or damaged, an index that disagrees with its shards, and one beside a whole model.
     """
     index = folder / INDEX
     if not index.is_file():
@@ -69,6 +69,11 @@ def stored_tensors(folder: Path) -> dict[str, Stored]:
             where = "the index alone" if name in said else "the file alone"
             raise InputError(f"{folder / shard}: tensor {name!r} is in {where}; {AGAIN}")
         found |= own
+    if (folder / SINGLE).is_file() and SINGLE not in places.values():
+        raise InputError(
+            f"model folder {str(folder)!r}: holds {SINGLE} beside the shards of {INDEX}, two "
+            f"models of which transformers loads the first; remove the one that is stale"
+        )
     return found
 
 

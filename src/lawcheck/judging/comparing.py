@@ -179,6 +179,11 @@ def shared_tasks(
     scores: ScoreTable, arms: Sequence[str], wanted: Sequence[str] | None, verb: str = "compare"
 ) -> tuple[list[str], list[str]]:
     """The tasks to average, and why others are left out."""
+    if not scores.item_metric:
+        raise InputError(
+            f"{verb}: found only {', '.join(scores.metrics)}, expected accuracies; name the metric "
+            f"in a law file, as in difference([ours], [theirs], metric=...), and judge that"
+        )
     for task in wanted or ():
         if task not in scores.item_metric:
             raise InputError(

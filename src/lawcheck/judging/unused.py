@@ -45,6 +45,8 @@ def unused(reading: Reading) -> tuple[Unused, ...]:
     measures = {(t, m) for t, m, _, _ in read}
     metrics = {m for _, m in measures}
     cells = {(t, m, a) for t, m, a, _ in read}
+    # Of these a part reads how likely the answers are, if not their score.
+    likely = {t for t, m in measures if m in LIKELIHOODS}
     found: dict[str, dict[str, int]] = {}
     for unit, n in reading.rows().items():
         task, metric, arm, seed = unit
@@ -56,7 +58,8 @@ def unused(reading: Reading) -> tuple[Unused, ...]:
             own = metric == reading.item_metric.get(task)
             # Likelihoods of some tasks may be read and those of others not.
             of = f" of {task}" if metric in LIKELIHOODS & metrics else ""
-            kind, name = ("tasks", task) if own else ("metrics", metric + of)
+            whole = own and task not in likely
+            kind, name = ("tasks", task) if whole else ("metrics", metric + of)
         elif (task, metric, arm) not in cells:
             kind, name = "scores", f"{arm} on {task}"
         else:

@@ -75,6 +75,11 @@ class TargetPreset:
     vocabulary: int | None = None
 
 
+# What every configuration of a decoder says of its shapes.
+SIZES = (
+    *("hidden_size", "num_attention_heads", "num_hidden_layers"),
+    *("intermediate_size", "vocab_size"),
+)
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 PRESETS: dict[str, TargetPreset] = {
@@ -111,6 +116,12 @@ class ModelShapes:
                 f"model shapes: model type {kind!r} is not counted; expected llama, mistral or "
                 f"qwen2"
             )
+        for key in SIZES:
+            size = config.get(key)
+            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+                raise InputError(
+                    f"model shapes: {key} is {size!r}, expected a whole number above 0; correct it"
+                )
         hidden, heads = config["hidden_size"], config["num_attention_heads"]
         return cls(
             hidden=hidden,

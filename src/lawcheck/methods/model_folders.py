@@ -17,7 +17,7 @@ from typing import Any
 
 from lawcheck.errors import InputError
 from lawcheck.files.foreign import check_model
-from lawcheck.files.reading import read_object
+from lawcheck.files.reading import read_object, read_text, short
 from lawcheck.files.tensors import Stored, stored_tensors
 from lawcheck.methods import merging
 from lawcheck.methods.base import ModelShapes
@@ -111,6 +111,13 @@ class ModelFolder:
                 f"(merge_and_unload of peft), and save that"
             )
         self._check_layers()
+        try:
+            _ = self.tokenizer, self.template
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self}: its tokenizer's files are not what transformers writes ({short(error)}); "
+                f"{AGAIN}"
+            ) from None
 
     def _adapter(self) -> str:
         config = self.object(ADAPTER)
@@ -130,16 +137,19 @@ class ModelFolder:
         """All layers that the configuration names; every number, of kinds that can be counted."""
         found = {int(m[1]) for n in self.tensors if (m := merging.LAYER.search(n))}
         planned = self.config.get("num_hidden_layers", self.config.get("n_layer"))
-        if planned is not None and found != set(range(planned)):
+        if planned is not None and (not isinstance(planned, int) or found != set(range(planned))):
             raise InputError(
-                f"{self}: holds weights of {len(found)} layers, {CONFIG} names {planned}; {AGAIN}"
+                f"{self}: holds weights of {len(found)} layers, {CONFIG} names {planned!r}; {AGAIN}"
             )
         if self.config.get("model_type") not in ("llama", "mistral", "qwen2"):
             return
         # A tied head may be stored all the same.
         heads = [n for n in self.tensors if self.tied and n == "lm_head.weight"]
         held = sum(math.prod(t.shape) for n, t in self.tensors.items() if n not in heads)
-        shapes = ModelShapes.from_config(self.config)
+        try:
+            shapes = ModelShapes.from_config(self.config)
+        except InputError as error:
+            raise InputError(f"{self}: {CONFIG}: {error}") from None
         biases = any(self.config.get(k) for k in ("attention_bias", "mlp_bias"))
         if not biases and held != shapes.total_parameters:
             raise InputError(
@@ -183,8 +193,8 @@ class ModelFolder:
         path = self.path / "chat_template.jinja"
         more = sorted((self.path / "additional_chat_templates").glob("*.jinja"))
         if path.is_file():
-            texts = {p.stem: p.read_text(encoding="utf-8") for p in more}
-            return {"default": path.read_text(encoding="utf-8"), **texts}
+            texts = {p.stem: read_text(p, AGAIN, str(p)) for p in more}
+            return {"default": read_text(path, AGAIN, str(path)), **texts}
         other = self.path / "chat_template.json"
         found = self.object("tokenizer_config.json").get("chat_template")
         if other.is_file():

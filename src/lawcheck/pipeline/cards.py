@@ -17,7 +17,9 @@ from typing import Any
 import yaml
 
 from lawcheck import __version__
+from lawcheck.corpus.moving import GENERAL
 from lawcheck.corpus.real.licences import LICENCES
+from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, Recipe, Run
 from lawcheck.declare.layout import Layout
@@ -75,7 +77,7 @@ def card(planner: Planner, layout: Layout, run: Run, record: dict[str, Any]) -> 
     whole = _is_whole(layout, run)
     base, base_licences = _base(planner, layout, run)
     chain = planner.chain(run)
-    used = _disciplines(planner, chain)
+    used = learned(planner, chain)
     data = {d.title: _data_sets(d, scale) for d in used}
     licences = [*base_licences, *(s.licence for sets in data.values() for s in sets)]
     recipe = scale.bases[arm.base]
@@ -162,19 +164,21 @@ def _above(planner: Planner, layout: Layout, run: Run) -> str:
     return "\n\n".join(lines)
 
 
-def _disciplines(planner: Planner, chain: Iterable[Run]) -> list[Discipline]:
+def learned(planner: Planner, chain: Iterable[Run]) -> list[Discipline]:
     """Whose rows the runs of a chain, and what they are made from, learned."""
     scale, wanted = planner.scale, set()
+    corpus = scale.corpus
     for run in planner.with_parents(chain).values():
         recipe = run.arm.recipe
         if recipe is None or not discovery.trains_rows(run.arm):
             continue
-        names = [d.name for d in science(scale)]
-        wanted |= {run.part} if run.part else set(recipe.disciplines or names)
-        mixture = recipe.mixture
-        if recipe.general_share or (mixture is not None and not mixture.given):
+        rows = planned_mixture(
+            recipe, science(scale), corpus.size, corpus.general_pool, corpus.caps
+        )
+        planned = {name for name, count in rows.items() if count}
+        wanted |= {run.part} if run.part else planned - {GENERAL}
+        if recipe.general_share or GENERAL in planned:
             wanted |= {d.name for d in discovery.of_role("general", scale.world)}
-        wanted |= {name for name, _ in mixture.given} if mixture is not None else set()
     return [d for d in discovery.disciplines().values() if d.name in wanted]
 
 
@@ -247,7 +251,7 @@ def _changed(recipe: Recipe) -> dict[str, str]:
         elif field.name == "upsampling":
             value = f"{value.kind}, to {value.target:,} rows: {', '.join(value.disciplines)}"
         elif isinstance(value, tuple):
-            value = ", ".join(value)
+            value = ", ".join(value) or "none"
         found[field.name.replace("_", " ")] = str(value)
     return found
 

@@ -171,7 +171,9 @@ class Planner:
         if whose is not None:
             self.scale.detection_of(whose)
             found.append(Source("knowledge", whose, seed))
-        if discovery.mixing_rule(mixture.update).references:
+        rule = discovery.mixing_rule(mixture.update)
+        rule.check(mixture)
+        if rule.references:
             self.scale.reference_of(arm.base)
             found.append(Source("reference", self.scale.references[arm.base].base, seed))
         return tuple(found)

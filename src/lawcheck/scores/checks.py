@@ -76,7 +76,7 @@ def check(table: pa.Table, origin: str = "scores") -> ScoreTable:
     wrong = (values < low[codes["metric"]]) | (values > high[codes["metric"]])
     if wrong.any():
         k = int(np.argmax(wrong))
-        raise _no_score(values[k], row(k), origin)
+        raise _no_score(values[k], names["metric"][codes["metric"][k]], row(k), origin)
     first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
     columns = (
         *(codes[c][first].tolist() for c in ("task", "metric", "arm")),
@@ -103,14 +103,18 @@ def check_sorted(found: Sorted, origin: str) -> ScoreTable:
     _not_negative(found.lowest_seed, origin)
     _not_empty(found.value.size, origin)
 
+    def unit(k: int) -> Unit:
+        return found.units[int(np.searchsorted(found.first, k, side="right")) - 1]
+
     def row(k: int) -> str:
-        task, _, arm, seed = found.units[int(np.searchsorted(found.first, k, side="right")) - 1]
+        task, _, arm, seed = unit(k)
         return _place(found.names, arm, task, found.item[k], seed)
 
     if found.twice is not None:
         raise _twice(row(found.twice), origin)
     if found.wrong is not None:
-        raise _no_score(found.value[found.wrong], row(found.wrong), origin)
+        metric = found.names["metric"][unit(found.wrong)[1]]
+        raise _no_score(found.value[found.wrong], metric, row(found.wrong), origin)
     return _table_of(
         found.names,
         {"item_id": found.item, "cluster": found.cluster},
@@ -181,11 +185,18 @@ def _twice(row: str, origin: str) -> InputError:
     return InputError(f"{origin}: {row} stands twice; keep one row per item")
 
 
-def _no_score(value: float, row: str, origin: str) -> InputError:
+def _no_score(value: float, metric: str, row: str, origin: str) -> InputError:
     percent = 1 < value <= 100
     step = "divide percentages by 100" if percent else "correct it, or leave out what is no score"
+    expected = "0 to 1"
+    if metric in MEASUREMENTS:
+        row, step = f"{metric} of {row}", "correct it"
+        low, high = bounds([metric])[:, 0]
+        expected = f"{low:g} to {high:g}"
+        if high > 1:
+            expected = "a finite number" if low < 0 else "a finite number from 0"
     return InputError(
-        f"{origin}: value {value:g} of {row}; expected 0 to 1, or empty for unscored ({step})"
+        f"{origin}: value {value:g} of {row}; expected {expected}, or empty for unscored ({step})"
     )
 
 

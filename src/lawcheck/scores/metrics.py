@@ -69,7 +69,7 @@ def bounds(metrics: Iterable[str]) -> NDArray[np.float64]:
     NaN lies within them: it stands for unscored.
     """
     most = float(np.finfo(np.float64).max)
-    low = dict.fromkeys(SIGNED, -most)
+    low = dict.fromkeys(SIGNED, -most) | {COSINE: -1.0}
     high = dict.fromkeys(UNBOUNDED, most)
     pairs = [(low.get(m, 0.0), high.get(m, 1.0)) for m in metrics]
     return np.array(pairs, dtype=np.float64).reshape(-1, 2).T

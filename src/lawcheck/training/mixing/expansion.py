@@ -10,7 +10,6 @@ from statistics import fmean
 
 from lawcheck.declare.design import Mixture
 from lawcheck.declare.mixing import MixingRule, Phase, Reference, potentials
-from lawcheck.errors import InputError
 from lawcheck.training.mixing.potential import grown
 
 # The largest share that a step leads to.
@@ -25,8 +24,7 @@ def update(
     reference: Reference,
 ) -> dict[str, float]:
     target = mixture.target
-    if target is None:
-        raise InputError("no target domain; name one in the mixture")
+    assert target is not None
     learnable = potentials(losses, reference)
     shares = grown(weights, learnable, mixture)
     others = [name for name in shares if name != target]
@@ -45,4 +43,5 @@ RULE = MixingRule(
     version=1,
     update=update,
     references=True,
+    targeted=True,
 )
