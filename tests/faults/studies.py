@@ -173,8 +173,13 @@ def _files(results: Path) -> Iterator[Path]:
     for path in sorted(results.rglob("*")):
         inside = path.relative_to(results).as_posix()
         hidden = any(part.startswith(".") for part in Path(inside).parts[:-1])
-        if path.is_file() and not inside.startswith(ASIDE) and not hidden:
+        if path.is_file() and not inside.startswith(ASIDE) and not hidden and not _unscored(path):
             yield path
+
+
+def _unscored(path: Path) -> bool:
+    """Whether it is a model card that scoring will write again."""
+    return path.name == "README.md" and "None yet" in path.read_text()
 
 
 def _digest(path: Path) -> str:

@@ -35,8 +35,8 @@ SEARCH_SEED = 1000
 # Half-decade steps around what small models take; five values for every method.
 PEFT_GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-# Published rates of preference objectives lie a tenth and more below those of other stages.
-PREFERENCE_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
+# Published rates of DPO lie a tenth and more below those of other stages.
+PREFERENCE_GRID = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
 
 
 def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
@@ -156,7 +156,8 @@ def _on_share(arm: Arm, share: float) -> Arm:
 
 def _grid(arm: Arm) -> tuple[float, ...]:
     assert arm.recipe is not None
-    if discovery.objective(arm.recipe.objective).pairs:
+    # A loss beside a reference moves little; ORPO's holds that of fine-tuning.
+    if discovery.objective(arm.recipe.objective).reference:
         return PREFERENCE_GRID
     return FULL_GRID if discovery.method(arm.method).group == "full" else PEFT_GRID
 
