@@ -25,6 +25,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law, Recipe, Score, difference
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
+from lawcheck.declare.worlds import realisable
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.pipeline import stages
@@ -178,7 +179,7 @@ def study(tmp_path_factory):
 def test_every_recipe_of_the_laws_is_there_and_equals_a_naive_count(study):
     scale, layout = study
     content = read_mixtures(scale, layout)
-    recipes = recipes_of(discovery.laws().values())
+    recipes = recipes_of(realisable(scale, discovery.laws()).values())
     assert set(content["mixtures"]) == set(recipes)
     rows = {
         name: in_order(json.loads(x) for x in (layout.corpus / f"{name}.train.jsonl").open())

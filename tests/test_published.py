@@ -122,8 +122,16 @@ def test_equal_to_an_independent_transcription():
     shared = [p for p in Path(named).glob("*.csv") if p.stem in table_names()]
     assert len(shared) >= 20
     for path in shared:
-        theirs = list(csv.DictReader(path.open(encoding="utf-8")))
+        lines = path.read_text(encoding="utf-8").splitlines()
+        theirs = list(csv.DictReader(x for x in lines if not x.startswith("#")))
         ours = printed(path.stem).to_dict("records")
+        if path.stem == "versatune_detected_counts":
+            # Other names of models and of what is no domain, another order; a column of sums.
+            domains = ["law", "medical", "finance", "science", "code"]
+            assert sorted([*(r[c] for c in domains), r["general"]] for r in ours) == sorted(
+                [*(r[c] for c in domains), r["other"]] for r in theirs
+            )
+            continue
         columns = [c for c in theirs[0] if c in ours[0] and c not in ("src_line", "source")]
         assert len(columns) >= len(theirs[0]) - 1
         assert [[r[c] for c in columns] for r in ours] == [

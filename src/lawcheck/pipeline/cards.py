@@ -42,7 +42,8 @@ UNKNOWN = "unknown"
 # Identifiers that model hubs know, of the licences that stand alone here.
 IDENTIFIERS = frozenset({"apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "bsd-3-clause"})
 FULL = """from transformers import AutoModelForCausalLM
-model = AutoModelForCausalLM.from_pretrained(FOLDER)  # the tokenizer is that of the base model"""
+model = AutoModelForCausalLM.from_pretrained(FOLDER, use_safetensors=True)
+# the tokenizer is that of the base model"""
 ADAPTER = """{first}from peft import AutoPeftModelForCausalLM
 model = AutoPeftModelForCausalLM.from_pretrained(FOLDER)"""
 REGISTER = "import lawcheck; lawcheck.LoraMoeConfig  # tells peft of this kind of adapter\n"
