@@ -83,7 +83,9 @@ def card(planner: Planner, layout: Layout, run: Run, record: dict[str, Any]) -> 
     licences = [*base_licences, *(s.licence for sets in data.values() for s in sets)]
     recipe = scale.bases[arm.base]
     head: dict[str, Any] = {"language": "en", **_licence(licences)}
-    head["library_name"] = "transformers" if whole else "peft"
+    # A method may save in a form of its own.
+    adapter = not whole and (layout.adapter(run.id) / CONFIG).is_file()
+    head["library_name"] = "transformers" if whole else "peft" if adapter else "lawcheck"
     if isinstance(recipe, PretrainedBase) and not Path(recipe.model).expanduser().exists():
         head["base_model"] = recipe.model
     hubs = sorted({s.hub for sets in data.values() for s in sets if s.hub})
@@ -100,7 +102,7 @@ def card(planner: Planner, layout: Layout, run: Run, record: dict[str, Any]) -> 
         f"## Data\n\n{_data(data)}",
         f"## Recipe\n\n{_recipe(run, scale, record)}",
         f"## Scores\n\n{_scores(planner, layout, run)}",
-        f"## Use\n\n```python\n{_use(layout.adapter(run.id), whole)}\n```",
+        f"## Use\n\n{_use(layout.adapter(run.id), whole, adapter)}",
         f"## Licence\n\nStated by the publishers of base model and data: "
         f"{'; '.join(dict.fromkeys(licences))}. Whether a model inherits them is not settled here.",
     ]
@@ -289,8 +291,11 @@ def _scores(planner: Planner, layout: Layout, run: Run) -> str:
     return "\n".join(lines)
 
 
-def _use(folder: Path, whole: bool) -> str:
+def _use(folder: Path, whole: bool, adapter: bool) -> str:
+    if not (whole or adapter):
+        return "`lawcheck evaluate` loads it: its method saves in a form of its own."
     if whole:
-        return FULL
+        return f"```python\n{FULL}\n```"
     kind = read_object(folder / CONFIG, "train the run again").get("peft_type")
-    return ADAPTER.format(first=REGISTER if kind == "LORA_MOE" else "")
+    code = ADAPTER.format(first=REGISTER if kind == "LORA_MOE" else "")
+    return f"```python\n{code}\n```"
