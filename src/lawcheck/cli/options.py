@@ -15,7 +15,7 @@ from lawcheck.errors import InputError, one_line
 from lawcheck.files import spool
 
 if TYPE_CHECKING:
-    from lawcheck.declare.design import Law
+    from lawcheck.declare.design import Law, Verdict
     from lawcheck.declare.layout import Layout
     from lawcheck.planning.plan import Planner
     from lawcheck.planning.site import Site
@@ -34,6 +34,30 @@ def add_law(parser: argparse.ArgumentParser) -> None:
 
 def add_laws(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("laws", nargs="*", metavar="LAW", help="every judged law if none is named")
+
+
+def add_verdict(parser: argparse.ArgumentParser) -> None:
+    """How a verdict without a law file is given."""
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="write the verdict here; print it"
+    )
+    parser.add_argument(
+        "--exit-code", action="store_true", help="0 HOLDS, 4 CONTRADICTED, 3 anything else"
+    )
+    parser.add_argument("--quick", action="store_true", help="the verdict alone")
+
+
+def written(verdict: Verdict, text: str, arguments: argparse.Namespace) -> int:
+    """Give the verdict as `add_verdict` asks; return the exit code. text: it, in words."""
+    from lawcheck.files.atomic import atomic_file
+    from lawcheck.judging.verdict_forms import exit_code, verdict_json
+
+    if arguments.json and arguments.json != "-":
+        with atomic_file(Path(arguments.json)) as part:
+            part.write_bytes(verdict_json(verdict))
+    as_json = arguments.json == "-"
+    sys.stdout.write(verdict_json(verdict).decode() if as_json else text)
+    return exit_code(verdict) if arguments.exit_code else 0
 
 
 def add_places(parser: argparse.ArgumentParser, into: str) -> None:

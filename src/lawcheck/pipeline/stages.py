@@ -405,8 +405,6 @@ def evaluate(
 
 def tuning_loss(planner: Planner, layout: Layout, run: Run) -> float | None:
     """Loss of a run's objective on the tuning items that it should know; None if not finite."""
-    import math
-
     import torch
 
     from lawcheck.evaluation.held_out import held_out_loss

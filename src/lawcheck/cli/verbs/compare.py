@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lawcheck.cli.options import add_verdict, written
 from lawcheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,19 +47,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", metavar="ARM", help="untrained arm that equal arms have to beat")
     parser.add_argument("--map", metavar="FILE", help="mapping, as of `import`")
     parser.add_argument("--figure", metavar="FILE", help="write the forest plot: .png or .pdf")
-    parser.add_argument(
-        "--json", nargs="?", const="-", metavar="FILE", help="write the verdict here; print it"
-    )
-    parser.add_argument(
-        "--exit-code", action="store_true", help="0 HOLDS, 4 CONTRADICTED, 3 anything else"
-    )
-    parser.add_argument("--quick", action="store_true", help="the verdict alone")
+    add_verdict(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from lawcheck.judging.comparing import compared, comparison, comparison_text
     from lawcheck.judging.reading import read_scores
-    from lawcheck.judging.verdict_forms import exit_code, verdict_json
 
     figure = Path(arguments.figure) if arguments.figure else None
     if figure is not None and figure.suffix.lower() not in (".png", ".pdf"):
@@ -86,12 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         drawn = _drawn(law, scores, verdict, figure)
         with atomic_file(figure) as part:
             part.write_bytes(drawn)
-    if arguments.json and arguments.json != "-":
-        with atomic_file(Path(arguments.json)) as part:
-            part.write_bytes(verdict_json(verdict))
-    as_json = arguments.json == "-"
-    sys.stdout.write(verdict_json(verdict).decode() if as_json else comparison_text(law, verdict))
-    return exit_code(verdict) if arguments.exit_code else 0
+    return written(verdict, comparison_text(law, verdict), arguments)
 
 
 def _drawn(law: Law, scores: ScoreTable, verdict: Verdict, figure: Path) -> bytes:

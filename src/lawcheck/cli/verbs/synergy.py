@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 
+from lawcheck.cli.options import add_verdict, written
 from lawcheck.errors import InputError
 
 ORDER = 96
@@ -42,21 +41,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--task", action="append", metavar="TASK", help="average these tasks only (repeatable)"
     )
     parser.add_argument("--map", metavar="FILE", help="mapping, as of `import`")
-    parser.add_argument(
-        "--json", nargs="?", const="-", metavar="FILE", help="write the verdict here; print it"
-    )
-    parser.add_argument(
-        "--exit-code", action="store_true", help="0 HOLDS, 4 CONTRADICTED, 3 anything else"
-    )
-    parser.add_argument("--quick", action="store_true", help="the verdict alone")
+    add_verdict(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from lawcheck.files.atomic import atomic_file
     from lawcheck.judging.comparing import compared
     from lawcheck.judging.reading import read_scores
     from lawcheck.judging.synergy import synergy
-    from lawcheck.judging.verdict_forms import exit_code, text, verdict_json
+    from lawcheck.judging.verdict_forms import text
 
     mapping = None
     if arguments.map:
@@ -88,9 +80,4 @@ def run(arguments: argparse.Namespace) -> int:
     merged, tuned, other = arms
     law, more = synergy(scores, merged, tuned, other, arguments.margin, arguments.task)
     verdict = compared(law, scores, [*more, *notes], arguments.quick)
-    if arguments.json and arguments.json != "-":
-        with atomic_file(Path(arguments.json)) as part:
-            part.write_bytes(verdict_json(verdict))
-    as_json = arguments.json == "-"
-    sys.stdout.write(verdict_json(verdict).decode() if as_json else text(verdict))
-    return exit_code(verdict) if arguments.exit_code else 0
+    return written(verdict, text(verdict), arguments)
