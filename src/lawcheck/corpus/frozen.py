@@ -14,9 +14,10 @@ from lawcheck.errors import InputError
 def generator(world: str) -> ModuleType:
     """The package `lawcheck.<world>_world`: vocabulary(), generator_files().
 
-    Raises InputError for a world of real data, which has none.
+    A world named `proxy_x` holds other tasks of the generator of `proxy`. Raises InputError for a
+    world of real data, which has none.
     """
-    name = f"lawcheck.{world}_world"
+    name = f"lawcheck.{world.partition('_')[0]}_world"
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

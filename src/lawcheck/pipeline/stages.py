@@ -321,7 +321,7 @@ def _make(
 
 def _given(planner: Planner, layout: Layout, run: Run) -> dict[str, Path]:
     """The folders that a method builds from, by the arm's name, or the discipline it implies."""
-    if discovery.method(run.arm.method).takes not in ("models", "adapters"):
+    if discovery.method(run.arm.method).takes not in ("adapter", "models", "adapters"):
         return {}
     return {
         p.arm.name if run.arm.parents else str(p.part): trained_folder(layout, p.id)

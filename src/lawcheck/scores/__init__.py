@@ -5,6 +5,7 @@ from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
 from lawcheck.scores.metrics import (
     ARC,
+    CHOSEN,
     COSINE,
     COUNT,
     DETECTED,
@@ -19,6 +20,9 @@ from lawcheck.scores.metrics import (
     POTENTIAL,
     PRETRAINED,
     ROUTING,
+    ROWS_SELECTED,
+    UNKNOWN,
+    UNREADABLE,
     UNSTABLE,
     VARIATION,
     WEIGHT,
@@ -28,6 +32,7 @@ from lawcheck.scores.table import ScoreTable
 
 __all__ = [
     "ARC",
+    "CHOSEN",
     "COLUMNS",
     "COSINE",
     "COUNT",
@@ -43,7 +48,10 @@ __all__ = [
     "POTENTIAL",
     "PRETRAINED",
     "ROUTING",
+    "ROWS_SELECTED",
     "SCHEMA",
+    "UNKNOWN",
+    "UNREADABLE",
     "UNSTABLE",
     "VARIATION",
     "WEIGHT",

@@ -1,0 +1,16 @@
+"""Medicine of the proxy world as four tasks, one skill each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lawcheck.corpus import skills
+from lawcheck.disciplines.medicine import proxy
+
+SKILLS = ("drug", "test", "diagnose", "avoid")
+
+
+def samples(split: str, n: int) -> list[dict[str, Any]]:
+    """The first n rows of a split; as many of each task."""
+    tasks = {skill: f"medicine_{skill}" for skill in SKILLS}
+    return skills.samples("medicine", proxy.families(), tasks, split, n, proxy.OPEN_SHARE)
