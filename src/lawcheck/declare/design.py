@@ -165,7 +165,8 @@ class Selection:
     """Which rows of which tasks are trained on (lawcheck.training.selection).
 
     tasks: names of the world's tasks, in the order in which a selector lists them. k: rows of each
-    task; None for all. by: `kmeans`, the row nearest to each of k centres, without repeats;
+    task at paper size (`CorpusSettings.selected` says how many those are at a scale); None for all.
+    steps_of: another such size, whose steps this one is trained for by repeating its rows. by: `kmeans`, the row nearest to each of k centres, without repeats;
     `random`. distance: of clusters and of their nearest rows; cosine and inner product are
     similarities. embedding: of a row's input: `inputs`, the mean of the base's input embeddings;
     `tfidf_svd`, a stand-in for an outside sentence embedder. released: as the published code does
@@ -176,6 +177,7 @@ class Selection:
 
     tasks: tuple[str, ...]
     k: int | None = None
+    steps_of: int | None = None
     by: Literal["kmeans", "random"] = "kmeans"
     distance: Literal["L2", "COS", "IP"] = "L2"
     embedding: Literal["inputs", "tfidf_svd"] = "inputs"
@@ -199,8 +201,17 @@ class Selection:
                     f"selection: {what} {getattr(self, what)!r} is unknown; choose one of "
                     f"{', '.join(allowed)}"
                 )
-        if self.k is not None and (type(self.k) is not int or self.k < 1):
-            raise InputError(f"selection: k is {self.k!r}, expected a count from 1; give one")
+        for what in ("k", "steps_of"):
+            value = getattr(self, what)
+            if value is not None and (type(value) is not int or value < 1):
+                raise InputError(
+                    f"selection: {what} is {value!r}, expected a count from 1; give one"
+                )
+        if self.steps_of is not None and (self.k is None or self.steps_of < self.k):
+            raise InputError(
+                f"selection: steps_of {self.steps_of} beside k {self.k}, expected a size from k "
+                f"up; rows can be repeated, not halved"
+            )
         if not 0 <= self.retained <= 1:
             raise InputError(f"selection: retained {self.retained} is outside [0, 1]; give a share")
         odd = next((t for t in self.whole if t not in self.tasks), None)
@@ -219,6 +230,7 @@ class Selection:
         if len(self.tasks) > 1:
             listed += f"_{digest(plain(self.tasks), 4)}"
         parts = [listed] if self.k is None else [listed, f"k{self.k}"]
+        parts += [f"steps{self.steps_of}"] if self.steps_of is not None else []
         parts += [self.by] if self.by != "kmeans" else []
         parts += [self.distance] if self.distance != "L2" else []
         parts += [self.embedding] if self.embedding != "inputs" else []

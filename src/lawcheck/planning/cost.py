@@ -71,7 +71,7 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
     corpus = scale.corpus
     rows = planned_mixture(arm.recipe, names, corpus.size, corpus.general_pool, corpus.caps)
     recipe = arm.recipe
-    epochs = recipe.stop_after or recipe.epochs or scale.training.epochs
+    epochs = recipe.stop_after or scale.passes(recipe)
     per_word = plan.tokens_per_word * epochs
     return sum(n * plan.words_per_sample[name] * per_word for name, n in rows.items())
 

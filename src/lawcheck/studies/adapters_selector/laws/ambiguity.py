@@ -8,9 +8,9 @@ from lawcheck.studies.adapters_selector.arms import (
     BEST_TWELVE,
     CHANCE,
     SIX,
+    answers,
     primary,
     secondary,
-    answers,
 )
 
 DOUBLED = AMBIGUOUS[0]

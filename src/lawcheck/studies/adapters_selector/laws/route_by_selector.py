@@ -11,12 +11,12 @@ from lawcheck.studies.adapters_selector.arms import (
     ORACLE,
     ROUTED,
     SIX,
+    SIZES,
     SOUP,
     answers,
     grid,
     primary,
     secondary,
-    SIZES,
 )
 
 # Points that a wrong choice may cost, and that a joint model has to be behind.

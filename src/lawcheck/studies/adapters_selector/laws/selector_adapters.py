@@ -1,6 +1,6 @@
 """Kinds of low-rank adapters as selectors: PiSSA is behind, others depend on the rank."""
 
-from lawcheck.declare.design import Law, difference
+from lawcheck.declare.design import Arm, Law, difference
 from lawcheck.studies.adapters_selector.arms import (
     ALPHAS,
     BASE,
@@ -13,7 +13,8 @@ from lawcheck.studies.adapters_selector.arms import (
 )
 
 
-def of(init: str, *ranks: int) -> list:
+def of(init: str, *ranks: int) -> list[Arm]:
+    """An initialisation at these ranks, by every scaling factor."""
     return [CELLS[init, rank, alpha] for rank in ranks for alpha in ALPHAS]
 
 
@@ -25,6 +26,8 @@ LAW = Law(
     ),
     source="Tian et al., section 5.2; Figure 4",
     base=BASE,
+    # For Figure 4.
+    shown=tuple(CELLS.values()),
     figures=("selector_figure_4",),
     hypotheses=(
         primary(

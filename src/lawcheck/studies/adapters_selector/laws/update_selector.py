@@ -26,15 +26,20 @@ LAW = Law(
     name="update_selector",
     title="Updating a selector",
     claim=(
-        "A tenth of the old rows keeps the old tasks when new ones are added, half of them makes it "
-        "as good as training anew, deletion needs a tenth, and balancing does not help tasks with "
-        "the same inputs."
+        "A tenth of the old rows keeps the old tasks when new ones are added, half of them is as "
+        "good as training on all again, deletion needs a tenth, and balancing does not help tasks "
+        "that have the same inputs."
     ),
     source="Tian et al., sections 3.4 and 5.3; Table 3",
     base=BASE,
     shown=(
         OLD_SIX,
-        *(update(r) for update in (added, balanced, deleted) for r in RATIOS if r or update != deleted),
+        *(
+            update(r)
+            for update in (added, balanced, deleted)
+            for r in RATIOS
+            if r or update != deleted
+        ),
     ),
     tables=("selector_table_3",),
     hypotheses=(
