@@ -166,13 +166,13 @@ class Selection:
 
     tasks: names of the world's tasks, in the order in which a selector lists them. k: rows of each
     task at paper size (`CorpusSettings.selected` says how many those are at a scale); None for all.
-    steps_of: another such size, whose steps this one is trained for by repeating its rows. by: `kmeans`, the row nearest to each of k centres, without repeats;
-    `random`. distance: of clusters and of their nearest rows; cosine and inner product are
-    similarities. embedding: of a row's input: `inputs`, the mean of the base's input embeddings;
-    `tfidf_svd`, a stand-in for an outside sentence embedder. released: as the published code does
-    it, with centres of L2 whatever the distance, and instructions embedded too. whole, retained:
-    tasks outside `whole` keep this share of their selected rows, where `whole` names any or the
-    share is below 1.
+    steps_of: another such size, whose optimizer steps this one gets by repeating its rows. by:
+    `kmeans`, the row nearest to each of k centres, without repeats; `random`. distance: of clusters
+    and of their nearest rows; cosine and inner product are similarities. embedding: of a row's
+    input: `inputs`, the mean of the base's input embeddings; `tfidf_svd`, a stand-in for an outside
+    sentence embedder. released: as the published code does it, with centres of L2 whatever the
+    distance, and instructions embedded too. whole, retained: tasks outside `whole` keep this share
+    of their selected rows, where `whole` names any or the share is below 1.
     """
 
     tasks: tuple[str, ...]

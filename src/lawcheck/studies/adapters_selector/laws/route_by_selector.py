@@ -1,4 +1,4 @@
-"""One adapter a task behind a selector keeps what the adapters learned, and beats joint training."""
+"""An adapter a task behind a selector keeps what was learned, and beats joint training."""
 
 from lawcheck.declare.design import Law, Measure, difference
 from lawcheck.studies.adapters_selector.arms import (
