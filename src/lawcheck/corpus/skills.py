@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from random import Random
 from typing import Any
 
 from lawcheck.errors import InputError
@@ -54,12 +55,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     for k, row in enumerate(choice_stream(discipline, (family,), split, open_share)):
         asked = row.get("question") or row["prompt"].partition(OPTIONS)[0]
-        words = asked.split()
-        if material is None:
-            instruction, given = "", asked
-        else:
-            instruction = " ".join(w for w in words if w not in material)
-            given = " ".join(w for w in words if w in material)
+        instruction, given = _divided(asked, material)
         yield {
             **row,
             "id": f"{task}.{split}.{k}",
@@ -68,3 +64,23 @@ def _rows(
             "input": given,
             "cluster": given,
         }
+
+
+def _divided(asked: str, material: Collection[str] | None) -> tuple[str, str]:
+    """Instruction and input of a question."""
+    if material is None:
+        return "", asked
+    words = asked.split()
+    given = " ".join(w for w in words if w in material)
+    return " ".join(w for w in words if w not in material), given
+
+
+def drawn(
+    families: Sequence[Family],
+    skill: str,
+    rng: Random,
+    bare: Mapping[str, Collection[str]] | None = None,
+) -> str:
+    """One input of a skill, of any split. bare: as of `samples`."""
+    family = next(f for f in families if f.name == skill)
+    return _divided(family.draw(rng).text, (bare or {}).get(skill))[1]

@@ -22,10 +22,10 @@ from lawcheck.declare.design import (
 
 # The six tasks of the first table, two a domain.
 SIX = (
+    "medicine_diagnose",
+    "medicine_drug",
     "biology_transcribe",
     "biology_codon",
-    "medicine_drug",
-    "medicine_diagnose",
     "geography_country",
     "geography_direction",
 )

@@ -1,0 +1,81 @@
+"""Table 1: selectors of six tasks by size, embedding and distance, and three whole systems."""
+
+from __future__ import annotations
+
+from lawcheck.declare.design import Arm
+from lawcheck.show.columns import INTERVALS, filled, row
+from lawcheck.show.context import RenderContext
+from lawcheck.show.grid import Grid, Table
+from lawcheck.show.labels import method_label
+from lawcheck.show.printed import lines
+from lawcheck.studies.adapters_selector.checks import OURS
+from lawcheck.studies.adapters_selector.shown import (
+    SCALE,
+    asked,
+    cell,
+    chosen,
+    columns,
+    measures,
+    notes,
+    selection_label,
+    selectors,
+)
+
+TABLE = Table(
+    name="selector_table_1",
+    law="route_by_selector",
+    title="Table 1 of Tian et al. Six tasks",
+    caption=(
+        "Selectors: share of items whose domain and task are both named, by rows selected of each "
+        "task at paper size, embedding and distance. Systems: scores on the tasks themselves. "
+        + INTERVALS
+    ),
+)
+# Methods that answer the tasks -> the printed row.
+SYSTEMS = {
+    "mft": "MTFCoder",
+    "mola": "MoE LoRA",
+    "mtl_lora": "",
+    "soup": "",
+    "routed": OURS,
+    "oracle": "",
+}
+
+
+def build(context: RenderContext) -> Grid:
+    arms = context.law.arms
+    routed = next((a for a in arms if a.method in ("routed", "oracle")), None)
+    tasks = asked(routed) if routed is not None else ()
+    found = chosen(arms, tasks, TABLE.name)
+    wanted = columns(tasks, rows=True)
+    how = measures(context, tasks)
+    rows = selectors(context, found, wanted, 1, "Selectors")
+    for arm in arms:
+        if arm.method == "lookup" and arm.selection is not None:
+            label = f"Regression on vectors, {selection_label(arm.selection)}"
+            rows.append(row(context, wanted, arm, label, "Selectors", None, how))
+    by = {r["selector"]: r for r in lines("adapters_selector_t1")}
+    systems: list[Arm] = [
+        a for method in SYSTEMS for a in arms if a.method == method and set(asked(a)) == set(tasks)
+    ]
+    for arm in systems:
+        line = by.get(SYSTEMS[arm.method], {})
+        rows.append(
+            row(
+                context,
+                wanted,
+                arm,
+                method_label(arm),
+                "Systems",
+                lambda _, column, line=line: cell(line, column),
+                how,
+            )
+        )
+    context.summary.require([*found, *systems], TABLE.name)
+    said = notes(context, tasks)
+    if systems:
+        said.append(
+            "The published systems' mean is of four accuracies and two BERTScore-F1; the right "
+            "adapter for every item is not in print."
+        )
+    return filled(context, wanted, rows, said, SCALE)
