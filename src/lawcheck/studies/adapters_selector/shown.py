@@ -12,13 +12,14 @@ from lawcheck.declare.design import Arm, Selection
 from lawcheck.errors import InputError
 from lawcheck.judging.stats import paired_t
 from lawcheck.scores import ROWS_SELECTED
-from lawcheck.show.columns import row
+from lawcheck.show.columns import fixed, row
 from lawcheck.show.context import RenderContext
-from lawcheck.show.grid import Column, Row
+from lawcheck.show.grid import Cell, Column, Row
 from lawcheck.show.labels import part_label
 from lawcheck.show.printed import lines
 from lawcheck.show.summary import SEEDS, Measure, measure
 from lawcheck.studies.adapters_selector.ceiling import ceiling
+from lawcheck.studies.adapters_selector.checks import table
 
 # Our tasks -> the printed columns under them. Other tasks: the pairs share no more than their
 # place, the ambiguous ones in one domain with the task that suffers, and which came second.
@@ -41,9 +42,9 @@ NAMES = {"inputs": "input embeddings", "tfidf_svd": "TF-IDF"}
 SCALE = "published, Qwen2-7B, one run"
 ACC, ROWS = "acc", "rows"
 PAIRED = (
-    "Below the name of each task stands that of the printed column in the same place: the published "
-    "tasks are others, so that only the shape may be compared."
-)  # fmt: skip
+    "In brackets, the printed column that stands in the place of a task: the published tasks are "
+    "others, so that only the shape may be compared."
+)
 
 
 def columns(tasks: Sequence[str], rows: bool = False) -> tuple[Column, ...]:
@@ -164,7 +165,9 @@ def order(arm: Arm) -> tuple[object, ...]:
 def published_of(number: int, tasks: int) -> Callable[[Arm, str], str | None]:
     """The printed cell of a selector, by its size, embedding and distance."""
     by = {
-        (r["size"], r["embedding"], r["distance"]): r for r in lines(f"adapters_selector_t{number}")
+        (r["size"], r["embedding"], r["distance"]): r
+        for r in lines(table(number))
+        if r["selector"].isdigit()
     }
 
     def find(arm: Arm, column: str) -> str | None:
@@ -186,7 +189,7 @@ def selectors(
     context: RenderContext, found: Sequence[Arm], wanted: Sequence[Column], number: int, block: str
 ) -> list[Row]:
     """Rows of selectors, each with its printed one."""
-    tasks = tuple(c.key for c in wanted if c.key in PRINTED)
+    tasks = _tasks(wanted)
     how = measures(context, tasks)
     published = published_of(number, len(tasks))
     return [
@@ -196,16 +199,27 @@ def selectors(
     ]
 
 
-def notes(context: RenderContext, tasks: Sequence[str]) -> list[str]:
-    """The Bayes ceiling of the generated tasks, and how columns are paired."""
-    best = ceiling(context.world, tuple(tasks))
+def ceiling_row(context: RenderContext, wanted: Sequence[Column], block: str) -> list[Row]:
+    """The Bayes ceiling beside the means; nothing where the tasks are not generated."""
+    best = ceiling(context.world, _tasks(wanted))
+    if best is None:
+        return []
+    found = fixed(best.value, "none, counted")
+    cells = tuple(Cell(measure=found if c.key == ACC else None) for c in wanted)
+    return [Row(label="Bayes ceiling", arm="", cells=cells, block=block, best=False)]
+
+
+def _tasks(wanted: Sequence[Column]) -> tuple[str, ...]:
+    return tuple(c.key for c in wanted if c.key in PRINTED)
+
+
+def notes(context: RenderContext, wanted: Sequence[Column]) -> list[str]:
+    """What bounds the accuracy, and how columns are paired."""
+    best = ceiling(context.world, _tasks(wanted))
     if best is None:
         return [PAIRED]
-    pairs = " and ".join(f"{a} from {b}" for a, b in best.pairs)
-    if not pairs:
-        return ["No two of these tasks have an input in common: the ceiling is 1.", PAIRED]
+    said = "; ".join(f"nothing in an input tells {a} from {b}" for a, b in best.pairs)
     return [
-        f"Bayes ceiling of the mean: {best.value:.3f}, since no input tells {pairs} "
-        f"(counted from the generator).",
+        f"Bayes ceiling: {said or 'no two tasks share inputs'}, as the generator shows.",
         PAIRED,
     ]

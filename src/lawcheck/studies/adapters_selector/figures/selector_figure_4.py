@@ -35,8 +35,8 @@ FIGURE = Picture(
     title="Figure 4 of Tian et al. Kinds of adapters",
     caption=(
         "Selectors of six tasks by the kind of their adapter, its rank r and scaling factor alpha. "
-        "a: share of items whose domain and task are both named. b: change against LoRA of the same "
-        "rank and factor, in points. " + LEVELS + " Published as a picture only."
+        "a: share of items whose domain and task are both named. b: change against LoRA of the "
+        "same rank and factor, in points. " + LEVELS + " Published as a picture only."
     ),
 )
 LOOKS = {

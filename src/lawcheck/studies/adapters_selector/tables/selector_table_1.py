@@ -12,6 +12,7 @@ from lawcheck.studies.adapters_selector.checks import OURS
 from lawcheck.studies.adapters_selector.shown import (
     SCALE,
     asked,
+    ceiling_row,
     cell,
     chosen,
     columns,
@@ -54,6 +55,7 @@ def build(context: RenderContext) -> Grid:
         if arm.method == "lookup" and arm.selection is not None:
             label = f"Regression on vectors, {selection_label(arm.selection)}"
             rows.append(row(context, wanted, arm, label, "Selectors", None, how))
+    rows += ceiling_row(context, wanted, "Selectors")
     by = {r["selector"]: r for r in lines("adapters_selector_t1")}
     systems: list[Arm] = [
         a for method in SYSTEMS for a in arms if a.method == method and set(asked(a)) == set(tasks)
@@ -72,7 +74,7 @@ def build(context: RenderContext) -> Grid:
             )
         )
     context.summary.require([*found, *systems], TABLE.name)
-    said = notes(context, tasks)
+    said = notes(context, wanted)
     if systems:
         said.append(
             "The published systems' mean is of four accuracies and two BERTScore-F1; the right "

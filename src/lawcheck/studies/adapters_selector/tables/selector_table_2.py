@@ -9,7 +9,14 @@ from lawcheck.show.grid import Grid, Table
 from lawcheck.show.printed import printed
 from lawcheck.studies.adapters_selector.arms import TWELVE
 from lawcheck.studies.adapters_selector.checks import best_by_average, table
-from lawcheck.studies.adapters_selector.shown import SCALE, chosen, columns, notes, selectors
+from lawcheck.studies.adapters_selector.shown import (
+    SCALE,
+    ceiling_row,
+    chosen,
+    columns,
+    notes,
+    selectors,
+)
 
 TABLE = Table(
     name="selector_table_2",
@@ -28,9 +35,10 @@ def build(context: RenderContext) -> Grid:
     context.summary.require(found, TABLE.name)
     wanted = columns(TWELVE, rows=True)
     rows = selectors(context, found, wanted, 2, "Selectors")
+    rows += ceiling_row(context, wanted, "Selectors")
     tables: Tables = {table(2): printed(table(2))}
     said = [
         f"Published, {f.where}: {f.printed} is best as printed, {f.recomputed} by its cells."
         for f in best_by_average(tables)
     ]
-    return filled(context, wanted, rows, [*notes(context, TWELVE), *said], SCALE)
+    return filled(context, wanted, rows, [*notes(context, wanted), *said], SCALE)

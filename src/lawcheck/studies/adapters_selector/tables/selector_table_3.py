@@ -71,9 +71,9 @@ def build(context: RenderContext) -> Grid:
             rows.append(made(arm, label, line))
     context.summary.require([a for _, a in found], TABLE.name)
     said = [
-        "Published rows of balance equal those of add in every digit, and its headings of legal and "
-        "financial tasks seem to be exchanged; both stand as printed.",
-        *notes(context, TWELVE),
+        "Published rows of balance equal those of add in every digit; headings of legal and "
+        "financial tasks seem to be exchanged there; both stand as printed.",
+        *notes(context, wanted),
     ]
     return filled(context, wanted, rows, said, SCALE)
 

@@ -54,7 +54,7 @@ def build(context: RenderContext) -> Grid:
                 printed=True,
             )
         )
-    return filled(context, wanted, rows, notes(context, TWELVE), SCALE)
+    return filled(context, wanted, rows, notes(context, wanted), SCALE)
 
 
 def _ours(context: RenderContext, wanted: list[Column], arm: Arm) -> Row:
