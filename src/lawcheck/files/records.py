@@ -220,6 +220,17 @@ class TrainedOnPhases(Trained):
     mixture: _Phases
 
 
+class _Selected(_Record):
+    rows: dict[str, Count]
+    ambiguous_inputs: Count
+
+
+class TrainedOnSelection(Trained):
+    """train.json of a run whose recipe selects rows."""
+
+    selection: _Selected
+
+
 class _Tensor(_Record):
     branch: Literal["slerp", "lerp"]
     cosine: Annotated[float, Field(ge=-1, le=1)] | None

@@ -193,8 +193,29 @@ class Planner:
         return (Source("corpus"), Source("base", run.arm.base, run.seed), *weights)
 
     def law_runs(self, law: Law) -> dict[str, Run]:
-        """Every run that a law's scores come from, by id."""
-        return {run.id: run for a in law.arms for run in self.runs(a)}
+        """Every run that a law's scores come from, by id; of derived ones, their sources."""
+        found: dict[str, Run] = {}
+        for run in (run for a in law.arms for run in self.runs(a)):
+            if not discovery.method(run.arm.method).derived:
+                found[run.id] = run
+                continue
+            for source in self.derived_from(run):
+                found[source.id] = source
+        return found
+
+    def derived_runs(self, law: Law) -> list[Run]:
+        """Runs of a law that are not made: their scores are derived from those of others."""
+        arms = [a for a in law.arms if discovery.method(a.method).derived]
+        return [run for a in arms for run in self.runs(a)]
+
+    def derived_from(self, run: Run) -> tuple[Run, ...]:
+        """The runs whose scores a derived one's follow from."""
+        return (*self.needs(run), self.base_run(run.arm, run.seed))
+
+    def base_run(self, arm: Arm, seed: int) -> Run:
+        """The run of the base model that an arm is on, as it is."""
+        (run,) = self.runs_of(Arm(method="base", base=arm.base, decoding=arm.decoding), seed)
+        return run
 
     def with_parents(self, runs: Iterable[Run]) -> dict[str, Run]:
         """The runs and all that they are made from, by id, parents first."""

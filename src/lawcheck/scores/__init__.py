@@ -1,5 +1,6 @@
 """The score table: one row per (run, task, item), checked once, read by everything after."""
 
+from lawcheck.declare.metrics import UNKNOWN, UNREADABLE
 from lawcheck.scores.checks import check
 from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
@@ -21,8 +22,6 @@ from lawcheck.scores.metrics import (
     PRETRAINED,
     ROUTING,
     ROWS_SELECTED,
-    UNKNOWN,
-    UNREADABLE,
     UNSTABLE,
     VARIATION,
     WEIGHT,

@@ -34,7 +34,6 @@ COSINE, ARC = "tensor_cosine", "arc_share"
 # it named for an item: UNREADABLE where it named no domain and task, UNKNOWN where there is no such
 # task.
 ROWS_SELECTED, CHOSEN = "rows_selected", "chosen_task"
-UNREADABLE, UNKNOWN = -1, -2
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
 FAULT = "fault"
 # Every other metric scores items; likelihoods are of items too, beside their score.

@@ -36,6 +36,7 @@ from lawcheck.training.launch import rank, world_size
 from lawcheck.training.outcome import Size, outcome
 from lawcheck.training.phases import MovingWeights, PhasedBatches, held_out_losses
 from lawcheck.training.resuming import Resumed, resumable
+from lawcheck.training.selection import SelectedRows
 from lawcheck.training.start import Start, build_model
 from lawcheck.training.trainer import CompletionTrainer, StopAfter, TimedCheckpoints, arguments
 
@@ -178,6 +179,8 @@ def _train(
         found["probe_seconds"] = weights.seconds
     if not packed:
         found["packed"] = False
+    if isinstance(rows, SelectedRows):
+        found["selection"] = rows.record()
     with sharding.whole(model, kept):
         if trainer.is_world_process_zero():
             with atomic_folder(out / record.ADAPTER) as folder:
