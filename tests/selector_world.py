@@ -6,7 +6,7 @@ import numpy as np
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
-from lawcheck.scores import ROWS_SELECTED
+from lawcheck.scores import ROW_KEPT, ROW_X, ROW_Y, ROWS_SELECTED
 
 WORLD = "proxy_tasks"
 SEEDS, ITEMS = 3, 40
@@ -57,4 +57,10 @@ def rows(law: Law, seed: int = 0) -> list[dict]:
             for task, count in (counts | {"all": sum(counts.values())}).items():
                 place = {"task": task, "item_id": "run", "metric": ROWS_SELECTED}
                 found.append(common | place | {"value": float(count)})
+            n = counts[chosen.tasks[0]]
+            places = np.random.default_rng(7 + s).normal(size=(120, 2))
+            for k, (x, y) in enumerate(places):
+                row = common | {"task": chosen.tasks[0], "item_id": f"r{k}"}
+                for metric, value in ((ROW_X, x), (ROW_Y, y), (ROW_KEPT, k < n)):
+                    found.append(row | {"metric": metric, "value": float(value)})
     return found

@@ -221,6 +221,15 @@ def _unit(vectors: Vectors) -> Vectors:
     return vectors / np.where(lengths == 0, 1, lengths)
 
 
+def plane(vectors: Vectors) -> Vectors:
+    """(n, 2) first two principal components, each with its largest weight positive."""
+    centred = vectors - vectors.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
+    found = centred @ (axes * signs[:, None]).T
+    return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
+
+
 def text_vectors(texts: Sequence[str], fitted_on: Sequence[str], width: int = 64) -> Vectors:
     """(n, at most width) TF-IDF of words, projected by a truncated SVD of all of `fitted_on`."""
     from sklearn.decomposition import TruncatedSVD

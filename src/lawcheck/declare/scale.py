@@ -6,6 +6,7 @@ touch a result and enters the run ids.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from fractions import Fraction
@@ -410,6 +411,14 @@ class Scale(Part):
     def rows_selected(self, size: int) -> int:
         """Rows of a task of which a selection keeps `size` at paper size."""
         return self.corpus.selected.get(size, size)
+
+    def sized(self, recipe: Recipe) -> Recipe:
+        """With the rows of a task that its selection keeps here."""
+        chosen = recipe.selection
+        if chosen is None or chosen.k is None:
+            return recipe
+        own = dataclasses.replace(chosen, k=self.rows_selected(chosen.k), steps_of=None)
+        return dataclasses.replace(recipe, selection=own)
 
     def passes(self, recipe: Recipe) -> int:
         """Over the recipe's rows, by the schedule; a selection may repeat them more often."""

@@ -580,8 +580,8 @@ def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> li
 
 
 def selection_scores(layout: Layout, runs: Iterable[Run]) -> list[Score]:
-    """Rows that the selections of runs kept, by task and of all of them."""
-    from lawcheck.scores import ROWS_SELECTED
+    """Rows that the selections of runs kept, by task and of all of them, and where some lie."""
+    from lawcheck.scores import ROW_KEPT, ROW_X, ROW_Y, ROWS_SELECTED
 
     found = []
     for run in runs:
@@ -593,6 +593,10 @@ def selection_scores(layout: Layout, runs: Iterable[Run]) -> list[Score]:
         rows: dict[str, int] = record["selection"]["rows"]
         for task, count in {**rows, ALL: sum(rows.values())}.items():
             found.append(_measured_row(run, task, "run", ROWS_SELECTED, float(count)))
+        first = run.arm.selection.tasks[0]
+        for name, place in record["selection"]["places"].items():
+            for metric, value in zip((ROW_X, ROW_Y, ROW_KEPT), place, strict=True):
+                found.append(_measured_row(run, first, name, metric, float(value)))
     return found
 
 

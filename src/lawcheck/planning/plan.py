@@ -235,9 +235,9 @@ class Planner:
         """Planned training rows of a run (0 for one that learns none); orders jobs by length."""
         if run.arm.recipe is None or not discovery.trains_rows(run.arm):
             return 0
-        corpus = self.scale.corpus
+        corpus, recipe = self.scale.corpus, self.scale.sized(run.arm.recipe)
         planned = planned_mixture(
-            run.arm.recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.caps
+            recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.caps
         )
         return round(planned[run.part] if run.part else sum(planned.values()))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,39 @@ from numpy.typing import NDArray
 
 from lawcheck.corpus import selecting
 from lawcheck.corpus.build import training_parts
-from lawcheck.corpus.recipe import Row
+from lawcheck.corpus.recipe import Row, order_key
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Selection
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError
 
+# Rows that were not kept, shown beside those that were.
+SHOWN = 200
+
 
 @dataclass(frozen=True)
 class SelectedRows:
-    """rows: to train on. counts: task -> rows. ambiguous: inputs of more than one task."""
+    """rows: to train on. counts: task -> rows. ambiguous: inputs of more than one task.
+
+    places: of the first task's rows that were clustered, the kept ones and some of the others: id
+    -> two coordinates (`plane`), and whether it was kept.
+    """
 
     rows: tuple[Row, ...]
     counts: dict[str, int]
     ambiguous: int
+    places: Mapping[str, tuple[float, float, bool]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
     def record(self) -> dict[str, Any]:
-        return {"rows": self.counts, "ambiguous_inputs": self.ambiguous}
+        return {
+            "rows": self.counts,
+            "ambiguous_inputs": self.ambiguous,
+            "places": {name: list(place) for name, place in self.places.items()},
+        }
 
 
 def question_of(scale: Scale, selection: Selection) -> selecting.Question:
@@ -64,20 +76,20 @@ def selected_rows(arm: Arm, scale: Scale, corpus: Path, base_folder: Path | str)
     base_folder: whose input embeddings rows are clustered by. Raises InputError for rows and tasks
     that do not serve.
     """
-    selection = arm.selection
+    assert arm.recipe is not None
+    selection = scale.sized(arm.recipe).selection
     assert selection is not None
     by_task = task_rows(scale, corpus, selection)
     every = [row for own in by_task.values() for row in own]
     inner = functools.cache(lambda: embeddings(base_folder, scale.revision(arm.base)))
-    kept = {
-        task: selecting.choose(
-            own,
-            selection,
-            task,
-            lambda rows: selecting.vectors_of(rows, selection, every, inner),
-        )
-        for task, own in by_task.items()
-    }
+
+    def embed(rows: Sequence[Row]) -> selecting.Vectors:
+        return selecting.vectors_of(rows, selection, every, inner)
+
+    kept = {task: selecting.choose(own, selection, task, embed) for task, own in by_task.items()}
+    first = selection.tasks[0]
+    clustered = selection.by == "kmeans" and selection.k is not None
+    places = _places(by_task[first], kept[first], embed) if clustered else {}
     rows = [row for own in kept.values() for row in own]
     selects = discovery.method(arm.method).selects
     if selects:
@@ -88,7 +100,22 @@ def selected_rows(arm: Arm, scale: Scale, corpus: Path, base_folder: Path | str)
             f"that are kept whole"
         )
     counts = {task: len(own) for task, own in kept.items()}
-    return SelectedRows(tuple(rows), counts, selecting.ambiguous(rows) if selects else 0)
+    ambiguous = selecting.ambiguous(rows) if selects else 0
+    return SelectedRows(tuple(rows), counts, ambiguous, places)
+
+
+def _places(
+    rows: Sequence[Row], kept: Sequence[Row], embed: Callable[[Sequence[Row]], selecting.Vectors]
+) -> dict[str, tuple[float, float, bool]]:
+    ordered = sorted(rows, key=lambda row: order_key(row["id"]))
+    chosen = {row["id"] for row in kept}
+    others = [row["id"] for row in ordered if row["id"] not in chosen][:SHOWN]
+    plane = selecting.plane(embed(ordered))
+    return {
+        row["id"]: (float(x), float(y), row["id"] in chosen)
+        for row, (x, y) in zip(ordered, plane, strict=True)
+        if row["id"] in chosen or row["id"] in others
+    }
 
 
 def embeddings(base_folder: Path | str, revision: str) -> tuple[Any, NDArray[np.float32]]:
