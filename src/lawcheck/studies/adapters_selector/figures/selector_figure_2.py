@@ -39,8 +39,8 @@ FIGURE = Picture(
         "Rows that represent a task, by the distance of the clusters. a to c: first two principal "
         "components of the input embeddings of one task's rows, first seed; grey: up to 200 rows "
         "that are not kept. d, e: rows kept of each of twelve tasks, mean and 95 % interval over "
-        "seeds, by size at paper size; more centres than that are wanted of nobody, so fewer rows "
-        "mean that several centres share their nearest row. Published as a picture only."
+        "seeds, by size at paper size; fewer rows than wanted: several centres share their nearest "
+        "row. Published as a picture only."
     ),
 )
 LOOKS = {"L2": Look(BLUE, "s", "-"), "COS": Look(GREEN, "o", "--"), "IP": Look(ORANGE, "^", ":")}
