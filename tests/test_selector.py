@@ -240,7 +240,7 @@ def test_derived_arms_have_the_scores_of_the_runs_that_answer(study):
     chosen = values(layout, selector.id, "chosen_task")
     own = {
         t: values(layout, planner.runs(a)[0].id)
-        for t, a in zip(SIX[:3], arms["adapters"], strict=True)
+        for t, a in zip(SIX, arms["adapters"], strict=False)
     }
     base = values(layout, planner.base_run(arms["selector"], 0).id)
     found = {

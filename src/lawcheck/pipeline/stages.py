@@ -455,7 +455,7 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     runs = planner.law_runs(law)
     listed = law.name in scale_laws(planner.scale) or law.name not in discovery.laws()
     # Others are only derived from.
-    shown = {k: run for k, run in runs.items() if run.arm in law.arms}
+    shown = {k: run for k, run in runs.items() if k in planner.table_runs(law)}
     measured = mixture_scores(planner.scale, layout, shown.values(), listed)
     measured += detected_scores(planner, layout, shown.values())
     measured += selection_scores(layout, shown.values())

@@ -195,7 +195,7 @@ class Planner:
     def law_runs(self, law: Law) -> dict[str, Run]:
         """Every run that a law's scores come from, by id; of derived ones, their sources."""
         found: dict[str, Run] = {}
-        for run in (run for a in law.arms for run in self.runs(a)):
+        for run in self.table_runs(law).values():
             if not discovery.method(run.arm.method).derived:
                 found[run.id] = run
                 continue
@@ -203,10 +203,14 @@ class Planner:
                 found[source.id] = source
         return found
 
+    def table_runs(self, law: Law) -> dict[str, Run]:
+        """Every run whose scores a law's table holds, by id."""
+        return {run.id: run for a in law.arms for run in self.runs(a)}
+
     def derived_runs(self, law: Law) -> list[Run]:
         """Runs of a law that are not made: their scores are derived from those of others."""
-        arms = [a for a in law.arms if discovery.method(a.method).derived]
-        return [run for a in arms for run in self.runs(a)]
+        runs = self.table_runs(law).values()
+        return [run for run in runs if discovery.method(run.arm.method).derived]
 
     def derived_from(self, run: Run) -> tuple[Run, ...]:
         """The runs whose scores a derived one's follow from."""

@@ -71,7 +71,9 @@ class CompletionTrainer(Trainer):
         counts = torch.stack([self.objective.counts(b).to(device) for b in batch_samples]).sum(0)
         if self.args.world_size > 1:
             counts = self.accelerator.gather(counts[None]).sum(0)
-        return counts
+        # What a term is divided by, where that is not its own count.
+        denominators = getattr(self.objective, "denominators", None)
+        return counts if denominators is None else denominators(counts)  # type: ignore[no-any-return]
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         loss: Tensor = super().training_step(*args, **kwargs)
