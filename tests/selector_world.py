@@ -28,7 +28,7 @@ def quality(arm: Arm, task: str) -> float:
     """A plausible share of right answers; the tests read scores, never this."""
     s = arm.selection
     if s is None or arm.method not in ("selector", "lookup"):
-        return {"base": 0.3, "soup": 0.6, "mft": 0.7, "mola": 0.65}.get(arm.method, 0.85)
+        return {"base": 0.3, "soup": 0.6, "mola": 0.65}.get(arm.method, 0.85)
     if task not in s.tasks:
         return 0.0
     doubled = task in ("biology_transcribe", "biology_complement") and len(s.tasks) == 12

@@ -5,6 +5,7 @@ Sizes of selections are those in print; a scale says how many rows they are ther
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -118,7 +119,9 @@ ROUTED, ORACLE, SOUP = (
     of_adapters("soup", SIX),
 )
 JOINT = Recipe(selection=Selection(tasks=SIX))
-MFT, MOLA, MTL = (arm(method, JOINT) for method in ("mft", "mola", "mtl_lora"))
+# MFTCoder's loss, in which every task of an optimizer batch weighs the same.
+MFT = arm("lora", dataclasses.replace(JOINT, objective="task_balanced"))
+MOLA, MTL = (arm(method, JOINT) for method in ("mola", "mtl_lora"))
 RANDOM = selector(TWELVE, by="random")
 LOOKUP = arm("lookup", BEST_SIX.recipe)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+
 from lawcheck.declare.design import Arm
 from lawcheck.show.columns import INTERVALS, filled, row
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Grid, Table
-from lawcheck.show.labels import method_label
 from lawcheck.show.printed import lines
 from lawcheck.studies.adapters_selector.checks import OURS
 from lawcheck.studies.adapters_selector.shown import (
@@ -32,14 +34,15 @@ TABLE = Table(
         + INTERVALS
     ),
 )
-# Methods that answer the tasks -> the printed row.
+# What answers the tasks -> its name, and the printed row.
 SYSTEMS = {
-    "mft": "MTFCoder",
-    "mola": "MoE LoRA",
-    "mtl_lora": "",
-    "soup": "",
-    "routed": OURS,
-    "oracle": "",
+    "lora": ("LoRA on all tasks", ""),
+    "task_balanced": ("LoRA on all tasks, balanced loss", "MTFCoder"),
+    "mola": ("Mixture of LoRA experts", "MoE LoRA"),
+    "mtl_lora": ("MTL-LoRA", ""),
+    "soup": ("Adapters concatenated", ""),
+    "routed": ("Adapters, routed by the selector", OURS),
+    "oracle": ("Adapters, the right one", ""),
 }
 
 
@@ -57,22 +60,11 @@ def build(context: RenderContext) -> Grid:
             rows.append(row(context, wanted, arm, label, "Selectors", None, how))
     rows += ceiling_row(context, wanted, "Selectors")
     by = {r["selector"]: r for r in lines("adapters_selector_t1")}
-    systems: list[Arm] = [
-        a for method in SYSTEMS for a in arms if a.method == method and set(asked(a)) == set(tasks)
-    ]
-    for arm in systems:
-        line = by.get(SYSTEMS[arm.method], {})
-        rows.append(
-            row(
-                context,
-                wanted,
-                arm,
-                method_label(arm),
-                "Systems",
-                lambda _, column, line=line: cell(line, column),
-                how,
-            )
-        )
+    systems = {a: kind for kind in SYSTEMS for a in arms if system(a, tasks) == kind}
+    for arm, kind in systems.items():
+        label, name = SYSTEMS[kind]
+        published = functools.partial(_cell, by.get(name, {}))
+        rows.append(row(context, wanted, arm, label, "Systems", published, how))
     context.summary.require([*found, *systems], TABLE.name)
     said = notes(context, wanted)
     if systems:
@@ -81,3 +73,16 @@ def build(context: RenderContext) -> Grid:
             "adapter for every item is not in print."
         )
     return filled(context, wanted, rows, said, SCALE)
+
+
+def system(arm: Arm, tasks: tuple[str, ...]) -> str | None:
+    """Which of SYSTEMS an arm is, on all of these tasks; None for any other arm."""
+    if set(asked(arm)) != set(tasks):
+        return None
+    balanced = arm.recipe is not None and arm.recipe.objective == "task_balanced"
+    kind = "task_balanced" if balanced and arm.method == "lora" else arm.method
+    return kind if kind in SYSTEMS else None
+
+
+def _cell(line: Mapping[str, str], arm: Arm, column: str) -> str | None:
+    return cell(line, column)
