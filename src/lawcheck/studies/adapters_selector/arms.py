@@ -146,7 +146,7 @@ def deleted(ratio: float) -> Arm:
 
 def tuned(init: str, rank: int, alpha: int) -> Arm:
     """A cell of Figure 4: six tasks, the middle size."""
-    chosen = {"init": init, "rank": rank, "alpha": alpha}
+    chosen: dict[str, Scalar] = {"init": init, "rank": rank, "alpha": alpha}
     design = () if chosen == PLAIN else tuple(chosen.items())
     return selector(SIX, MIDDLE, "COS", design=design)
 

@@ -236,7 +236,8 @@ def retention(tables: Tables) -> list[Finding]:
 
 def zeros(tables: Tables) -> list[Finding]:
     """One table, two averages: zeros counted in some rows and left out in others."""
-    counted, left_out = [], []
+    counted: list[int] = []
+    left_out: list[int] = []
     for line, row in enumerate(lines(tables, 3), 1):
         cells, printed = _cells(row, TWELVE), number(row["acc"])
         rest = {c: p for c, p in cells.items() if p.value != 0}

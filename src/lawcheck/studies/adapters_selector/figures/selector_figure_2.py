@@ -63,7 +63,7 @@ def build(context: RenderContext) -> Figure:
     named = {a: f"{NAMES[e]}, {d}, {k}" for (e, d, k), a in found.items()}
     context.summary.require(list(named), FIGURE.name)
     figure = Figure(figsize=(TWO_COLUMNS, 4.5), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.05))
+    above, below = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.05)))
     planes = above.subplots(1, len(DISTANCES), sharex=True, sharey=True)
     for k, (axes, distance) in enumerate(zip(planes, DISTANCES, strict=True)):
         arm = found.get((EMBEDDINGS[0], distance, sizes[-1]))
@@ -73,7 +73,9 @@ def build(context: RenderContext) -> Figure:
     planes[1].set_xlabel(f"First component of the rows of {words(tasks[0])}")
     counts = below.subplots(1, len(EMBEDDINGS), sharey=True)
     for k, (axes, embedding) in enumerate(zip(counts, EMBEDDINGS, strict=True)):
-        own = {d: [found.get((embedding, d, size)) for size in sizes] for d in DISTANCES}
+        own: dict[str, list[Arm | None]] = {
+            d: [found.get((embedding, d, size)) for size in sizes] for d in DISTANCES
+        }
         _counts(axes, context, own, sizes)
         name = NAMES[embedding]
         panel_title(axes, len(DISTANCES) + k, name[:1].upper() + name[1:])

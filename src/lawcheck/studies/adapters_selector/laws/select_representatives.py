@@ -12,6 +12,7 @@ from lawcheck.studies.adapters_selector.arms import (
     SIZES,
     SMALLEST,
     TWELVE,
+    Distance,
     answers,
     as_many_steps,
     grid,
@@ -22,7 +23,7 @@ from lawcheck.studies.adapters_selector.arms import (
 
 BOTH = (SIX, TWELVE)
 # Distances by which the paper compares its two embeddings.
-COMPARED = ("L2", "COS")
+COMPARED: tuple[Distance, ...] = ("L2", "COS")
 
 
 def sizes(more: int, fewer: int) -> Pooled:
