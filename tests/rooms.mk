@@ -3,7 +3,7 @@
 files := atomic
 declare := structure design estimands shared_estimands scale recipe
 proxy_world := proxy_world
-methods := merging merge_folders methods_contract methods_lora_moe methods_lora_moe_memory methods_peers methods_persistence paper_shapes
+methods := task_methods merging merge_folders methods_contract methods_lora_moe methods_lora_moe_memory methods_peers methods_persistence paper_shapes
 corpus := mixtures paper_corpus slices slices_data slices_harness token_store
 disciplines := paper_tasks
 planning := golden parents memory plan
