@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_object, short
+from lawcheck.files.records import SelectorRecord, fitting
 from lawcheck.methods import adapters
 from lawcheck.training.base.tokenizer import load_tokenizer
 from lawcheck.training.chain import load_model
@@ -79,6 +81,7 @@ def train_selector(
     rows: Path,
     out: Path,
     *,
+    which: str | None = None,
     k: int | None = None,
     distance: str = "L2",
     rank: int = 8,
@@ -90,9 +93,10 @@ def train_selector(
 ) -> dict[str, Any]:
     """Train a selector over the adapters of a folder; returns its record, which lies beside it.
 
-    rows: a JSON Lines file. k: rows of each task that are trained on, those nearest to the centres
-    of as many clusters of the base's input embeddings; None for all. An interrupted training goes
-    on. Raises InputError for rows and adapters that do not serve.
+    rows: a JSON Lines file. which: the question, as of lawcheck.declare.design.World. k: rows of
+    each task that are trained on, those nearest to the centres of as many clusters of the base's
+    input embeddings; None for all. An interrupted training goes on. Raises InputError for rows and
+    adapters that do not serve.
     """
     known = found_adapters(folder)
     given = task_rows(rows, known)
@@ -102,7 +106,7 @@ def train_selector(
         raise InputError(
             f"{rows.name}: no row is of adapter {lost!r}; add some, or take the adapter out"
         )
-    question = _question(names)
+    question = _question(names, which or WHICH)
     selection = Selection(tasks=names, k=k, distance=distance)  # type: ignore[arg-type]
     loaded: list[Any] = []
 
@@ -146,14 +150,23 @@ def train_selector(
     made = digest([scale.content(), asked, rank, seed])
     run = Run(arm=declared, seed=seed, scale=scale.name, digest=made)
     record = train_run(run, scale, chosen, base, out)
-    found = {"labels": list(names), "which": WHICH, **chosen.record(), "steps": record["steps"]}
+    found = {
+        "labels": list(names),
+        "which": question.which,
+        **chosen.record(),
+        "steps": record["steps"],
+    }
     write_json(out / RECORD, found)
     return found
 
 
-def _question(names: Sequence[str]) -> selecting.Question:
+def _question(names: Sequence[str], which: str) -> selecting.Question:
+    if "{input}" not in which:
+        raise InputError(
+            f"question {which[:40]!r}: has no {{input}} in it; write where the text stands"
+        )
     labels = {name: tuple(name.split("/", 1)) for name in names}
-    return selecting.Question(WHICH, labels)
+    return selecting.Question(which, labels)
 
 
 @dataclass(frozen=True)
@@ -196,13 +209,14 @@ class SelectedAdapters:
         folder, selector = Path(folder), Path(selector)
         self.adapters = found_adapters(folder)
         how = "train the selector again: lawcheck select train"
-        names = read_object(selector / RECORD, how).get("labels")
+        record = fitting(read_object(selector / RECORD, how), SelectorRecord, RECORD, how)
+        names = record["labels"]
         if names != list(self.adapters):
             raise InputError(
                 f"selector {str(selector)!r}: was trained for {names}, the folder "
                 f"{str(folder)!r} holds {list(self.adapters)}; {how}"
             )
-        self.question = _question(list(self.adapters))
+        self.question = _question(names, record["which"])
         self.tokenizer = load_tokenizer(base, REVISION)
         self.device = device
         model: Any = load_model(base, REVISION, dtype=torch.float32)
@@ -226,9 +240,23 @@ class SelectedAdapters:
         names = list(self.adapters)
         return [names[place] if place >= 0 else None for place in places]
 
-    def using(self, name: str | None) -> Any:
-        """A context in which the model has this adapter, or, with None, no adapter."""
-        return self._using(name)
+    @contextlib.contextmanager
+    def using(self, name: str | None) -> Iterator[Any]:
+        """The model with this adapter, or, with None, without any.
+
+        Raises InputError for an adapter that is not in the folder.
+        """
+        if name is None:
+            with self.model.disable_adapter():
+                yield self.model
+            return
+        if name not in self._names:
+            raise InputError(
+                f"adapter {name!r}: not in the folder, which holds {', '.join(self._names)}; "
+                f"name one of them"
+            )
+        self.model.set_adapter(self._names[name])
+        yield self.model
 
     def answer(self, text: str, max_new_tokens: int = 64) -> tuple[str | None, str]:
         """The adapter that the selector names, and its answer to the text as a user's turn."""
@@ -273,25 +301,6 @@ class SelectedAdapters:
             self.model.set_adapter(self._names[list(self.adapters)[k % len(self.adapters)]])
             spent.append(1000 * (time.perf_counter() - began))
         return statistics.median(spent)
-
-    def _using(self, name: str | None) -> Any:
-        import contextlib
-
-        @contextlib.contextmanager
-        def switched() -> Iterator[Any]:
-            if name is None:
-                with self.model.disable_adapter():
-                    yield self.model
-                return
-            if name not in self._names:
-                raise InputError(
-                    f"adapter {name!r}: not in the folder, which holds {', '.join(self._names)}; "
-                    f"name one of them"
-                )
-            self.model.set_adapter(self._names[name])
-            yield self.model
-
-        return switched()
 
     def _places(self, texts: Sequence[str]) -> list[int]:
         self.model.set_adapter(SELECTOR)

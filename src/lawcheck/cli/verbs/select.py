@@ -14,18 +14,23 @@ NEEDS = ("torch", "peft", "sklearn")
 EXAMPLES = (
     "lawcheck select train adapters --base model --rows rows.jsonl --selector selector",
     "lawcheck select check adapters --base model --rows held_out.jsonl --selector selector",
-    'lawcheck select ask adapters --base model --selector selector "which drug treats gout ?"',
+    'lawcheck select ask adapters --base model --selector selector --text "which drug treats gout ?"',
 )
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("train", "ask", "check"), help="what to do")
     parser.add_argument("folder", metavar="DIR", help="adapters, in folders DOMAIN/TASK")
-    parser.add_argument("text", nargs="*", metavar="TEXT", help="what to ask")
     parser.add_argument("--base", required=True, metavar="DIR", help="model folder, or hub name")
     parser.add_argument("--selector", required=True, metavar="DIR", help="folder of the selector")
+    parser.add_argument("--text", action="append", metavar="TEXT", help="what to ask; repeatable")
     parser.add_argument(
         "--rows", metavar="FILE", help="JSON Lines of input, domain, task and, for costs, response"
+    )
+    parser.add_argument(
+        "--which",
+        metavar="TEXT",
+        help="question to train with, with {input} and, if wanted, {domains} and {tasks}",
     )
     parser.add_argument("--k", type=int, metavar="N", help="representative rows a task (all)")
     parser.add_argument(
@@ -46,9 +51,9 @@ def run(arguments: argparse.Namespace) -> None:
     asks = arguments.action == "ask"
     if asks != bool(arguments.text) or asks == (arguments.rows is not None):
         raise InputError(
-            f"lawcheck select {arguments.action}: found {len(arguments.text)} texts and rows "
+            f"lawcheck select {arguments.action}: found {len(arguments.text or ())} texts and rows "
             f"{arguments.rows!r}, expected "
-            + ("a text and no --rows" if asks else "--rows FILE and no text")
+            + ("--text TEXT and no --rows" if asks else "--rows FILE and no --text")
             + "; correct the command"
         )
     if arguments.action == "train":
@@ -59,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.base,
             Path(arguments.rows),
             selector,
+            which=arguments.which,
             k=arguments.k,
             distance=arguments.distance,
             rank=arguments.rank,
@@ -108,12 +114,8 @@ def run(arguments: argparse.Namespace) -> None:
         if right != named:
             print(f"  {right} taken for {named}: {count}")
     if checked.cost is not None:
-        print(
-            f"cost of wrong choices: {checked.cost:.4f} nats per response token, mean of all rows"
-        )
+        print(f"cost of wrong choices: {checked.cost:.4f} nats per response token, over all rows")
     if checked.wrong_cost is not None:
         print(f"  of the wrong ones alone: {checked.wrong_cost:.4f}")
-    print(
-        f"switch: {checked.switch:.2f} ms; the prefill is not shared: the selector's keys and values"
-    )
-    print("  are not those of the adapter that answers")
+    print(f"switch: {checked.switch:.2f} ms")
+    print("prefill: not shared, since the selector's keys and values are its own")
