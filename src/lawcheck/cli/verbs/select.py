@@ -12,9 +12,9 @@ ORDER = 98
 GROUP = "judge"
 NEEDS = ("torch", "peft", "sklearn")
 EXAMPLES = (
-    "lawcheck select train adapters --base model --rows rows.jsonl --selector selector",
-    "lawcheck select check adapters --base model --rows held_out.jsonl --selector selector",
-    'lawcheck select ask adapters --base model --selector selector --text "which drug treats gout ?"',
+    "lawcheck select train adapters --base model --rows rows.jsonl --selector s",
+    "lawcheck select check adapters --base model --rows held.jsonl --selector s",
+    'lawcheck select ask adapters --base model --selector s --text "codon a c g ?"',
 )
 
 
