@@ -3,13 +3,13 @@
 files := atomic
 declare := structure design estimands shared_estimands scale recipe
 proxy_world := proxy_world
-methods := merging merge_folders methods_contract methods_lora_moe methods_lora_moe_memory methods_peers methods_persistence paper_shapes
+methods := task_methods merging merge_folders methods_contract methods_lora_moe methods_lora_moe_memory methods_peers methods_persistence paper_shapes
 corpus := mixtures paper_corpus slices slices_data slices_harness token_store
 disciplines := paper_tasks
 planning := golden parents memory plan
 scores := scores
 training := mixing objectives base_build base_muon base_package base_tokenizer origin training_data training_run versatune
-evaluation := likelihood evaluation_model evaluation_run evaluation_architectures sandbox other_tools
+evaluation := select_tool likelihood evaluation_model evaluation_run evaluation_architectures sandbox other_tools
 judging := missing multiverse operating posterior verdict_logic importing pilot stats tasks verdict verdict_schema import_tables import_tools synergy
 show := figures labels tables versatune_shown
 studies := families merging_shown merging_study published published_audit selector_shown studies

@@ -176,6 +176,10 @@ def declared():
         "adapters": adapters,
         "routed": arm("routed", parents=(selector, *adapters)),
         "oracle": arm("oracle", parents=adapters),
+        "soup": arm("soup", parents=adapters),
+        "mtl": arm("mtl_lora", chosen(*SIX, k=6), tasks=6),
+        "mola": arm("mola", chosen(*SIX, k=6)),
+        "mft": arm("lora", Recipe(selection=Selection(tasks=SIX, k=6), objective="task_balanced")),
         "lookup": arm("lookup", chosen(*SIX, k=6)),
         "update": arm(
             "selector",
@@ -191,17 +195,17 @@ def declared():
 def study(tmp_path_factory):
     """Planner, layout and law of a study that was trained, scored and collected."""
     scale = load_scale("smoke")
-    settings = scale.methods["lora"]
+    settings, more = scale.methods["lora"], ("selector", "mola", "mtl_lora", "lora.task_balanced")
     scale = scale.model_copy(
         update={
             "world": "proxy_tasks",
-            "methods": {**scale.methods, "selector": settings},
+            "methods": {**scale.methods, **dict.fromkeys(more, settings)},
             "corpus": scale.corpus.model_copy(update={"size": 1 / 500}),
             "evaluation": scale.evaluation.model_copy(update={"items": 16}),
         }
     )
     arms = declared()
-    compared = [arms["routed"], arms["oracle"], arms["lookup"], arms["selector"], arms["update"]]
+    compared = [a for name, a in arms.items() if name != "adapters"]
     hypothesis = Hypothesis(
         name="costs",
         role="primary",
@@ -275,6 +279,15 @@ def test_a_selector_is_scored_on_domain_and_task_and_its_rows_are_counted(study)
     }
     assert counted["all"] == sum(counted[task] for task in SIX)
     assert all(1 <= counted[task] <= 6 for task in SIX)
+
+
+@pytest.mark.parametrize("name", ["soup", "mtl", "mola", "mft"])
+def test_arms_without_a_selector_answer_every_item(study, name):
+    planner, layout, _, arms = study
+    (run,) = planner.runs(arms[name])
+    found = values(layout, run.id)
+    assert found.keys() == values(layout, planner.base_run(run.arm, 0).id).keys()
+    assert not [v for v in found.values() if v is None or v != v]
 
 
 def test_an_update_trains_the_selector_further_and_is_one_adapter(study):

@@ -135,6 +135,9 @@ class MethodModule(Protocol):
         """The model, ready to train; its initial weights follow the seed only.
 
         experts: discipline or parent -> folder, for a method that takes `models` or `adapters`.
+
+        A model may have auxiliary_loss(), of its last forward pass, which is added to the loss of
+        training, and tell_tasks(places), which is called with the tasks of the tokens that follow.
         """
 
     def save(self, model: Any, folder: Path, /) -> None:

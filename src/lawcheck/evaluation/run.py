@@ -168,17 +168,32 @@ def _evaluate_on_base(
             lm.exchange(own)
             names = {d.name for d in job.disciplines}
             chosen = [(p, a) for p, a in asked if p.discipline.name in names]
-            selects = discovery.method(job.method).selects
-            rows = list(
-                _chosen_rows(job, [p for p, _ in chosen], lm, scale)
-                if selects
-                else _rows(job, chosen, lm)
-            )
+            rows = [*_answers(job, chosen, lm, scale), *_lost(job)]
             items = _whole(rows, [p for p, _ in chosen])
             path, kind = out_for(job.run_id), score_kind(split)
             write_scores(rows, path)
             holds = {"items": items, "paths": lm.paths, "decoding": job.decoding}
             origin.seal(path, kind, job.run_id, made_from=job.made_from, holds=holds)
+
+
+def _answers(
+    job: EvalJob,
+    asked: Sequence[tuple[PlacedTask, Pass | None]],
+    lm: PrefixSharingLM,
+    scale: Scale,
+) -> Iterator[Score]:
+    if discovery.method(job.method).selects:
+        yield from _chosen_rows(job, [p for p, _ in asked], lm, scale)
+        return
+    tell = getattr(lm.model, "tell_tasks", None)
+    if tell is None:
+        yield from _rows(job, asked, lm)
+        return
+    known = job.selection.tasks if job.selection is not None else ()
+    for p, more in asked:
+        name = p.declared.name
+        tell(known.index(name) if name in known else None)
+        yield from _rows(job, [(p, more)], lm)
 
 
 def _whole(rows: list[Score], placed: list[PlacedTask]) -> dict[str, int]:
@@ -231,7 +246,6 @@ def _chosen_rows(
             yield row(p, item, cluster, p.declared.metric, right)
             if place is not None:
                 yield row(p, item, cluster, CHOSEN, float(place))
-    yield from _lost(job)
 
 
 def _rows(
@@ -285,7 +299,6 @@ def _rows(
                 for expert, share in enumerate(expert_shares(p, lm)):
                     name = p.declared.name
                     yield row(name, f"expert_{expert}", "routing_probability", share)
-    yield from _lost(job)
 
 
 def _lost(job: EvalJob) -> Iterator[Score]:

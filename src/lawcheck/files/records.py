@@ -232,6 +232,13 @@ class TrainedOnSelection(Trained):
     selection: _Selected
 
 
+class SelectorRecord(_Record):
+    """selector.json: what a selector over a folder of adapters names, and what it is asked."""
+
+    labels: list[str]
+    which: str
+
+
 class _Tensor(_Record):
     branch: Literal["slerp", "lerp"]
     cosine: Annotated[float, Field(ge=-1, le=1)] | None

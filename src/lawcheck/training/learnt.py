@@ -62,6 +62,9 @@ def learnt_tokens(model: nn.Module, inner: Any, batch: Mapping[str, Any]) -> tup
 
     labels = next_token(inputs.pop("labels"), IGNORED)
     learnt = labels != IGNORED
+    tell = getattr(inner, "tell_tasks", None)
+    if tell is not None:
+        tell(batch.get("tasks"))
     with logits_at(inner, learnt):
         # Packed samples are only told apart where there is no cache.
         outputs = model(**inputs, use_cache=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import shutil
 import signal
@@ -18,6 +19,7 @@ from torch import nn
 from transformers import TrainingArguments, logging
 
 from lawcheck.corpus import moving
+from lawcheck.corpus.encoding import task_places
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
@@ -122,6 +124,11 @@ def _train(
     # Before the model, which is loaded as shards where these arguments say so.
     args = _arguments(start, batches, out, resumed)
     model, kept = build_model(start)
+    if hasattr(model, "tell_tasks") and batches.encoded.tasks is None:
+        raise InputError(
+            f"run {run.id!r}: its method learns tasks, and its rows name none; give the recipe a "
+            f"selection of tasks"
+        )
     size = Size(
         trainable=sharding.count(p for p in model.parameters() if p.requires_grad),
         total=sharding.count(model.parameters()),
@@ -218,7 +225,11 @@ def _batches(
         packed=packed,
     )
     if not isinstance(rows, mixture.DomainRows):
-        return batches(mixture.encoded(rows, tokenizer, training.max_length, known, objective))
+        found = mixture.encoded(rows, tokenizer, training.max_length, known, objective)
+        if isinstance(rows, SelectedRows) and found.per_row == 1:
+            tasks = task_places(found.ids, rows, tuple(rows.counts))
+            found = dataclasses.replace(found, tasks=tasks)
+        return batches(found)
     recipe = start.recipe
     assert recipe.mixture is not None
     domains = mixture.encoded_domains(rows, tokenizer, training.max_length, known)

@@ -64,6 +64,10 @@ class CompletionTrainer(Trainer):
         sums = self.objective.loss(tokens, self.beta)
         # Gradients are averaged over processes, the counts are summed over them.
         loss = (sums * self.accelerator.num_processes / num_items_in_batch).sum()
+        auxiliary = getattr(self.model, "auxiliary_loss", None)
+        if auxiliary is not None:
+            # The mean over the micro-batches of a step.
+            loss = loss + auxiliary() / self.args.gradient_accumulation_steps
         return (loss, outputs) if return_outputs else loss
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Tensor:
