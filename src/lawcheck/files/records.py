@@ -223,7 +223,7 @@ class TrainedOnPhases(Trained):
 class _Selected(_Record):
     rows: dict[str, Count]
     ambiguous_inputs: Count
-    places: dict[str, tuple[float, float, bool]]
+    places: dict[str, list[float]]
 
 
 class TrainedOnSelection(Trained):

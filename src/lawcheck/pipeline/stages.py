@@ -596,7 +596,7 @@ def selection_scores(layout: Layout, runs: Iterable[Run]) -> list[Score]:
         first = run.arm.selection.tasks[0]
         for name, place in record["selection"]["places"].items():
             for metric, value in zip((ROW_X, ROW_Y, ROW_KEPT), place, strict=True):
-                found.append(_measured_row(run, first, name, metric, float(value)))
+                found.append(_measured_row(run, first, name, metric, value))
     return found
 
 

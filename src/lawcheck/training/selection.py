@@ -30,13 +30,13 @@ class SelectedRows:
     """rows: to train on. counts: task -> rows. ambiguous: inputs of more than one task.
 
     places: of the first task's rows that were clustered, the kept ones and some of the others: id
-    -> two coordinates (`plane`), and whether it was kept.
+    -> two coordinates (`plane`), and 1 where it was kept, else 0.
     """
 
     rows: tuple[Row, ...]
     counts: dict[str, int]
     ambiguous: int
-    places: Mapping[str, tuple[float, float, bool]] = field(default_factory=dict)
+    places: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -106,13 +106,13 @@ def selected_rows(arm: Arm, scale: Scale, corpus: Path, base_folder: Path | str)
 
 def _places(
     rows: Sequence[Row], kept: Sequence[Row], embed: Callable[[Sequence[Row]], selecting.Vectors]
-) -> dict[str, tuple[float, float, bool]]:
+) -> dict[str, tuple[float, float, float]]:
     ordered = sorted(rows, key=lambda row: order_key(row["id"]))
     chosen = {row["id"] for row in kept}
     others = [row["id"] for row in ordered if row["id"] not in chosen][:SHOWN]
     plane = selecting.plane(embed(ordered))
     return {
-        row["id"]: (float(x), float(y), row["id"] in chosen)
+        row["id"]: (float(x), float(y), float(row["id"] in chosen))
         for row, (x, y) in zip(ordered, plane, strict=True)
         if row["id"] in chosen or row["id"] in others
     }
