@@ -17,6 +17,7 @@ from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.methods.base import AdapterSettings
 from lawcheck.pipeline import stages
+from lawcheck.pipeline.tuning import served
 from lawcheck.planning.plan import Planner
 from lawcheck.scores import load_scores, read_rows
 from lawcheck.training.base.tokenizer import load_tokenizer
@@ -325,6 +326,14 @@ def test_the_real_switch_gives_the_answers_that_routed_scores_are_derived_from(s
         assert torch.equal(switched(**text).logits, alone[k])
     with switched.disable_adapter():
         assert torch.equal(switched(**text).logits, untouched)
+
+
+def test_the_rate_of_a_selector_is_searched_on_the_most_tasks(study):
+    _, _, law, arms = study
+    found = served([law])
+    assert found["selector"] == (arms["selector"],)
+    assert found["mtl_lora"] == (arms["mtl"],)
+    assert "lookup" not in found
 
 
 # ------------------------------------------------------------------ the method
