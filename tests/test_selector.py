@@ -1,6 +1,7 @@
 """Selecting rows, naming tasks, and the scores of adapters that a selector chooses from."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.methods.base import AdapterSettings
 from lawcheck.pipeline import stages
+from lawcheck.pipeline.composites import derived_scores
+from lawcheck.pipeline.tuning import served
 from lawcheck.planning.plan import Planner
 from lawcheck.scores import load_scores, read_rows
 from lawcheck.training.base.tokenizer import load_tokenizer
@@ -122,6 +125,15 @@ def test_vectors_are_means_of_input_embeddings_and_padding_counts_where_released
 def test_a_selection_that_means_nothing_is_refused(fields, said):
     with pytest.raises(InputError, match=said):
         Selection(**{"tasks": ("t",), **fields})
+
+
+def test_a_selection_stands_alone():
+    chosen = Selection(tasks=("t",))
+    for more in ({"fraction": 0.5}, {"disciplines": ("medicine",)}, {"general_share": 0.1}):
+        with pytest.raises(InputError, match="recipe: a selection beside disciplines, fraction"):
+            Recipe(selection=chosen, **more)
+    with pytest.raises(InputError, match="each_alone with a selection"):
+        arm("lora", Recipe(selection=chosen), each_alone=True)
 
 
 # ------------------------------------------------------------------ questions and replies
@@ -325,6 +337,34 @@ def test_the_real_switch_gives_the_answers_that_routed_scores_are_derived_from(s
         assert torch.equal(switched(**text).logits, alone[k])
     with switched.disable_adapter():
         assert torch.equal(switched(**text).logits, untouched)
+
+
+def test_rows_are_planned_as_a_selection_keeps_them(study):
+    planner, _, _, arms = study
+    assert planner.row_count(planner.runs(arms["selector"])[0]) == 6 * 6
+    # Six of the new task, and half of six of the others.
+    assert planner.row_count(planner.runs(arms["update"])[0]) == 6 + 6 * 3
+
+
+def test_it_must_be_clear_which_adapter_answers(study):
+    planner, layout, _, arms = study
+    again = arm("lora", Recipe(selection=Selection(tasks=(SIX[0],), k=3)))
+    for odd, said in (
+        (arm("routed", parents=arms["adapters"]), "0 of its parents are selectors, expected 1"),
+        (arm("oracle", parents=(arms["adapters"][0], again)), f"two .* of task '{SIX[0]}'"),
+        (arm("oracle", parents=(arms["adapters"][0], arms["mola"])), "on 6 selected tasks, expect"),
+    ):
+        (run,) = planner.runs(odd)
+        with pytest.raises(InputError, match=said):
+            derived_scores(planner, layout, run, Path)
+
+
+def test_the_rate_of_a_selector_is_searched_on_the_most_tasks(study):
+    _, _, law, arms = study
+    found = served([law])
+    assert found["selector"] == (arms["selector"],)
+    assert found["mtl_lora"] == (arms["mtl"],)
+    assert "lookup" not in found
 
 
 # ------------------------------------------------------------------ the method

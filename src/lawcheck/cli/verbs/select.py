@@ -77,7 +77,8 @@ def run(arguments: argparse.Namespace) -> None:
             sys.stdout.write(json_text(found))
             return
         for name, count in found["rows"].items():
-            print(f"  {name}: {count} rows")
+            fewer = f" (fewer than {arguments.k}: no more differ, or some are nearest to several)"
+            print(f"  {name}: {count} rows{fewer if count < (arguments.k or 0) else ''}")
         if found["ambiguous_inputs"]:
             print(f"  note: {found['ambiguous_inputs']} inputs are of more than one task; kept")
         print(f"  {found['steps']} steps -> {selector}")
