@@ -99,6 +99,7 @@ def selection_label(selection: Selection) -> str:
     tasks = selection.tasks
     found = [words(tasks[0]) if len(tasks) == 1 else f"{len(tasks)} tasks"]
     found += [] if selection.k is None else [f"k {selection.k}"]
+    found += [f"steps of k {selection.steps_of}"] if selection.steps_of is not None else []
     found += ["random rows"] if selection.by == "random" else []
     found += [f"distance {selection.distance}"] if selection.distance != "L2" else []
     found += [words(selection.embedding)] if selection.embedding != "inputs" else []
