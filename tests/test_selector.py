@@ -359,6 +359,20 @@ def test_it_must_be_clear_which_adapter_answers(study):
             derived_scores(planner, layout, run, Path)
 
 
+def test_a_composite_of_a_diverged_run_is_said_to_have_diverged(study):
+    planner, layout, _, arms = study
+    (run,) = planner.runs(arms["oracle"])
+    assert "diverged" not in {s.metric for s in derived_scores(planner, layout, run, Path)}
+    record = layout.train_record(planner.runs(arms["adapters"][1])[0].id)
+    whole = record.read_text()
+    try:
+        record.write_text(whole.replace('"diverged": false', '"diverged": true'))
+        found = [s for s in derived_scores(planner, layout, run, Path) if s.metric == "diverged"]
+    finally:
+        record.write_text(whole)
+    assert [(s.run_id, s.task, s.value) for s in found] == [(run.id, "train", 1.0)]
+
+
 def test_the_rate_of_a_selector_is_searched_on_the_most_tasks(study):
     _, _, law, arms = study
     found = served([law])

@@ -24,6 +24,7 @@ from lawcheck.errors import InputError
 from lawcheck.planning.plan import Planner
 from lawcheck.scores import CHOSEN, DIVERGED, FAULT, ROUTING
 from lawcheck.scores import read_rows as read_scores
+from lawcheck.training.record import read_record
 
 
 class Item(NamedTuple):
@@ -61,7 +62,9 @@ def derived_scores(planner: Planner, layout: Layout, run: Run, base: Base) -> li
     adapters = adapters_by_task(run, [p for p in parents if p not in selectors])
     values = {task: _values(layout, p) for task, p in adapters.items()}
     untouched = _values(layout, planner.base_run(run.arm, run.seed))
-    found: list[Score] = []
+    # A composite of a run that diverged is as good as its last good state.
+    lost = any((read_record(layout.run(p.id)) or {}).get("diverged") for p in parents)
+    found = list(_scores(run, Item("train", ""), [Value(DIVERGED, 1.0, "")])) if lost else []
     if not selectors:
         for item, own in untouched.items():
             found += _scores(run, item, values.get(item.task, untouched).get(item, own))
