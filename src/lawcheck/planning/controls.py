@@ -1,9 +1,8 @@
 """Controls of a scale: what must be seen before any law is judged there, and what must not.
 
 They are the parts of one more law, `controls`, made for the scale: its arms are planned, trained,
-scored and cached like all others, and its parts judged by the same statistics. No part compares
-what a law compares. Primary parts pass or fail; secondary ones are tests of true nulls, whose
-false positives are counted.
+scored and cached like all others, and its parts judged by the same statistics. Primary parts pass
+or fail; secondary ones are tests of true nulls, whose false positives are counted.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from lawcheck.declare.design import (
     Mixture,
     Recipe,
     RouterInformation,
-    arm,
     beats,
     difference,
 )
+from lawcheck.declare.estimands import Control
 from lawcheck.declare.lineage import lineage
 from lawcheck.declare.metrics import ACCURACY, BITS, INFORMATION
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import scale_laws, science
-from lawcheck.errors import InputError
+from lawcheck.errors import InputError, look_up
 
 NAME = "controls"
 # Of parts that must differ; of parts that must not; of tests of true nulls.
@@ -124,6 +123,34 @@ def controls_of(scale: Scale) -> Controls:
     return Controls(law=law, limits=made.limits, left_out=tuple(made.left_out))
 
 
+def required_of(scale: Scale) -> dict[str, tuple[str, ...]]:
+    """Law, or law.part -> controls that it rests on at this scale.
+
+    Raises InputError for a law, a part or a control that there is not.
+    """
+    required = scale.controls.required
+    if not required:
+        return {}
+    law = controls_of(scale).law
+    known = [h.name for h in law.hypotheses if h.role == "primary"] if law else []
+    for where, names in required.items():
+        name, _, part = where.partition(".")
+        what = f"scale {scale.name!r}: controls.required"
+        declared = look_up(name, discovery.laws(), f"{what}: no law {name!r}")
+        if part:
+            parts = {h.name: h for h in declared.hypotheses}
+            look_up(part, parts, f"{what}: law {name!r} has no part {part!r}")
+        for control in names:
+            look_up(control, dict.fromkeys(known), f"{what}: no control {control!r}")
+    return dict(required)
+
+
+def rests_on_controls(law: Law, scale: Scale) -> bool:
+    """Whether some part of a law asks for a control of this scale."""
+    asked = any(isinstance(c.estimand, Control) for h in law.hypotheses for c in h.checks)
+    return asked or any(w.partition(".")[0] == law.name for w in required_of(scale))
+
+
 class _Made:
     """What the controls of one scale are made from. left_out grows as parts are made."""
 
@@ -145,7 +172,7 @@ class _Made:
 
     @property
     def base(self) -> Arm:
-        return arm("base", base=self.on)
+        return Arm(method="base", base=self.on)
 
     def uses(self, method: str) -> bool:
         there = method in self.scale.methods and method in discovery.methods()
@@ -158,8 +185,13 @@ class _Made:
         return next(found, None)
 
     def arm(self, method: str, recipe: Recipe | None = None, each_alone: bool = False) -> Arm:
-        design = {"variant": "plain"} if method == "lora_moe" else {}
-        return arm(method, recipe or Recipe(), each_alone=each_alone, base=self.on, **design)
+        return Arm(
+            method=method,
+            design=(("variant", "plain"),) if method == "lora_moe" else (),
+            recipe=recipe or Recipe(),
+            each_alone=each_alone,
+            base=self.on,
+        )
 
     def parts(self) -> Iterator[list[Hypothesis]]:
         if self.learner is None:
@@ -342,9 +374,7 @@ class _Made:
             checks=beats([own], self.base, targets, margin, metric),
         )
         for name in names:
-            yield self.null(
-                f"relabelled_{name}", difference([foreign], [self.base], name, metric)
-            )
+            yield self.null(f"relabelled_{name}", difference([foreign], [self.base], name, metric))
 
     def _options(self, discipline: object) -> bool:
         tasks = discipline.worlds[self.scale.world].tasks  # type: ignore[attr-defined]
