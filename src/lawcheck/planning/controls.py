@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from lawcheck.corpus.moving import FEWEST_BATCHES, held_out
 from lawcheck.corpus.recipe import planned_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import (
@@ -312,6 +313,11 @@ class _Made:
         }
         if len(rows) < 2:
             self.left_out.append(f"no oracle mixture: {next(iter(rows))} is the only discipline")
+            return []
+        learned = sum(n - held_out(n) for n in rows.values())
+        fewest = FEWEST_BATCHES * self.scale.training.batch_size
+        if learned < fewest:
+            self.left_out.append(f"no oracle mixture: {learned} rows, {fewest} are the fewest")
             return []
         scarce = min(rows, key=lambda name: rows[name])
         size = max(1, round(PASSES * rows[scarce] / corpus.size))
