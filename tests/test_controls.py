@@ -9,7 +9,7 @@ import torch
 import yaml
 from score_world import PLACES, columns, table
 from tiny_world import WORDS, make_base, make_rows, make_run, make_scale
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lawcheck.cli.main import main
 from lawcheck.corpus.build import build_corpus
@@ -47,7 +47,7 @@ def test_every_scale_has_controls_that_can_be_planned_and_says_what_it_lacks(nam
         assert "LAWCHECK_DATA" in str(error)  # noqa: PT017
         pytest.skip("real data are not here")
     parts = {h.name for h in found.law.hypotheses}
-    asked = [d for d in asked_of(scale)]
+    asked = asked_of(scale)
     assert {f"{kind}_{d}" for d in asked for kind in ("headroom", "learnable")} <= parts
     assert len(runs) >= len(asked) + 1
     for part, word in (
@@ -248,7 +248,7 @@ def disciplined(n):
 def test_routers_that_are_told_disciplines_tell_them_apart_untold(tmp_path):
     base = make_base(tmp_path / "base")
     scale = make_scale(method={"learning_rate": 0.02}, training={"epochs": 3})
-    rows = disciplined(120)
+    rows, tokenizer = disciplined(160), AutoTokenizer.from_pretrained(base)
 
     def apart(objective):
         own = arm("lora_moe", Recipe(objective=objective), experts=2)
@@ -260,7 +260,7 @@ def test_routers_that_are_told_disciplines_tell_them_apart_untold(tmp_path):
         assert not hasattr(model, "tell_tasks")
         means = []
         for words in (WORDS[:10], WORDS[20:30]):
-            ids = torch.tensor([[WORDS.index(w) + 3 for w in words]])
+            ids = torch.tensor([tokenizer.convert_tokens_to_ids(words)])
             with torch.no_grad(), routing_probabilities(model) as seen:
                 model(input_ids=ids)
             means.append(seen[0].mean(dim=(0, 1)).numpy())
@@ -274,7 +274,7 @@ def test_a_method_without_routers_cannot_be_told():
         prepare(torch.nn.Linear(2, 2))
 
 
-# ----------------------------------------------------------------------------------- from end to end
+# ---------------------------------------------------------------------------------- from end to end
 
 
 @pytest.mark.slow
