@@ -302,7 +302,7 @@ def test_controls_of_a_scale_with_one_method_from_end_to_end(tmp_path, capsys):
     where = [str(path), "--results", str(layout.results), "--figures", str(tmp_path / "figures")]
     assert main(["controls", *where]) == 0
     said = capsys.readouterr().out
-    assert "failed  learnable_math" in said  # one seed shows nothing
+    assert "open: learnable_math" in said  # one seed shows nothing
     assert "false positives: 0 of 0" in said
     verdict = read_verdict(layout.verdict(NAME))
     assert verdict.law == NAME

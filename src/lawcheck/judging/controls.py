@@ -11,19 +11,19 @@ from lawcheck.files import origin
 from lawcheck.judging.verdict_forms import read_verdict
 from lawcheck.planning.controls import NAME, NULL
 
-WHOLE = "at least the smallest effect"
 # Arms of which only a gain would be a false positive: they may well lose.
 ONE_SIDED = f"{NULL}relabelled"
 
 
-def passed(part: PartVerdict) -> bool:
-    """A bound is shown, or an effect of at least the smallest that counts."""
-    return part.outcome == "shown" and (part.margin is not None or part.size == WHOLE)
+def said(part: PartVerdict) -> str:
+    """A control's outcome in a word: `passed`, `failed`, or that the data do not tell."""
+    words = {"shown": "passed", "reversed": "failed", "negligible": "failed"}
+    return words.get(part.outcome, part.outcome)
 
 
 def controls_of_verdict(verdict: Verdict) -> dict[str, bool]:
     """Control -> whether it passed."""
-    return {p.name: passed(p) for p in verdict.parts if p.role == "primary"}
+    return {p.name: p.outcome == "shown" for p in verdict.parts if p.role == "primary"}
 
 
 def record_of(path: Path, how: str) -> origin.Origin | None:

@@ -1,8 +1,9 @@
 """Controls of a scale: what must be seen before any law is judged there, and what must not.
 
 They are the parts of one more law, `controls`, made for the scale: its arms are planned, trained,
-scored and cached like all others, and its parts judged by the same statistics. Primary parts pass
-or fail; secondary ones are tests of true nulls, whose false positives are counted.
+scored and cached like all others, and its parts judged by the same statistics. A primary part
+passes where it is shown: what it has to exceed is subtracted in its estimand. Secondary parts are
+tests of true nulls, whose false positives are counted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lawcheck.declare.design import (
     RouterInformation,
     beats,
     difference,
+    pooled,
 )
 from lawcheck.declare.estimands import Control
 from lawcheck.declare.lineage import lineage
@@ -39,8 +41,8 @@ NAME = "controls"
 # Of parts that must differ; of parts that must not; of tests of true nulls.
 POSITIVE = ("learnable_", "planted_router", "oracle_mixture")
 NULL = "null_"
-# Share of the maximum that routers must carry which were told the disciplines; five times what
-# laws about routers call the smallest difference of interest.
+# Share of the maximum that routers must carry which were told the disciplines: five times what laws
+# about routers call the smallest difference of interest.
 TOLD_ROUTER = 0.25
 # Bits about a question: a twentieth of what tells one of four options from the others.
 TOLD = 0.1
@@ -209,15 +211,20 @@ class _Made:
         yield list(self.relabelled(self.learner))
 
     def gain(self, more: Arm, less: Arm, target: str, name: str, claim: str) -> Hypothesis:
-        """A part that passes where the gain is at least what counts as learned."""
-        metric = self.limits.metric
+        """A part that is shown where the gain exceeds what counts as learned."""
+        limits, fewer = self.limits, self.limits.metric == BITS
         return Hypothesis(
             name=name,
             role="primary",
             claim=claim,
-            estimand=difference([more], [less], target, metric),
-            alternative="less" if metric == BITS else "greater",
-            sesoi=self.limits.learnable,
+            estimand=Measure(
+                metric=limits.metric,
+                weights=pooled([more], [less]),
+                target=target,
+                against=-limits.learnable if fewer else limits.learnable,
+            ),
+            alternative="less" if fewer else "greater",
+            sesoi=0.0,
         )
 
     def learnable(self, method: str, name: str) -> Hypothesis:
@@ -232,30 +239,21 @@ class _Made:
 
     def headroom(self) -> Iterator[Hypothesis]:
         low, high, metric = self.limits.low, self.limits.high, self.limits.metric
+        middle, half = (low, 0.0) if high is None else ((low + high) / 2, (high - low) / 2)
         for name in self.names:
-            level: Contrast | Measure
-            if high is None:
-                level = Measure(metric=metric, weights=((self.base, 1.0),), target=name)
-                yield Hypothesis(
-                    name=f"headroom_{name}",
-                    role="primary",
-                    claim=f"gold answers cost the base at least {low:g} bits per byte on {name}",
-                    estimand=level,
-                    alternative="greater",
-                    sesoi=low,
-                )
-                continue
-            middle, half = (low + high) / 2, (high - low) / 2
+            range_ = (
+                f"at least {low:g} bits per byte" if high is None else f"{low:g} to {high:g} points"
+            )
             yield Hypothesis(
                 name=f"headroom_{name}",
                 role="primary",
-                claim=f"the base scores {low:g} to {high:g} on {name}; less {middle:g}",
+                claim=f"the base is at {range_} on {name}",
                 estimand=Measure(
                     metric=metric, weights=((self.base, 1.0),), target=name, against=middle
                 ),
-                alternative="equivalent",
+                alternative="greater" if high is None else "equivalent",
                 sesoi=half,
-                margin=half,
+                margin=None if high is None else half,
             )
 
     def capacity(self) -> list[Hypothesis]:
@@ -294,9 +292,9 @@ class _Made:
                 role="primary",
                 claim=f"routers that were told disciplines carry at least {TOLD_ROUTER:g} of the "
                 f"maximum",
-                estimand=RouterInformation(weights=((told, 1.0),)),
+                estimand=RouterInformation(weights=((told, 1.0),), against=TOLD_ROUTER),
                 alternative="greater",
-                sesoi=TOLD_ROUTER,
+                sesoi=0.0,
             )
         ]
 

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
             if h.role == "primary":
                 print(f"{h.name}: {h.claim}")
         return
-    from lawcheck.judging.controls import passed
+    from lawcheck.judging.controls import said
     from lawcheck.judging.judged import judge_file
     from lawcheck.pipeline.stages import collect
     from lawcheck.show.judged import render_law
@@ -47,7 +47,6 @@ def run(arguments: argparse.Namespace) -> None:
     written = render_law(planner, layout, law, Path(arguments.figures))
     for part in verdict.parts:
         if part.role == "primary":
-            value = "no estimate" if part.estimate is None else f"{part.estimate:+.3g} {part.unit}"
-            print(f"{'passed' if passed(part) else 'failed'}  {part.name}: {value}")
+            print(f"{said(part)}: {part.name}")
     print("\n".join(verdict.notes))
     print("\n".join(map(str, (layout.verdict(NAME), *written))))

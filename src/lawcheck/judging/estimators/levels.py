@@ -65,6 +65,7 @@ def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
         return np.array([router_information(routing[:, k]) for k in range(len(seeds))])
 
     per_seed, seeds, notes = _runs(estimand, evidence, names, ROUTING, of_runs)
+    per_seed -= estimand.against
     return over_seeds(per_seed, seeds, evidence, "share of maximum information", notes)
 
 

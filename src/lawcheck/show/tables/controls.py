@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from lawcheck.declare.design import PartVerdict
+from lawcheck.declare.design import Hypothesis, PartVerdict
 from lawcheck.errors import InputError
-from lawcheck.judging.controls import false_positives, passed
-from lawcheck.planning.controls import NAME, NULL
+from lawcheck.judging.controls import false_positives, said
+from lawcheck.planning.controls import NAME
+from lawcheck.show.columns import fixed
 from lawcheck.show.context import RenderContext
 from lawcheck.show.grid import Cell, Column, Grid, Row, Table
 from lawcheck.show.labels import part_label
@@ -16,8 +17,7 @@ TABLE = Table(
     title="Controls",
     caption=(
         "Estimate \u00b1 half width of the two-sided (1 - 2 alpha) interval that the tests read. A "
-        "bound passes where it is shown, an effect where at least its smallest is. A level of the "
-        "base is less the middle of its range."
+        "control passes where the interval lies above, below or inside what it needs."
     ),
     law=NAME,
 )
@@ -27,54 +27,48 @@ COLUMNS = (
     Column(key=NEEDED, header="Needed", unit="", decimals=2, best=False),
 )
 BLOCKS = ("Has to be seen", "Must not be seen")
+ABSENT = ("identical_", "relabelled")
 
 
 def build(context: RenderContext) -> Grid:
     verdict = context.verdict
     if verdict is None:
         raise InputError(f"table {NAME!r}: no verdict; run: lawcheck controls {context.scale_name}")
-    rows = tuple(_row(p) for p in verdict.parts if not p.name.startswith(NULL))
+    declared = {h.name: h for h in context.law.hypotheses}
+    rows = tuple(_row(declared[p.name], p) for p in verdict.parts if p.role == "primary")
+    line = false_positives(verdict).line
     return Grid(
         columns=COLUMNS,
         rows=rows,
         scale=context.scale_name,
-        notes=(f"{false_positives(verdict).line[0].upper()}{false_positives(verdict).line[1:]}.",),
+        notes=(f"{line[0].upper()}{line[1:]}.",),
     )
 
 
-def _row(part: PartVerdict) -> Row:
-    needed = part.sesoi if part.margin is None else part.margin
-    signed = -needed if part.alternative == "less" else needed
-    sides = {"equivalent": "within", "no_gain": "at most", "less": "at most"}
-    word = "passed" if passed(part) else "not tested" if part.outcome == "not tested" else "failed"
-    absent = part.name.startswith(("identical_", "relabelled"))
+def _row(h: Hypothesis, part: PartVerdict) -> Row:
+    less = getattr(h.estimand, "against", 0.0)
+    found = None
+    if part.estimate is not None:
+        low, high = (None if v is None else v + less for v in (part.low, part.high))
+        found = Measure(
+            value=part.estimate + less,
+            low=low,
+            high=high,
+            interval="two-sided (1 - 2 alpha)",
+            n_seeds=part.n_seeds,
+            n_items=part.n_items,
+            n_unscored=part.n_unscored,
+        )
+    edge, sides = part.margin or 0.0, {"no_gain": "below", "less": "below", "greater": "above"}
+    needed = Cell(
+        measure=fixed(less + edge, "declared"),
+        remark=f"from {less - edge:g}" if h.alternative == "equivalent" else sides[h.alternative],
+    )
+    absent = h.name.startswith(ABSENT)
     return Row(
-        label=part_label(part.name),
+        label=part_label(h.name),
         arm="",
-        cells=(
-            Cell(measure=_measure(part), remark=word),
-            Cell(measure=_fixed(signed), remark=f"{sides.get(part.alternative, 'at least')}"),
-        ),
+        cells=(Cell(measure=found, remark=said(part)), needed),
         block=BLOCKS[absent],
         unit=part.unit,
-    )
-
-
-def _measure(part: PartVerdict) -> Measure | None:
-    if part.estimate is None:
-        return None
-    return Measure(
-        value=part.estimate,
-        low=part.low,
-        high=part.high,
-        interval="two-sided (1 - 2 alpha)",
-        n_seeds=part.n_seeds,
-        n_items=part.n_items,
-        n_unscored=part.n_unscored,
-    )
-
-
-def _fixed(value: float) -> Measure:
-    return Measure(
-        value=value, low=None, high=None, interval="declared", n_seeds=0, n_items=0, n_unscored=0
     )
