@@ -88,6 +88,32 @@ def test_a_likelihood_scale_asks_for_room_below_the_base_not_for_accuracy():
     assert (limits_of(changed).margin, limits_of(changed).learnable) == (1.5, 4.0)
 
 
+def test_a_likelihood_scale_passes_where_answers_become_likelier():
+    scale = load_scale("smollm2")
+    law = controls_of(scale).law
+    level = {a: 0.6 for a in law.arms}
+    rows = columns(level, n_seeds=4, n_items=80, sharpness={a: 0.9 for a in law.arms})
+    rng = np.random.default_rng(5)
+    poor = {law.base.name: 1.0, "lora.d100.foreign": 0.97}
+    for k in [k for k, m in enumerate(rows["metric"]) if m == "acc"]:
+        for metric, sign in (("bits_per_byte", 1.0), ("information", -1.0)):
+            bits = poor.get(rows["arm"][k], 0.7)
+            if "mix_given" in rows["arm"][k]:
+                bits = 0.6 if rows["arm"][k] == law_arm(law, "oracle_mixture") else 0.7
+            for column in ("run_id", "arm", "seed", "task", "item_id", "cluster"):
+                rows[column].append(rows[column][k])
+            rows["metric"].append(metric)
+            rows["value"].append(sign * bits + rng.normal(0, 0.01))
+    found = controls_of_verdict(judge(law, table(rows), tasks=PLACES, quick=True))
+    assert all(found.values()), [k for k, v in found.items() if not v]
+
+
+def law_arm(law, part):
+    """The arm that a part says is better."""
+    h = next(h for h in law.hypotheses if h.name == part)
+    return next(a.name for a, w in h.estimand.weights if w > 0)
+
+
 def test_a_control_trains_with_the_rate_of_what_it_controls():
     assert PROXY.settings_of("lora", "foreign") == PROXY.settings_of("lora")
     assert PROXY.settings_of("lora_moe", "labelled") == PROXY.settings_of("lora_moe")

@@ -200,6 +200,9 @@ class _Made:
         if self.learner is None:
             self.left_out.append("no rate for LoRA or full fine-tuning, so nothing is learned")
             return
+        if not self.names:
+            self.left_out.append("no discipline's items are asked")
+            return
         yield list(self.headroom())
         yield [self.learnable(self.learner, name) for name in self.names]
         yield self.capacity()
