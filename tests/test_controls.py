@@ -91,8 +91,8 @@ def test_a_likelihood_scale_asks_for_room_below_the_base_not_for_accuracy():
 def test_a_likelihood_scale_passes_where_answers_become_likelier():
     scale = load_scale("smollm2")
     law = controls_of(scale).law
-    level = {a: 0.6 for a in law.arms}
-    rows = columns(level, n_seeds=4, n_items=80, sharpness={a: 0.9 for a in law.arms})
+    level = dict.fromkeys(law.arms, 0.6)
+    rows = columns(level, n_seeds=4, n_items=80, sharpness=dict.fromkeys(law.arms, 0.9))
     rng = np.random.default_rng(5)
     poor = {law.base.name: 1.0, "lora.d100.foreign": 0.97}
     for k in [k for k, m in enumerate(rows["metric"]) if m == "acc"]:
