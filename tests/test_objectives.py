@@ -59,8 +59,13 @@ def run(method="lora", **recipe):
     return Run(arm=arm(method, Recipe(**recipe)), seed=0, scale="tiny", digest="0" * 12)
 
 
+def task_rows(count):
+    """Rows of three tasks, of very different numbers of rows."""
+    return [{**r, "task": f"t{min(k % 7, 2)}"} for k, r in enumerate(make_rows(count))]
+
+
 def train(base, out, method="lora", rows=120, seconds=600.0, parts=(), **recipe):
-    given = make_rows(rows) if isinstance(rows, int) else rows
+    given = task_rows(rows) if isinstance(rows, int) else rows
     chosen = scale(**dict(parts))
     return train_run(run(method, **recipe), chosen, given, base, out, checkpoint_seconds=seconds)
 
@@ -68,7 +73,7 @@ def train(base, out, method="lora", rows=120, seconds=600.0, parts=(), **recipe)
 def batches(name, tokenizer, rows=30, batch=12, parts=1, **options):
     """Micro-batches of an objective, with a reference where it needs one."""
     module = discovery.objective_module(name)
-    encoded = mixture.encoded(make_rows(rows), tokenizer, 64, None, module)
+    encoded = mixture.encoded(task_rows(rows), tokenizer, 64, None, module)
     made = data.MicroBatches(encoded, 0, batch, parts, **options)
     if module.OBJECTIVE.reference:
         made.reference = np.random.default_rng(0).normal(-9, 2, (len(encoded.ids), 2))
@@ -80,6 +85,7 @@ def gradients(name, model, micro_batches):
     module = discovery.objective_module(name)
     beta = module.OBJECTIVE.weight(Recipe(objective=name))
     counts = sum(module.counts(b) for b in micro_batches)
+    counts = getattr(module, "denominators", lambda own: own)(counts)
     model.zero_grad()
     total = 0.0
     for batch in micro_batches:
@@ -143,6 +149,27 @@ def test_a_row_without_its_columns_is_named(name, tokenizer):
     first = module.OBJECTIVE.columns[0]
     with pytest.raises(InputError, match=f"training row 'a': column '{first}' is None"):
         mixture.encoded(rows, tokenizer, 64, None, module)
+
+
+def test_tasks_weigh_the_same_however_many_tokens_they_have(base, tokenizer):
+    module, model = discovery.objective_module("task_balanced"), double(base)
+    rows = task_rows(14)
+    means = []
+    for task in ("t0", "t1", "t2"):
+        own = [r for r in rows if r["task"] == task]
+        encoded = mixture.encoded(own, tokenizer, 64, None, discovery.objective_module("response"))
+        made = data.MicroBatches(encoded, 0, len(own), 1)[0]
+        tokens, _ = learnt_tokens(model, model, made)
+        means.append(float(-tokens.log_probabilities.mean()))
+    made = data.MicroBatches(mixture.encoded(rows, tokenizer, 64, None, module), 0, 14, 1)
+    assert gradients("task_balanced", model, [made[0]])[0] == pytest.approx(sum(means) / 3)
+    # A task that the step does not hold does not count.
+    lone = [r for r in rows if r["task"] != "t1"]
+    encoded = mixture.encoded(lone, tokenizer, 64, None, module)
+    encoded = dataclasses.replace(encoded, tasks=encoded.tasks * 2)
+    made = data.MicroBatches(encoded, 0, len(lone), 1)
+    found = gradients("task_balanced", model, [made[0]])[0]
+    assert found == pytest.approx((means[0] + means[2]) / 2)
 
 
 def test_its_version_enters_the_runs_that_it_trains(monkeypatch):

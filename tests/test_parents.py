@@ -233,8 +233,8 @@ def test_the_longest_chain_is_planned(planner):
     assert len(planner.with_parents([run])) == DEPTH + 1
 
 
-def test_a_method_takes_one_of_four_things():
-    with pytest.raises(InputError, match="takes 'parents', expected base, model, models"):
+def test_a_method_takes_one_of_five_things():
+    with pytest.raises(InputError, match="takes 'parents', expected base, model, adapter"):
         Method(name="odd", title="", version=1, trains="", group="full", takes="parents")
 
 

@@ -73,7 +73,7 @@ def test_same_seed_gives_the_same_bits_in_a_fresh_process(base, tmp_path):
     assert other["weights_sha256"] != here
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "mola"])
 def test_a_killed_run_goes_on_to_the_same_bits(base, tmp_path, monkeypatch, method):
     whole = train(base, tmp_path / "whole", method)
 

@@ -67,7 +67,7 @@ def make_scale(**parts: dict[str, Any]) -> Scale:
     }
     merged = {name: {**section, **parts.get(name, {})} for name, section in sections.items()}
     method = {"learning_rate": 1e-2, "weight_decay": 0.01, "warmup_ratio": 0.1}
-    names = ("full", "lora", "lora_moe", "lora_comp")
+    names = ("full", "lora", "lora_moe", "lora_comp", "mola", "mtl_lora", "selector")
     return Scale.model_validate(
         {
             "name": "tiny",

@@ -147,6 +147,9 @@ def arm_words(arm: Arm, base: Arm) -> str:
     if recipe is not None:
         rows = [f"{100 * recipe.fraction:g} %" if recipe.fraction < 1 else "all"]
         rows.append(f"of {', '.join(recipe.disciplines or ('every discipline',))}")
+        if recipe.selection is not None:
+            chosen = recipe.selection
+            rows = [f"the selected rows of {', '.join(chosen.tasks)} ({chosen.label})"]
         if recipe.upsampling is not None:
             up = recipe.upsampling
             rows.append(f"with {', '.join(up.disciplines)} upsampled ({up.kind}) to {up.target:,}")

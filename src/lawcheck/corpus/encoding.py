@@ -52,7 +52,8 @@ class Encoded:
     response lay beyond it, left out. learnt: (n samples,), index of the first token that carries
     loss, where that is not the first response token. per_row: samples that one id stands for, one
     after the other; 2 for a pair, the chosen one first. cut and lost then count pairs. unpaired:
-    rows that had no rejected response, left out before.
+    rows that had no rejected response, left out before. tasks: (n ids,), place of each sample's
+    task among the task_count of them, where rows name tasks.
     """
 
     ids: Sequence[str]
@@ -65,6 +66,11 @@ class Encoded:
     learnt: NDArray[np.int32] | None = None
     per_row: int = 1
     unpaired: int = 0
+    tasks: Numbers | None = None
+
+    @property
+    def task_count(self) -> int:
+        return 0 if self.tasks is None else int(self.tasks.max(initial=-1)) + 1
 
     @property
     def row_lengths(self) -> Numbers:
@@ -80,6 +86,15 @@ class Encoded:
     def sample(self, member: int) -> NDArray[np.int32]:
         start = int(self.starts[member])
         return self.tokens[start : start + int(self.lengths[member])]
+
+
+def task_places(
+    ids: Sequence[str], rows: Iterable[Mapping[str, Any]], order: Sequence[str] = ()
+) -> Numbers:
+    """(n ids,) place of the task of each id in `order`, by default in the order of their names."""
+    of = {row["id"]: row["task"] for row in rows}
+    places = {task: place for place, task in enumerate(order or sorted(set(of.values())))}
+    return np.array([places[of[i]] for i in ids], np.int64)
 
 
 # Of a sample: its token ids, and the index of the first response token.

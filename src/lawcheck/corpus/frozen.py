@@ -5,10 +5,21 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import importlib.util
 from types import ModuleType
 
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
+
+
+def generator_world(world: str) -> str:
+    """The world that a generator is named for, whose texts base models learn.
+
+    A world named `proxy_x` holds other tasks of the generator of `proxy`; worlds of others keep
+    their names.
+    """
+    first = world.partition("_")[0]
+    return first if importlib.util.find_spec(f"lawcheck.{first}_world") else world
 
 
 def generator(world: str) -> ModuleType:
@@ -16,7 +27,7 @@ def generator(world: str) -> ModuleType:
 
     Raises InputError for a world of real data, which has none.
     """
-    name = f"lawcheck.{world}_world"
+    name = f"lawcheck.{generator_world(world)}_world"
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

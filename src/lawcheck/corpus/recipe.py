@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from lawcheck.corpus.moving import GENERAL, domains_of, held_out, pass_rows
-from lawcheck.declare.design import Discipline, Recipe, Upsampling
+from lawcheck.declare.design import Discipline, Recipe, Selection, Upsampling
 from lawcheck.errors import InputError, nearest
 
 Row = dict[str, Any]
@@ -49,6 +49,8 @@ def planned_mixture(
         domains = domains_of(recipe, available)
         shares = dict(recipe.mixture.given) or dict.fromkeys(domains, 1 / len(domains))
         return {name: pass_rows(recipe, size) * shares[name] for name in domains}
+    if recipe.selection is not None:
+        return planned_selection(recipe.selection, disciplines, size, caps)
     planned = {}
     for d in disciplines:
         if recipe.disciplines is not None and d.name not in recipe.disciplines:
@@ -59,6 +61,24 @@ def planned_mixture(
             rows *= max(1.0, up.target / d.rows)
         planned[d.name] = rows
     planned["general"] = recipe.general_share * general_pool
+    return planned
+
+
+def planned_selection(
+    selection: Selection,
+    disciplines: Sequence[Discipline],
+    size: float,
+    caps: Mapping[str, int] | None = None,
+) -> dict[str, float]:
+    """Planned rows of a selection per discipline, whose rows its tasks share equally."""
+    planned = {}
+    for d in disciplines:
+        for world in d.worlds.values():
+            own = [t.name for t in world.tasks if t.name in selection.tasks]
+            if own:
+                each = planned_rows(d, size, caps) / len(world.tasks)
+                most = each if selection.k is None else min(each, selection.k)
+                planned[d.name] = sum(most * selection.share(task) for task in own)
     return planned
 
 

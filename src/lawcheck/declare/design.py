@@ -31,6 +31,7 @@ Scalar = str | int | float | bool
 DEPTH, LONGEST = 6, 120
 # The target that is the mean of the tasks, or of the disciplines.
 AVERAGE = "average"
+WHICH = "{input}\n\nDomains: {domains}\nTasks: {tasks}\nWhich domain and which task is this?"
 NO_TASK = (
     "a task called 'average' cannot be told from the mean of the tasks; write 'tasks: {average: "
     "NAME}' into the mapping, or null for NAME to leave it out"
@@ -160,6 +161,92 @@ class Mixture:
         return _label(self, "mix_" + self.start, skip=("start", "given"))
 
 
+SELECTED_BY, DISTANCES = ("kmeans", "random"), ("L2", "COS", "IP")
+EMBEDDINGS = ("inputs", "tfidf_svd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which rows of which tasks are trained on (lawcheck.training.selection).
+
+    tasks: names of the world's tasks, in the order in which a selector lists them. k: rows of each
+    task at paper size (`CorpusSettings.selected` says how many those are at a scale); None for all.
+    steps_of: another such size, whose optimizer steps this one gets by repeating its rows. by:
+    `kmeans`, the row nearest to each of k centres, without repeats; `random`. distance: of clusters
+    and of their nearest rows; cosine and inner product are similarities. embedding: of a row's
+    input: `inputs`, the mean of the base's input embeddings; `tfidf_svd`, a stand-in for an outside
+    sentence embedder. released: as the published code does it, with centres of L2 whatever the
+    distance, and instructions embedded too. whole, retained: tasks outside `whole` keep this share
+    of their selected rows, where `whole` names any or the share is below 1.
+    """
+
+    tasks: tuple[str, ...]
+    k: int | None = None
+    steps_of: int | None = None
+    by: Literal["kmeans", "random"] = "kmeans"
+    distance: Literal["L2", "COS", "IP"] = "L2"
+    embedding: Literal["inputs", "tfidf_svd"] = "inputs"
+    released: bool = False
+    whole: tuple[str, ...] = ()
+    retained: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.tasks or len(set(self.tasks)) < len(self.tasks):
+            raise InputError(
+                f"selection: tasks {', '.join(self.tasks) or 'none'}, expected one or more "
+                f"distinct names; name each task once"
+            )
+        for what, allowed in (
+            ("by", SELECTED_BY),
+            ("distance", DISTANCES),
+            ("embedding", EMBEDDINGS),
+        ):
+            if getattr(self, what) not in allowed:
+                raise InputError(
+                    f"selection: {what} {getattr(self, what)!r} is unknown; choose one of "
+                    f"{', '.join(allowed)}"
+                )
+        for what in ("k", "steps_of"):
+            value = getattr(self, what)
+            if value is not None and (type(value) is not int or value < 1):
+                raise InputError(
+                    f"selection: {what} is {value!r}, expected a count from 1; give one"
+                )
+        if self.steps_of is not None and (self.k is None or self.steps_of < self.k):
+            raise InputError(
+                f"selection: steps_of {self.steps_of} beside k {self.k}, expected a size from k "
+                f"up; rows can be repeated, not halved"
+            )
+        if not 0 <= self.retained <= 1:
+            raise InputError(f"selection: retained {self.retained} is outside [0, 1]; give a share")
+        odd = next((t for t in self.whole if t not in self.tasks), None)
+        if odd is not None:
+            raise InputError(
+                f"selection: {odd!r} is kept whole but is none of its tasks; name it there too"
+            )
+
+    def share(self, task: str) -> float:
+        """Of the task's selected rows, how many are trained on."""
+        return 1.0 if task in self.whole else self.retained
+
+    @property
+    def label(self) -> str:
+        listed = self.tasks[0] if len(self.tasks) == 1 else f"{len(self.tasks)}tasks"
+        if len(self.tasks) > 1:
+            listed += f"_{digest(plain(self.tasks), 4)}"
+        parts = [listed] if self.k is None else [listed, f"k{self.k}"]
+        parts += [f"steps{self.steps_of}"] if self.steps_of is not None else []
+        parts += [self.by] if self.by != "kmeans" else []
+        parts += [self.distance] if self.distance != "L2" else []
+        parts += [self.embedding] if self.embedding != "inputs" else []
+        parts += ["released"] if self.released else []
+        if self.whole:
+            parts.append(f"whole_{digest(plain(self.whole), 4)}")
+        if self.retained != 1:
+            parts.append(f"retained{_percent(self.retained)}")
+        return ".".join(parts)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What an arm is trained on, free of any scale.
@@ -171,7 +258,7 @@ class Recipe:
     schedule of all of them. replica: 2 and above see the same rows in another order, with the
     same seed. mixture: shares that may move while training goes on.
     shuffled: share of each discipline's rows, the last ones in order, whose words stand in random
-    order; for texts only.
+    order; for texts only. selection: which tasks' rows, and which of them, instead of shares.
     """
 
     disciplines: tuple[str, ...] | None = None
@@ -185,6 +272,7 @@ class Recipe:
     replica: int = later(2, 1)
     mixture: Mixture | None = later(2, None)
     shuffled: float = later(5, 0.0)
+    selection: Selection | None = later(6, None)
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
@@ -217,6 +305,16 @@ class Recipe:
                 "recipe: a mixture beside upsampling or general_share; the mixture's own shares "
                 "say what is trained on, leave the others"
             )
+        if self.selection is not None and (
+            self.mixture is not None
+            or self.upsampling is not None
+            or (self.disciplines, self.fraction) != (None, 1.0)
+            or self.general_share
+        ):
+            raise InputError(
+                "recipe: a selection beside disciplines, fraction, upsampling, general_share or a "
+                "mixture; the selection's tasks say what is trained on, leave the others"
+            )
         if self.mixture is not None and (self.objective != "response" or self.stop_after):
             raise InputError(
                 f"recipe: a mixture beside objective {self.objective!r} and stop_after "
@@ -228,7 +326,10 @@ class Recipe:
     def label(self) -> str:
         named = "_".join(self.disciplines or ()) or "none"
         parts = [named] if self.disciplines is not None else []
-        parts.append(f"d{_percent(self.fraction)}")
+        if self.selection is None:
+            parts.append(f"d{_percent(self.fraction)}")
+        else:
+            parts.append(self.selection.label)
         if self.upsampling:
             up = self.upsampling
             parts.append(f"{up.kind}{up.target // 1000}k_{'_'.join(up.disciplines)}")
@@ -308,6 +409,11 @@ class Arm:
                 f"arm of method {self.method!r}: each_alone with a mixture; one discipline alone "
                 f"has no shares, leave one of them"
             )
+        if self.each_alone and self.selection is not None:
+            raise InputError(
+                f"arm of method {self.method!r}: each_alone with a selection, whose tasks say what "
+                f"is trained on; leave each_alone"
+            )
         self._check_parents()
         if self.trained and not ARM_NAME.match(self.name):
             raise InputError(
@@ -377,9 +483,15 @@ class Arm:
         return None if self.recipe is None else self.recipe.mixture
 
     @property
+    def selection(self) -> Selection | None:
+        """Of its recipe, where rows of tasks are chosen."""
+        return None if self.recipe is None else self.recipe.selection
+
+    @property
     def fixed_mixture(self) -> Recipe | None:
         """What it trains on, where that is several disciplines in whole rows of the corpus."""
-        moved = self.recipe is not None and (self.mixture is not None or self.recipe.shuffled)
+        chosen = self.mixture is not None or self.selection is not None
+        moved = self.recipe is not None and (chosen or self.recipe.shuffled)
         return None if self.each_alone or moved else self.recipe
 
     @property
@@ -439,7 +551,8 @@ class EvalTask:
 
     name: the harness's task name. metric: the harness metric read per item, in [0, 1].
     chance: expected score of guessing. cluster: the document field that groups dependent items,
-    if any. output: how the model answers.
+    if any. output: how the model answers. label: words for its domain and for itself, which a
+    selector answers with; empty for tasks that no selector names.
     """
 
     name: str
@@ -448,6 +561,14 @@ class EvalTask:
     chance: float = 0.0
     cluster: str | None = None
     output: Literal["multiple_choice", "generate"] = "multiple_choice"
+    label: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.label and (len(self.label) != 2 or not all(w.strip() for w in self.label)):
+            raise InputError(
+                f"task {self.name!r}: label is {self.label}, expected a word for its domain and "
+                f"one for the task; give both"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -455,12 +576,15 @@ class World:
     """How a discipline exists at a kind of scale (`proxy`, `slices`, `paper`).
 
     source: module that yields its samples (see docs/adding.md for the functions it offers).
-    tasks: evaluated with equal weight inside the discipline.
+    tasks: evaluated with equal weight inside the discipline. which: what a selector is asked, with
+    {input}, {domains} and {tasks} in it. The two words of its answer stand on lines of their own if
+    the question has several lines, else side by side.
     """
 
     source: str
     tasks: tuple[EvalTask, ...]
     stand_in: str = ""
+    which: str = WHICH
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,7 @@ def _check_parent(arm: Arm, method: Method, parent: Arm) -> None:
         found, expected = "the base model as it is", "a trained arm"
     elif method.takes == "models" and not (theirs.group == "full" or theirs.takes == "models"):
         expected = "whole models (group 'full', or a merge)"
-    elif method.takes == "adapters" and theirs.group != "peft":
+    elif method.takes in ("adapter", "adapters") and theirs.group != "peft":
         expected = "adapters (group 'peft')"
     elif method.takes in ("base", "model") and theirs.routes:
         expected = "one whose adapter can be merged into its model, such as lora, or full"
@@ -86,6 +86,6 @@ def _check_parent(arm: Arm, method: Method, parent: Arm) -> None:
 
 def _begun_from(adapter: Arm) -> tuple[Arm, ...]:
     """What an adapter was trained on: its parent, or none for the base model."""
-    while adapter.parents and discovery.method(adapter.method).takes == "adapters":
+    while adapter.parents and discovery.method(adapter.method).takes in ("adapter", "adapters"):
         adapter = adapter.parents[0]
     return adapter.parents

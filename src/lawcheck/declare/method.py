@@ -23,6 +23,7 @@ Design = Mapping[str, Scalar]
 PARENTS: Mapping[str, tuple[int, int]] = {
     "base": (0, 1),
     "model": (1, 1),
+    "adapter": (0, 1),
     "models": (2, 2),
     "adapters": (2, 1000),
 }
@@ -52,11 +53,14 @@ class Method:
     whose routing probabilities can be recorded.
 
     takes: what `build` starts from. `base`: the base model, or the whole model of one parent;
-    `model`: the whole model of one parent; `models`: the folders of two parents' whole models;
+    `model`: the whole model of one parent; `adapter`: the base model, or the folder of one parent's
+    adapter, which is trained further; `models`: the folders of two parents' whole models;
     `adapters`: the folders of its parents' adapters. trains_rows: whether rows are learned; where
     not, the result of `build` is saved as it is. implied: (arm, discipline) -> the arm whose run
     on that discipline alone is a parent, for arms that name none. needs_experts: the short form of
-    `adapters` over one plain LoRA a discipline.
+    `adapters` over one plain LoRA a discipline. selects: it answers with the domain and the task of
+    an item, and is scored on whether both are right. derived: its scores follow from those of its
+    parents, item by item (lawcheck.pipeline.composites); it has no runs of its own.
     """
 
     name: str
@@ -68,10 +72,12 @@ class Method:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs_experts: bool = False
     routes: bool = False
-    takes: Literal["base", "model", "models", "adapters"] = "base"
+    takes: Literal["base", "model", "adapter", "models", "adapters"] = "base"
     trains_rows: bool = True
     implied: Callable[[Arm, str], Arm] | None = None
     short: str = ""
+    selects: bool = False
+    derived: bool = False
 
     def __post_init__(self) -> None:
         require_name("method", self.name)
@@ -129,6 +135,9 @@ class MethodModule(Protocol):
         """The model, ready to train; its initial weights follow the seed only.
 
         experts: discipline or parent -> folder, for a method that takes `models` or `adapters`.
+
+        A model may have auxiliary_loss(), of its last forward pass, which is added to the loss of
+        training, and tell_tasks(places), which is called with the tasks of the tokens that follow.
         """
 
     def save(self, model: Any, folder: Path, /) -> None:

@@ -28,6 +28,9 @@ ITEM_METRICS = {
     NORMALISED: ItemMetric("probability"),
     INFORMATION: ItemMetric("bits", low=-math.inf, high=math.inf),
 }
+# Of a selector's reply, in place of the task that it names: it names no domain and task; no task is
+# called so.
+UNREADABLE, UNKNOWN = -1, -2
 LIKELIHOODS = frozenset(ITEM_METRICS) - {ACCURACY}
 
 

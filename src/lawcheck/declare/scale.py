@@ -6,6 +6,7 @@ touch a result and enters the run ids.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from fractions import Fraction
@@ -24,6 +25,7 @@ from pydantic import (
     field_validator,
 )
 
+from lawcheck.declare.design import Recipe
 from lawcheck.declare.versions import CONVERTER
 from lawcheck.errors import InputError, look_up, nearest
 from lawcheck.files.hashing import digest
@@ -112,6 +114,7 @@ class CorpusSettings(Part):
     caps: discipline -> most training rows, the first in the order in which its source serves them.
     answers: `published` as the data sets give them; `evaluated`: sources that train on another
     form than they evaluate give rows in that form, by their `matched_samples`.
+    selected: size of a selection -> rows of a task here; one that is not named is as it stands.
     """
 
     size: Share
@@ -120,10 +123,11 @@ class CorpusSettings(Part):
     frozen: str | None = None
     caps: dict[str, int] = later(5, {})
     answers: Literal["published", "evaluated"] = later(5, "published")
+    selected: dict[int, int] = later(6, {})
 
-    @field_validator("caps")
+    @field_validator("caps", "selected")
     @classmethod
-    def _counted(cls, value: dict[str, int]) -> dict[str, int]:
+    def _counted(cls, value: dict[Any, int]) -> dict[Any, int]:
         odd = next((name for name, rows in value.items() if rows < 1), None)
         if odd is not None:
             raise ValueError(f"{odd} has {value[odd]} rows, expected 1 or more")
@@ -403,6 +407,26 @@ class Scale(Part):
     def base_seed(self, base: str, seed: int) -> int | None:
         """The seed that a base is made with; None for one that all seeds share."""
         return None if isinstance(self.bases.get(base), PackageBase) else seed
+
+    def rows_selected(self, size: int) -> int:
+        """Rows of a task of which a selection keeps `size` at paper size."""
+        return self.corpus.selected.get(size, size)
+
+    def sized(self, recipe: Recipe) -> Recipe:
+        """With the rows of a task that its selection keeps here."""
+        chosen = recipe.selection
+        if chosen is None or chosen.k is None:
+            return recipe
+        own = dataclasses.replace(chosen, k=self.rows_selected(chosen.k), steps_of=None)
+        return dataclasses.replace(recipe, selection=own)
+
+    def passes(self, recipe: Recipe) -> int:
+        """Over the recipe's rows, by the schedule; a selection may repeat them more often."""
+        passes = recipe.epochs or self.training.epochs
+        chosen = recipe.selection
+        if chosen is None or chosen.k is None or chosen.steps_of is None:
+            return passes
+        return round(passes * self.rows_selected(chosen.steps_of) / self.rows_selected(chosen.k))
 
     def detection_of(self, base: str) -> dict[str, Any]:
         """Every setting that detected shares of a base depend on. Raises InputError without."""

@@ -16,11 +16,14 @@ import lm_eval
 import torch
 from transformers import logging
 
+from lawcheck.corpus.selecting import Question
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Decoding, Discipline, Score
+from lawcheck.declare.design import Decoding, Discipline, Score, Selection
 from lawcheck.declare.scale import Scale
+from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError
 from lawcheck.evaluation.answers import faults, unanswered
+from lawcheck.evaluation.choosing import replies
 from lawcheck.evaluation.likelihood import Pass, measured, prepare
 from lawcheck.evaluation.model import PrefixSharingLM, make_greedy
 from lawcheck.evaluation.router import expert_shares
@@ -29,7 +32,7 @@ from lawcheck.files import origin
 from lawcheck.files.hashing import file_sha256
 from lawcheck.files.refusals import doing
 from lawcheck.planning.sources import require_whole, score_kind
-from lawcheck.scores import FAULT
+from lawcheck.scores import CHOSEN, DIVERGED, FAULT
 from lawcheck.scores.files import write_scores
 from lawcheck.training.base.tokenizer import load_tokenizer
 from lawcheck.training.chain import load_model
@@ -44,7 +47,7 @@ class EvalJob:
     base_folder: a folder, or a hub's name, with `revision`. start: the runs on whose model the
     run's own weights are loaded, first to last. disciplines: whose tasks are asked. made_from:
     digests of corpus, base and weights (lawcheck.planning.sources); None compares none. decoding:
-    as of lawcheck.declare.design.Arm.
+    as of lawcheck.declare.design.Arm. selection: of its recipe, which a selector chooses from.
     """
 
     run_id: str
@@ -58,6 +61,7 @@ class EvalJob:
     start: tuple[Link, ...] = ()
     made_from: Mapping[str, str] | None = None
     decoding: Decoding = "model"
+    selection: Selection | None = None
 
 
 def evaluate_runs(
@@ -164,12 +168,32 @@ def _evaluate_on_base(
             lm.exchange(own)
             names = {d.name for d in job.disciplines}
             chosen = [(p, a) for p, a in asked if p.discipline.name in names]
-            rows = list(_rows(job, chosen, lm))
+            rows = [*_answers(job, chosen, lm, scale), *_lost(job)]
             items = _whole(rows, [p for p, _ in chosen])
             path, kind = out_for(job.run_id), score_kind(split)
             write_scores(rows, path)
             holds = {"items": items, "paths": lm.paths, "decoding": job.decoding}
             origin.seal(path, kind, job.run_id, made_from=job.made_from, holds=holds)
+
+
+def _answers(
+    job: EvalJob,
+    asked: Sequence[tuple[PlacedTask, Pass | None]],
+    lm: PrefixSharingLM,
+    scale: Scale,
+) -> Iterator[Score]:
+    if discovery.method(job.method).selects:
+        yield from _chosen_rows(job, [p for p, _ in asked], lm, scale)
+        return
+    tell = getattr(lm.model, "tell_tasks", None)
+    if tell is None:
+        yield from _rows(job, asked, lm)
+        return
+    known = job.selection.tasks if job.selection is not None else ()
+    for p, more in asked:
+        name = p.declared.name
+        tell(known.index(name) if name in known else None)
+        yield from _rows(job, [(p, more)], lm)
 
 
 def _whole(rows: list[Score], placed: list[PlacedTask]) -> dict[str, int]:
@@ -186,6 +210,42 @@ def _whole(rows: list[Score], placed: list[PlacedTask]) -> dict[str, int]:
             )
         counts[name] = len(found)
     return counts
+
+
+def _chosen_rows(
+    job: EvalJob, placed: Sequence[PlacedTask], lm: PrefixSharingLM, scale: Scale
+) -> Iterator[Score]:
+    """Of a selector: whether it names an item's domain and task, and what it names.
+
+    Items of tasks without a label are not asked and stay unscored.
+    """
+    if job.selection is None:
+        raise InputError(f"run {job.run_id!r}: a selector without a selection; give its recipe one")
+    question = Question.of(science(scale), scale.world, job.selection.tasks)
+
+    def row(p: PlacedTask, item: str, cluster: str, metric: str, value: float) -> Score:
+        return Score(
+            run_id=job.run_id,
+            arm=job.arm,
+            seed=job.seed,
+            task=p.declared.name,
+            item_id=item,
+            cluster=cluster,
+            metric=metric,
+            value=value,
+        )
+
+    for p in placed:
+        labelled = bool(p.declared.label)
+        found = replies(p, question, lm) if labelled else ((d, None) for d in p.task.eval_docs)
+        for k, (document, place) in enumerate(found):
+            item = str(document.get("id", k))
+            cluster = str(document[p.declared.cluster]) if p.declared.cluster else ""
+            named = job.selection.tasks[place] if place is not None and place >= 0 else ""
+            right = math.nan if place is None else float(named == p.declared.name)
+            yield row(p, item, cluster, p.declared.metric, right)
+            if place is not None:
+                yield row(p, item, cluster, CHOSEN, float(place))
 
 
 def _rows(
@@ -239,9 +299,22 @@ def _rows(
                 for expert, share in enumerate(expert_shares(p, lm)):
                     name = p.declared.name
                     yield row(name, f"expert_{expert}", "routing_probability", share)
+
+
+def _lost(job: EvalJob) -> Iterator[Score]:
+    """The row that says that a run diverged."""
     record = read_record(job.run_folder) if job.run_folder is not None else None
     if record and record["diverged"]:
-        yield row("train", "", "diverged", 1.0)
+        yield Score(
+            run_id=job.run_id,
+            arm=job.arm,
+            seed=job.seed,
+            task="train",
+            item_id="",
+            cluster="",
+            metric=DIVERGED,
+            value=1.0,
+        )
 
 
 def _lengths(

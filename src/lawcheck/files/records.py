@@ -220,6 +220,25 @@ class TrainedOnPhases(Trained):
     mixture: _Phases
 
 
+class _Selected(_Record):
+    rows: dict[str, Count]
+    ambiguous_inputs: Count
+    places: dict[str, list[float]]
+
+
+class TrainedOnSelection(Trained):
+    """train.json of a run whose recipe selects rows."""
+
+    selection: _Selected
+
+
+class SelectorRecord(_Record):
+    """selector.json: what a selector over a folder of adapters names, and what it is asked."""
+
+    labels: list[str]
+    which: str
+
+
 class _Tensor(_Record):
     branch: Literal["slerp", "lerp"]
     cosine: Annotated[float, Field(ge=-1, le=1)] | None

@@ -9,9 +9,39 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lawcheck.declare.method import CountsAdapterBytes, MethodModule, Registers
-    from lawcheck.methods import base_model, full, lerp, lora, lora_comp, lora_moe, slerp
+    from lawcheck.methods import (
+        base_model,
+        full,
+        lerp,
+        lookup,
+        lora,
+        lora_comp,
+        lora_moe,
+        mola,
+        mtl_lora,
+        oracle,
+        routed,
+        selector,
+        slerp,
+        soup,
+    )
 
     # Read by the type checker alone.
-    _METHODS: list[MethodModule] = [base_model, full, lerp, lora, lora_comp, lora_moe, slerp]
+    _METHODS: list[MethodModule] = [
+        base_model,
+        full,
+        lerp,
+        lookup,
+        lora,
+        lora_comp,
+        lora_moe,
+        mola,
+        mtl_lora,
+        oracle,
+        routed,
+        selector,
+        slerp,
+        soup,
+    ]
     _COUNTS: list[CountsAdapterBytes] = [lora_comp, lora_moe]
     _REGISTERS: list[Registers] = [lora_moe]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,11 @@ def save_adapter(model: Any, folder: Path) -> None:
     """adapter_config.json and adapter_model.safetensors; equal adapters give equal bytes, but for
     the folder of the base model, which the configuration names."""
     model.save_pretrained(folder, safe_serialization=True)
+    settle(folder)
+
+
+def settle(folder: Path) -> None:
+    """Put what peft wrote into the form that equal adapters share."""
     # peft's own says nothing of the run; lawcheck.pipeline.cards writes another.
     (folder / CARD).unlink(missing_ok=True)
     # peft keeps the targets in a set, whose order changes from process to process.
@@ -82,6 +87,50 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"train the run or give the folder that holds them"
         )
     return read_object(path, AGAIN, f"adapter folder {str(folder)!r}: {CONFIG}")
+
+
+# Settings under which an adapter's A and B are not what is added to a linear module as B A times
+# alpha / rank, each with the values that change nothing.
+PLAIN: dict[str, tuple[Any, ...]] = {
+    "peft_type": ("LORA",),
+    "bias": ("none",),
+    "use_dora": (False, None),
+    "use_rslora": (False, None),
+    "use_qalora": (False, None),
+    "use_bdlora": (False, None),
+    "lora_bias": (False, None),
+    "fan_in_fan_out": (False, None),
+    "init_lora_weights": (True, False, None, "gaussian", "orthogonal", "eva"),
+    "alpha_pattern": ({}, None),
+    "rank_pattern": ({}, None),
+    "modules_to_save": ([], None),
+    "layers_to_transform": ([], None),
+    "layer_replication": ([], None),
+    "target_parameters": ([], None),
+    "trainable_token_indices": ([], {}, None),
+    "alora_invocation_tokens": ([], None),
+    "arrow_config": (None,),
+    "kasa_config": (None,),
+}
+
+
+def require_plain(name: str, folder: Path, but: Collection[str] = ()) -> dict[str, Any]:
+    """The configuration of an adapter whose A and B mean what plain LoRA's do.
+
+    peft's PiSSA, OLoRA, CorDA and LoRA-GA change the base's own weights when they are loaded, so
+    that A and B alone are another update. but: settings that the caller reads himself. Raises
+    InputError, which names the setting.
+    """
+    config = read_config(folder)
+    for key, allowed in PLAIN.items():
+        value = config.get(key, allowed[0])
+        if key not in but and value not in allowed:
+            raise InputError(
+                f"adapter {name!r} in {str(folder)!r}: {key} is {value!r}, expected "
+                f"{allowed[0]!r}, since its A and B alone are another update; train it as plain "
+                f"LoRA, or convert it"
+            )
+    return config
 
 
 def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:

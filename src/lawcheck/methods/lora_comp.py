@@ -59,15 +59,11 @@ def build(
 
 
 def _require_matching(name: str, folder: Path, settings: AdapterSettings) -> None:
-    config = adapters.read_config(folder)
+    config = adapters.require_plain(name, folder)
     expected: dict[str, Any] = {
-        "peft_type": "LORA",
         "r": settings.rank,
         "lora_alpha": settings.alpha,
         "target_modules": sorted(settings.modules),
-        "bias": "none",
-        "use_dora": False,
-        "use_rslora": False,
     }
     targets = config.get("target_modules")
     targets = sorted(map(str, targets)) if isinstance(targets, list) else targets

@@ -249,7 +249,7 @@ def _changed(recipe: Recipe) -> dict[str, str]:
         value = getattr(recipe, field.name)
         if field.name == "fraction" or value == field.default:
             continue
-        if field.name == "mixture":
+        if field.name in ("mixture", "selection"):
             value = value.label
         elif field.name == "upsampling":
             value = f"{value.kind}, to {value.target:,} rows: {', '.join(value.disciplines)}"

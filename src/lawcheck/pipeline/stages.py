@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
 import sys
@@ -28,11 +29,13 @@ from lawcheck.files.records import (
     Merged,
     ReferenceLosses,
     TrainedOnPhases,
+    TrainedOnSelection,
     fitting,
 )
 from lawcheck.files.refusals import doing
 from lawcheck.methods.merging import RECORD as MERGE_RECORD
 from lawcheck.pipeline.cards import write_cards
+from lawcheck.pipeline.composites import derived_scores
 from lawcheck.planning import sources
 from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import build_command, resolve_base
@@ -41,6 +44,8 @@ from lawcheck.training.record import Link, read_record
 
 # Beside knowledge.json, the texts that it counts; and the task of what is measured of a base model.
 TEXTS, BASE = "texts.jsonl", "base_model"
+# Task of what is counted over all tasks of a selection.
+ALL = "all"
 # Task of the mean potential that the first update of a mixture reads.
 FIRST = "first_update"
 
@@ -147,13 +152,19 @@ def _train(
 ) -> dict[str, Any]:
     from lawcheck.training.mixture import rows_of
     from lawcheck.training.run import train_run
+    from lawcheck.training.selection import selected_rows
 
+    base = base_folder(planner, layout, run.arm.base, run.seed)
     detected, reference = _measured(planner, layout, run)
     return train_run(
         run,
         planner.scale,
-        rows_of(run, planner.scale, layout.corpus, manifest, layout.tokens, detected, reference),
-        base_folder(planner, layout, run.arm.base, run.seed),
+        selected_rows(run.arm, planner.scale, layout.corpus, base)
+        if run.arm.selection
+        else rows_of(
+            run, planner.scale, layout.corpus, manifest, layout.tokens, detected, reference
+        ),
+        base,
         layout.run(run.id),
         _given(planner, layout, run),
         start=links(layout, planner.chain(run)[:-1]),
@@ -321,7 +332,7 @@ def _make(
 
 def _given(planner: Planner, layout: Layout, run: Run) -> dict[str, Path]:
     """The folders that a method builds from, by the arm's name, or the discipline it implies."""
-    if discovery.method(run.arm.method).takes not in ("models", "adapters"):
+    if discovery.method(run.arm.method).takes not in ("adapter", "models", "adapters"):
         return {}
     return {
         p.arm.name if run.arm.parents else str(p.part): trained_folder(layout, p.id)
@@ -393,6 +404,7 @@ def evaluate(
             revision=scale.revision(run.arm.base),
             made_from=sources.scores(planner, layout, run),
             decoding=run.arm.decoding,
+            selection=run.arm.selection,
         )
         for run in runs
     ]
@@ -440,8 +452,11 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
 
     runs = planner.law_runs(law)
     listed = law.name in scale_laws(planner.scale) or law.name not in discovery.laws()
-    measured = mixture_scores(planner.scale, layout, runs.values(), listed)
-    measured += detected_scores(planner, layout, runs.values())
+    # Others are only derived from.
+    shown = {k: run for k, run in runs.items() if k in planner.table_runs(law)}
+    measured = mixture_scores(planner.scale, layout, shown.values(), listed)
+    measured += detected_scores(planner, layout, shown.values())
+    measured += selection_scores(layout, shown.values())
     files = []
     for run_id in runs:
         # All are there before any is compared.
@@ -451,9 +466,13 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
                 f"law {law.name!r}: run {run_id} has no scores; "
                 f"run: snakemake --profile local law_{law.name}"
             )
-        files.append(path)
-    target = layout.law_scores(law.name)
+        if run_id in shown:
+            files.append(path)
     made_from = sources.table(planner, layout, law)
+    for run in planner.derived_runs(law):
+        folder = functools.partial(base_folder, planner, layout, run.arm.base, run.seed)
+        measured += derived_scores(planner, layout, run, folder)
+    target = layout.law_scores(law.name)
     concatenate(files, target, measured)
     write_provenance(planner, layout, law, runs.values())
     origin.seal(
@@ -555,6 +574,27 @@ def detected_scores(planner: Planner, layout: Layout, runs: Iterable[Run]) -> li
             largest = max(seen["shares"], key=lambda name: seen["shares"][name])
             deviation = statistics.stdev(shares[largest] for shares in by_iteration)
             found.append(_measured_row(run, BASE, largest, UNSTABLE, deviation))
+    return found
+
+
+def selection_scores(layout: Layout, runs: Iterable[Run]) -> list[Score]:
+    """Rows that the selections of runs kept, by task and of all of them, and where some lie."""
+    from lawcheck.scores import ROW_KEPT, ROW_X, ROW_Y, ROWS_SELECTED
+
+    found = []
+    for run in runs:
+        if run.arm.selection is None:
+            continue
+        path = layout.train_record(run.id)
+        how = sources.step(layout, "train", run.id)
+        record = fitting(read_object(path, how), TrainedOnSelection, str(path), how)
+        rows: dict[str, int] = record["selection"]["rows"]
+        for task, count in {**rows, ALL: sum(rows.values())}.items():
+            found.append(_measured_row(run, task, "run", ROWS_SELECTED, float(count)))
+        first = run.arm.selection.tasks[0]
+        for name, place in record["selection"]["places"].items():
+            for metric, value in zip((ROW_X, ROW_Y, ROW_KEPT), place, strict=True):
+                found.append(_measured_row(run, first, name, metric, value))
     return found
 
 

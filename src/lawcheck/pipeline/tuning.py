@@ -47,15 +47,24 @@ def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     is chosen for a method, not for what a law varies. Where there are none, as of the stages of an
     adaptation: those with the fewest arms below them that learn disciplines, on the base that
     their law is about. An objective with a reference is searched where the start has learned to
-    answer, since it moves little else than how it answers.
+    answer, since it moves little else than how it answers. Where there are only arms on selected
+    rows, the first of those on the most tasks and rows, of any size.
     """
+    selected: dict[str, Arm] = {}
     plain: dict[str, dict[Arm, None]] = {}
     staged: dict[str, dict[Arm, None]] = {}
     for law in laws:
         for arm in lineage(law.arms):
-            if arm.recipe is None or arm.method not in discovery.methods() or not _usual(arm):
+            if arm.recipe is None or arm.method not in discovery.methods():
                 continue
             key = settings_key(arm.method, arm.recipe.objective)
+            if arm.selection is not None:
+                trained = discovery.trains_rows(arm) and not arm.parents
+                if trained and (key not in selected or _size(arm) > _size(selected[key])):
+                    selected[key] = arm
+                continue
+            if not _usual(arm):
+                continue
             whole = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0))
             even = whole.recipe == Recipe(mixture=Mixture())
             if not arm.parents and (even or arm.base == "default"):
@@ -67,7 +76,15 @@ def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
         key: tuple(a for a in arms if a.depth == min(a.depth for a in arms))
         for key, arms in staged.items()
     }
+    found = {key: (arm,) for key, arm in selected.items()} | found
     return dict(sorted((found | {key: tuple(arms) for key, arms in plain.items()}).items()))
+
+
+def _size(arm: Arm) -> tuple[int, float]:
+    """Tasks of an arm's selection, and rows of each."""
+    selection = arm.selection
+    assert selection is not None
+    return len(selection.tasks), math.inf if selection.k is None else selection.k
 
 
 def _is_whole(recipe: Recipe) -> bool:
@@ -150,6 +167,12 @@ def search(
 
 def _on_share(arm: Arm, share: float) -> Arm:
     assert arm.recipe is not None
+    if arm.selection is not None:
+        if share != 1:
+            raise InputError(
+                f"tune: share {share:g} of arm {arm.name!r}, whose rows are selected; leave --share"
+            )
+        return arm
     part = dataclasses.replace(arm.recipe, fraction=arm.recipe.fraction * share)
     return dataclasses.replace(arm, recipe=part)
 

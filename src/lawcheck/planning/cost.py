@@ -69,9 +69,11 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
     # Counting needs sizes only, so disciplines count whether or not the world has sources.
     names = [d for d in _science() if d.name in plan.words_per_sample]
     corpus = scale.corpus
-    rows = planned_mixture(arm.recipe, names, corpus.size, corpus.general_pool, corpus.caps)
     recipe = arm.recipe
-    epochs = recipe.stop_after or recipe.epochs or scale.training.epochs
+    rows = planned_mixture(
+        scale.sized(recipe), names, corpus.size, corpus.general_pool, corpus.caps
+    )
+    epochs = recipe.stop_after or scale.passes(recipe)
     per_word = plan.tokens_per_word * epochs
     return sum(n * plan.words_per_sample[name] * per_word for name, n in rows.items())
 

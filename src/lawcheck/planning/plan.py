@@ -195,8 +195,33 @@ class Planner:
         return (Source("corpus"), Source("base", run.arm.base, run.seed), *weights)
 
     def law_runs(self, law: Law) -> dict[str, Run]:
-        """Every run that a law's scores come from, by id."""
+        """Every run that a law's scores come from, by id; of derived ones, their sources."""
+        found: dict[str, Run] = {}
+        for run in self.table_runs(law).values():
+            if not discovery.method(run.arm.method).derived:
+                found[run.id] = run
+                continue
+            for source in self.derived_from(run):
+                found[source.id] = source
+        return found
+
+    def table_runs(self, law: Law) -> dict[str, Run]:
+        """Every run whose scores a law's table holds, by id."""
         return {run.id: run for a in law.arms for run in self.runs(a)}
+
+    def derived_runs(self, law: Law) -> list[Run]:
+        """Runs of a law that are not made: their scores are derived from those of others."""
+        runs = self.table_runs(law).values()
+        return [run for run in runs if discovery.method(run.arm.method).derived]
+
+    def derived_from(self, run: Run) -> tuple[Run, ...]:
+        """The runs whose scores a derived one's follow from."""
+        return (*self.needs(run), self.base_run(run.arm, run.seed))
+
+    def base_run(self, arm: Arm, seed: int) -> Run:
+        """The run of the base model that an arm is on, as it is."""
+        (run,) = self.runs_of(Arm(method="base", base=arm.base, decoding=arm.decoding), seed)
+        return run
 
     def with_parents(self, runs: Iterable[Run]) -> dict[str, Run]:
         """The runs and all that they are made from, by id, parents first."""
@@ -216,9 +241,9 @@ class Planner:
         """Planned training rows of a run (0 for one that learns none); orders jobs by length."""
         if run.arm.recipe is None or not discovery.trains_rows(run.arm):
             return 0
-        corpus = self.scale.corpus
+        corpus, recipe = self.scale.corpus, self.scale.sized(run.arm.recipe)
         planned = planned_mixture(
-            run.arm.recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.caps
+            recipe, science(self.scale), corpus.size, corpus.general_pool, corpus.caps
         )
         return round(planned[run.part] if run.part else sum(planned.values()))
 

@@ -1,10 +1,12 @@
 """The score table: one row per (run, task, item), checked once, read by everything after."""
 
+from lawcheck.declare.metrics import UNKNOWN, UNREADABLE
 from lawcheck.scores.checks import check
 from lawcheck.scores.files import COLUMNS, SCHEMA, read_rows, write_scores
 from lawcheck.scores.loading import concatenate, load_scores
 from lawcheck.scores.metrics import (
     ARC,
+    CHOSEN,
     COSINE,
     COUNT,
     DETECTED,
@@ -19,6 +21,10 @@ from lawcheck.scores.metrics import (
     POTENTIAL,
     PRETRAINED,
     ROUTING,
+    ROW_KEPT,
+    ROW_X,
+    ROW_Y,
+    ROWS_SELECTED,
     UNSTABLE,
     VARIATION,
     WEIGHT,
@@ -28,6 +34,7 @@ from lawcheck.scores.table import ScoreTable
 
 __all__ = [
     "ARC",
+    "CHOSEN",
     "COLUMNS",
     "COSINE",
     "COUNT",
@@ -43,7 +50,13 @@ __all__ = [
     "POTENTIAL",
     "PRETRAINED",
     "ROUTING",
+    "ROWS_SELECTED",
+    "ROW_KEPT",
+    "ROW_X",
+    "ROW_Y",
     "SCHEMA",
+    "UNKNOWN",
+    "UNREADABLE",
     "UNSTABLE",
     "VARIATION",
     "WEIGHT",

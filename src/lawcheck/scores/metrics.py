@@ -30,18 +30,39 @@ DIVERGENCE = "divergence"
 # Of a merge: cosine of the angle between its parents, an item a tensor; and the share of tensors
 # that lie on the arc between them, not on the line.
 COSINE, ARC = "tensor_cosine", "arc_share"
+# Rows of a task that a run's selection kept. Of a selector, the place in its tasks of the one that
+# it named for an item: UNREADABLE where it named no domain and task, UNKNOWN where there is no such
+# task.
+ROWS_SELECTED, CHOSEN = "rows_selected", "chosen_task"
+# Of rows that a selection clusters, by id: two coordinates, and whether it kept the row.
+ROW_X, ROW_Y, ROW_KEPT = "row_x", "row_y", "row_kept"
 # What scoring found wrong with a run's answers; its rows exist only where something was found.
 FAULT = "fault"
 # Every other metric scores items; likelihoods are of items too, beside their score.
 MEASUREMENTS = LIKELIHOODS | {
     *(ROUTING, DIVERGED, DISTINCT, COUNT, WEIGHT, LOSS, DIVERGENCE, COSINE, ARC, FAULT)
 }
-MEASUREMENTS |= {POTENTIAL, DRAWN, DIFFERENT, DETECTED, PRETRAINED, VARIATION, UNSTABLE}
-# All others lie in [0, 1]; those of SIGNED may lie below 0 too.
-UNBOUNDED = frozenset({LOSS, COUNT, DRAWN, DIFFERENT, DIVERGENCE}) | {
-    m for m in LIKELIHOODS if ITEM_METRICS[m].high > 1
+MEASUREMENTS |= {
+    ROWS_SELECTED,
+    CHOSEN,
+    ROW_X,
+    ROW_Y,
+    ROW_KEPT,
+    POTENTIAL,
+    DRAWN,
+    DIFFERENT,
+    DETECTED,
+    PRETRAINED,
+    VARIATION,
+    UNSTABLE,
 }
-SIGNED = frozenset({COSINE}) | {m for m in LIKELIHOODS if ITEM_METRICS[m].low < 0}
+# All others lie in [0, 1]; those of SIGNED may lie below 0 too.
+UNBOUNDED = frozenset(
+    {ROWS_SELECTED, ROW_X, ROW_Y, CHOSEN, LOSS, COUNT, DRAWN, DIFFERENT, DIVERGENCE}
+) | {m for m in LIKELIHOODS if ITEM_METRICS[m].high > 1}
+SIGNED = frozenset({COSINE, CHOSEN, ROW_X, ROW_Y}) | {
+    m for m in LIKELIHOODS if ITEM_METRICS[m].low < 0
+}
 # Of each arm and seed: task, item and value of the rows that say what is wrong with its runs.
 Faults = dict[tuple[str, int], tuple[tuple[str, str, float], ...]]
 

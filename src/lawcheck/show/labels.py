@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Arm, Law, Mixture, Recipe, Scalar
+from lawcheck.declare.design import Arm, Law, Mixture, Recipe, Scalar, Selection
 
 # Words of names that are written otherwise in running text.
 SPELLINGS = {
@@ -76,7 +76,8 @@ def _design(choices: Mapping[str, Scalar]) -> list[str]:
 
 def _recipe(recipe: Recipe) -> list[str]:
     found = [" and ".join(map(words, recipe.disciplines))] if recipe.disciplines else []
-    found.append(f"data {100 * recipe.fraction:g} %")
+    chosen = recipe.selection
+    found.append(f"data {100 * recipe.fraction:g} %" if chosen is None else selection_label(chosen))
     if recipe.upsampling is not None:
         up = recipe.upsampling
         found.append(f"{' and '.join(map(words, up.disciplines))} upsampled to "
@@ -91,6 +92,21 @@ def _recipe(recipe: Recipe) -> list[str]:
     found += [f"replica {recipe.replica}"] if recipe.replica != 1 else []
     found += [mixture_label(recipe.mixture)] if recipe.mixture is not None else []
     return found
+
+
+def selection_label(selection: Selection) -> str:
+    """`12 tasks, k 100, distance COS`; of one task its name."""
+    tasks = selection.tasks
+    found = [words(tasks[0]) if len(tasks) == 1 else f"{len(tasks)} tasks"]
+    found += [] if selection.k is None else [f"k {selection.k}"]
+    found += [f"steps of k {selection.steps_of}"] if selection.steps_of is not None else []
+    found += ["random rows"] if selection.by == "random" else []
+    found += [f"distance {selection.distance}"] if selection.distance != "L2" else []
+    found += [words(selection.embedding)] if selection.embedding != "inputs" else []
+    found += ["as released"] if selection.released else []
+    found += [f"{len(selection.whole)} of them whole"] if selection.whole else []
+    found += [f"{100 * selection.retained:g} % kept"] if selection.retained != 1 else []
+    return ", ".join(found)
 
 
 def mixture_label(mixture: Mixture) -> str:

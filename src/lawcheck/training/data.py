@@ -28,8 +28,9 @@ from lawcheck.corpus.encoding import Encoded, Sample, encode
 __all__ = ["Encoded", "MicroBatches", "Sample", "encode", "order", "pack", "pack_flat"]
 
 IGNORED = -100
-# What a micro-batch of preference pairs holds beside a model's inputs and the labels.
-EXTRAS = ("pairs", "sequences", "responses", "reference")
+# What a micro-batch of preference pairs, or of rows that name tasks, holds beside a model's inputs
+# and the labels.
+EXTRAS = ("pairs", "sequences", "responses", "reference", "tasks", "task_count")
 
 
 def order(ids: Sequence[str], seed: int, replica: int = 1) -> NDArray[np.int64]:
@@ -227,6 +228,8 @@ def _fill(encoded: Encoded, rows: Sequence[Sequence[int]], width: int) -> dict[s
     filled = {"input_ids": input_ids, "position_ids": positions, "labels": labels}
     if encoded.per_row > 1:
         filled |= {"sequences": np.full(shape, -1), "responses": np.zeros(shape, np.int64)}
+    if encoded.tasks is not None:
+        filled |= {"tasks": np.full(shape, -1), "task_count": np.array(encoded.task_count)}
     for r, row in enumerate(rows):
         at = 0
         for member in row:
@@ -235,6 +238,8 @@ def _fill(encoded: Encoded, rows: Sequence[Sequence[int]], width: int) -> dict[s
             input_ids[r, at:end] = sample
             positions[r, at:end] = np.arange(len(sample))
             labels[r, at + start : end] = sample[start:]
+            if encoded.tasks is not None:
+                filled["tasks"][r, at:end] = encoded.tasks[member]
             if encoded.per_row > 1:
                 filled["sequences"][r, at:end] = member
                 filled["responses"][r, at + int(encoded.answers[member]) : end] = 1

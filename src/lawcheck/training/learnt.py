@@ -21,7 +21,8 @@ class Tokens:
 
     Of preference pairs: sequences: (n,), twice the pair's place in the micro-batch, and one more
     for the rejected sample. responses: (n,), whether a token belongs to the response. reference:
-    (pairs, 2), log-probabilities of the chosen and the rejected response.
+    (pairs, 2), log-probabilities of the chosen and the rejected response. Of rows that name tasks:
+    (n,) place of each token's task among task_count.
     """
 
     logits: Tensor
@@ -30,6 +31,8 @@ class Tokens:
     sequences: Tensor | None = None
     responses: Tensor | None = None
     reference: Tensor | None = None
+    tasks: Tensor | None = None
+    task_count: int = 0
 
     @cached_property
     def log_probabilities(self) -> Tensor:
@@ -59,10 +62,17 @@ def learnt_tokens(model: nn.Module, inner: Any, batch: Mapping[str, Any]) -> tup
 
     labels = next_token(inputs.pop("labels"), IGNORED)
     learnt = labels != IGNORED
+    tell = getattr(inner, "tell_tasks", None)
+    if tell is not None:
+        tell(batch.get("tasks"))
     with logits_at(inner, learnt):
         # Packed samples are only told apart where there is no cache.
         outputs = model(**inputs, use_cache=False)
     logits = outputs.logits.to(torch.promote_types(outputs.logits.dtype, torch.float32))
+    if "tasks" in batch:
+        tasks = next_token(batch["tasks"], -1)[learnt]
+        count = int(batch["task_count"])
+        return Tokens(logits, labels[learnt], tasks=tasks, task_count=count), outputs
     if "pairs" not in batch:
         return Tokens(logits, labels[learnt]), outputs
     reference = batch.get("reference")

@@ -160,7 +160,8 @@ def encoded(
             return rows.encoded(tokenizer, max_length)
         rows = training_rows(rows.run, rows.scale, rows.corpus)
     if not objective.OBJECTIVE.pairs:
-        return objective.encode(tokenizer, rows, max_length, known)
+        found: Encoded = objective.encode(tokenizer, rows, max_length, known)
+        return found
     pairs, unpaired = preference_pairs(rows)
     if unpaired and not pairs:
         raise InputError(

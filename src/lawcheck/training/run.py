@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import shutil
 import signal
@@ -18,6 +19,7 @@ from torch import nn
 from transformers import TrainingArguments, logging
 
 from lawcheck.corpus import moving
+from lawcheck.corpus.encoding import task_places
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Run
 from lawcheck.declare.scale import Scale
@@ -36,6 +38,7 @@ from lawcheck.training.launch import rank, world_size
 from lawcheck.training.outcome import Size, outcome
 from lawcheck.training.phases import MovingWeights, PhasedBatches, held_out_losses
 from lawcheck.training.resuming import Resumed, resumable
+from lawcheck.training.selection import SelectedRows
 from lawcheck.training.start import Start, build_model
 from lawcheck.training.trainer import CompletionTrainer, StopAfter, TimedCheckpoints, arguments
 
@@ -121,6 +124,11 @@ def _train(
     # Before the model, which is loaded as shards where these arguments say so.
     args = _arguments(start, batches, out, resumed)
     model, kept = build_model(start)
+    if hasattr(model, "tell_tasks") and batches.encoded.tasks is None:
+        raise InputError(
+            f"run {run.id!r}: its method learns tasks, and its rows name none; give the recipe a "
+            f"selection of tasks"
+        )
     size = Size(
         trainable=sharding.count(p for p in model.parameters() if p.requires_grad),
         total=sharding.count(model.parameters()),
@@ -178,6 +186,8 @@ def _train(
         found["probe_seconds"] = weights.seconds
     if not packed:
         found["packed"] = False
+    if isinstance(rows, SelectedRows):
+        found["selection"] = rows.record()
     with sharding.whole(model, kept):
         if trainer.is_world_process_zero():
             with atomic_folder(out / record.ADAPTER) as folder:
@@ -215,7 +225,11 @@ def _batches(
         packed=packed,
     )
     if not isinstance(rows, mixture.DomainRows):
-        return batches(mixture.encoded(rows, tokenizer, training.max_length, known, objective))
+        found = mixture.encoded(rows, tokenizer, training.max_length, known, objective)
+        if isinstance(rows, SelectedRows) and found.per_row == 1:
+            tasks = task_places(found.ids, rows, tuple(rows.counts))
+            found = dataclasses.replace(found, tasks=tasks)
+        return batches(found)
     recipe = start.recipe
     assert recipe.mixture is not None
     domains = mixture.encoded_domains(rows, tokenizer, training.max_length, known)

@@ -53,7 +53,7 @@ class Start:
     @property
     def passes(self) -> int:
         """Passes over the recipe's rows, by the schedule."""
-        return self.recipe.epochs or self.scale.training.epochs
+        return self.scale.passes(self.recipe)
 
     @property
     def epochs(self) -> int:

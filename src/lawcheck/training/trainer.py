@@ -64,6 +64,10 @@ class CompletionTrainer(Trainer):
         sums = self.objective.loss(tokens, self.beta)
         # Gradients are averaged over processes, the counts are summed over them.
         loss = (sums * self.accelerator.num_processes / num_items_in_batch).sum()
+        auxiliary = getattr(self.model, "auxiliary_loss", None)
+        if auxiliary is not None:
+            # The mean over the micro-batches of a step.
+            loss = loss + auxiliary() / self.args.gradient_accumulation_steps
         return (loss, outputs) if return_outputs else loss
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Tensor:
@@ -71,7 +75,9 @@ class CompletionTrainer(Trainer):
         counts = torch.stack([self.objective.counts(b).to(device) for b in batch_samples]).sum(0)
         if self.args.world_size > 1:
             counts = self.accelerator.gather(counts[None]).sum(0)
-        return counts
+        # What a term is divided by, where that is not its own count.
+        denominators = getattr(self.objective, "denominators", None)
+        return counts if denominators is None else denominators(counts)  # type: ignore[no-any-return]
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         loss: Tensor = super().training_step(*args, **kwargs)

@@ -15,6 +15,40 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.geography.proxy",
             tasks=(EvalTask(name="proxy_geography", metric="acc", chance=0.25, cluster="cluster"),),
         ),
+        "proxy_tasks": World(
+            source="lawcheck.disciplines.geography.proxy_tasks",
+            which="{input} . which ?",
+            tasks=(
+                EvalTask(
+                    name="geography_country",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("city", "country"),
+                ),
+                EvalTask(
+                    name="geography_direction",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("city", "direction"),
+                ),
+                EvalTask(
+                    name="geography_river",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("city", "river"),
+                ),
+                EvalTask(
+                    name="geography_turn",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("city", "turns"),
+                ),
+            ),
+        ),
         "slices": World(
             source="lawcheck.disciplines.geography.slices",
             tasks=(

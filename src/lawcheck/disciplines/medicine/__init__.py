@@ -15,6 +15,40 @@ DISCIPLINE = Discipline(
             source="lawcheck.disciplines.medicine.proxy",
             tasks=(EvalTask(name="proxy_medicine", metric="acc", chance=0.25, cluster="cluster"),),
         ),
+        "proxy_tasks": World(
+            source="lawcheck.disciplines.medicine.proxy_tasks",
+            which="{input} . which ?",
+            tasks=(
+                EvalTask(
+                    name="medicine_drug",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("patient", "drug"),
+                ),
+                EvalTask(
+                    name="medicine_test",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("patient", "test"),
+                ),
+                EvalTask(
+                    name="medicine_diagnose",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("patient", "diagnosis"),
+                ),
+                EvalTask(
+                    name="medicine_avoid",
+                    metric="acc",
+                    chance=0.25,
+                    cluster="cluster",
+                    label=("patient", "avoid"),
+                ),
+            ),
+        ),
         "slices": World(
             source="lawcheck.disciplines.medicine.slices",
             tasks=(

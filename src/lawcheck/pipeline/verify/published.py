@@ -112,7 +112,7 @@ class Published(Graph):
                 return
             content = self._provenance(provenance, law)
             self._agree(node, "seeds", list(seeds_of(scores)), content["seeds"])
-            runs = Planner(self.scale, tuple(content["seeds"])).law_runs(self.laws[law])
+            runs = Planner(self.scale, tuple(content["seeds"])).table_runs(self.laws[law])
             wanted = {(i, t) for i, r in runs.items() for t in sources.tasks(r, self.scale)}
             names = ["run_id", "task", "metric"]
             rows = read_rows([node.path]).select(names).group_by(names).aggregate([]).to_pylist()

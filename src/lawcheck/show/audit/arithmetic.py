@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from lawcheck.show.audit.declared import Confidence, Finding, Severity, Tables, audits
@@ -20,11 +21,13 @@ def check(tables: Tables) -> list[Finding]:
     ]
 
 
-def weighted(parts: Mapping[str, Printed], weights: Mapping[str, float]) -> tuple[float, float]:
-    """Smallest and largest weighted mean that the printed parts allow."""
+def weighted(
+    parts: Mapping[str, Printed], weights: Mapping[str, float], whole: float = math.inf
+) -> tuple[float, float]:
+    """Smallest and largest weighted mean that the printed parts allow, none above the whole."""
     total = sum(weights[c] for c in parts)
     low = sum(weights[c] * p.low for c, p in parts.items()) / total
-    high = sum(weights[c] * p.high for c, p in parts.items()) / total
+    high = sum(weights[c] * min(p.high, max(whole, p.value)) for c, p in parts.items()) / total
     return low, high
 
 
@@ -38,10 +41,13 @@ def averages(tables: Tables) -> list[Finding]:
                 parts = {c: p for c in weights if (p := number(row[c])) is not None}
                 if printed is None or not parts:
                     continue
-                low, high = weighted(parts, weights)
+                # `1.00` beside cells of three digits stands for nothing above 1.
+                low, high = weighted(parts, weights, spec.unit)
                 if printed.fits(low, high):
                     continue
-                middle = (low + high) / 2
+                middle = sum(weights[c] * p.value for c, p in parts.items()) / sum(
+                    weights[c] for c in parts
+                )
                 note = f"mean of {len(parts)} cells; off by {printed.value - middle:+.4f}"
                 severity: Severity = "error"
                 confidence: Confidence = "high"
@@ -49,7 +55,7 @@ def averages(tables: Tables) -> list[Finding]:
                 if (
                     nonzero
                     and len(nonzero) < len(parts)
-                    and printed.fits(*weighted(nonzero, weights))
+                    and printed.fits(*weighted(nonzero, weights, spec.unit))
                 ):
                     note += (
                         f"; it is the mean of the {len(nonzero)} cells that are not 0, so the "

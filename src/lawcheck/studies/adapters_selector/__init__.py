@@ -1,4 +1,4 @@
-"""Adapters Selector (Tian et al.): what it printed; no law of it is judged yet."""
+"""Choosing an adapter for every item (Tian et al.): six laws."""
 
 from lawcheck.declare.studies import Study
 
@@ -9,6 +9,7 @@ STUDY = Study(
     ),
     source="Tian et al.",
     label="Tian et al.",
+    topic="choosing adapters",
     published="printed",
     printed_from="single runs of 1.5B to 9B models",
     order=3,

@@ -20,14 +20,15 @@ from lawcheck.show.audit.declared import (
 )
 from lawcheck.show.audit.parameters import LAYERS, Setting, lora, settings, share, sizes
 from lawcheck.show.audit.schema import Printed, rows
-
-PAPER = "adapters_selector"
-MED, LEGAL, FIN = (
-    ("med_ie", "med_mc", "med_tg", "med_qa"),
-    ("legal_ie", "legal_mc", "legal_ji", "legal_jw"),
-    ("fin_re", "fin_sa", "fin_ha", "fin_cm"),
+from lawcheck.studies.adapters_selector.checks import (
+    CHECKS,
+    FIN,
+    LEGAL,
+    MED,
+    PAPER,
+    SIX,
+    numbers_of_copied_rows,
 )
-SIX = ("med_ie", "med_mc", "legal_ie", "legal_mc", "fin_re", "fin_sa")
 
 
 def selector(row: Row) -> dict[str, str] | None:
@@ -255,5 +256,5 @@ AUDIT = Audit(
     bounds=BOUNDS,
     numbers=NUMBERS,
     proxies=PROXIES,
-    further=(single_shares,),
+    further=(single_shares, *CHECKS, functools.partial(numbers_of_copied_rows, NUMBERS)),
 )

@@ -58,14 +58,15 @@ def pretraining_rows(scale: Scale, recipe: BuiltBase, data: Path | None) -> list
     Raises InputError for an unknown discipline, one outside the world, or one with too few rows.
     """
     rows: list[dict[str, str]] = []
+    world = frozen.generator_world(scale.world)
     for name, count in recipe.mixture.items():
         worlds = discovery.discipline(name).worlds
-        if scale.world not in worlds:
+        if world not in worlds:
             raise InputError(
-                f"base mixture: discipline {name!r} has no world {scale.world!r}; drop it from "
-                f"the scale's mixture"
+                f"base mixture: discipline {name!r} has no world {world!r}; drop it from the "
+                f"scale's mixture"
             )
-        source = importlib.import_module(worlds[scale.world].source)
+        source = importlib.import_module(worlds[world].source)
         extra = () if data is None else (data,)
         found = source.samples("pretrain", count, *extra)
         if len(found) != count:

@@ -9,4 +9,5 @@ counts(batch) -> (n terms,) what each term of the loss is a mean over, counted i
 loss(tokens, beta) -> (n terms,) sums over a micro-batch (lawcheck.training.learnt.Tokens). A
 step's loss is the sum over terms of sums / counts, both taken over all micro-batches of all
 processes, so that neither accumulation nor the number of processes changes it.
+denominators(counts) -> (n terms,), if a module has it: what the sums are divided by instead.
 """
