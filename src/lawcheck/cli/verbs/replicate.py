@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 ORDER = 115
 GROUP = "judge"
 EXAMPLES = (
-    "lawcheck replicate share_then_specialize results/*/laws/share_then_specialize.json",
-    "lawcheck replicate ours_wins a.json b.json --laws laws --figure ours_wins.pdf",
+    "lawcheck replicate variability results/*/laws/variability.json",
+    "lawcheck replicate ours_wins a.json b.json --laws laws --figure ours.pdf",
 )
 
 
