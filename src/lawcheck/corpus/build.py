@@ -21,6 +21,8 @@ from lawcheck.files.reading import read_object
 from lawcheck.files.records import Manifest, fitting
 
 NEXT = "run: lawcheck corpus --scale {scale}"
+# Draws for a fresh text, per text that is wanted, before there are none left.
+RESERVE_TRIES = 20
 
 
 def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> dict[str, Any]:
@@ -32,8 +34,15 @@ def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> 
     known = [d.name for d in science(scale)]
     for name in scale.corpus.caps:
         look_up(name, dict.fromkeys(known), f"scale {scale.name!r}: caps: no discipline {name!r}")
+    for name in scale.corpus.reserve:
+        look_up(name, dict.fromkeys(known), f"scale {scale.name!r}: reserve: no such {name!r}")
     require_frozen(scale)
     data = data_folder(scale)
+    if scale.corpus.reserve and data is not None:
+        raise InputError(
+            f"scale {scale.name!r}: corpus.reserve in world {scale.world!r} of real data, expected "
+            f"a generated world; leave it, fresh rows of real data are not made"
+        )
     if pinned_sources(scale) is not None:
         from lawcheck.corpus.streamed import build_streamed
 
@@ -56,6 +65,18 @@ def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> 
                 path = part / f"{d.name}.{split}.jsonl"
                 write_rows(path, rows)
                 files[path.name] = {"rows": len(rows), "sha256": file_sha256(path)}
+            if d.name in scale.corpus.reserve:
+                path = part / f"{d.name}.reserve.jsonl"
+                rows = _reserve(d, scale)
+                write_rows(path, rows)
+                files[path.name] = {"rows": len(rows), "sha256": file_sha256(path)}
+        rows_frozen = scale.corpus.rows_frozen
+        if rows_frozen is not None and digest(files, 64) != rows_frozen:
+            raise InputError(
+                f"scale {scale.name!r}: corpus hashes to {digest(files, 64)}, expected "
+                f"{rows_frozen} (corpus.rows_frozen); restore its settings, or freeze them again "
+                f"before anything is judged"
+            )
         manifest = {
             "scale": scale.name,
             "world": scale.world,
@@ -85,6 +106,32 @@ def _counts(d: Discipline, scale: Scale) -> dict[str, int | None]:
     elif d.role == "general":
         counts["train"] = scale.corpus.general_pool
     return {split: n for split, n in counts.items() if n is None or n > 0}
+
+
+def _reserve(d: Discipline, scale: Scale) -> list[Row]:
+    """Rows that follow a discipline's own, each text once and none of theirs."""
+    own, wanted = (
+        planned_rows(d, scale.corpus.size, scale.corpus.caps),
+        scale.corpus.reserve[d.name],
+    )
+    asked = own + wanted
+    while True:
+        rows = _samples(d, scale, "train", asked, None)
+        seen = {(row["prompt"], row["response"]) for row in rows[:own]}
+        fresh = []
+        for row in rows[own:]:
+            text = (row["prompt"], row["response"])
+            if text not in seen:
+                seen.add(text)
+                fresh.append(row)
+        if len(fresh) >= wanted:
+            return fresh[:wanted]
+        if asked > own + RESERVE_TRIES * wanted:
+            raise InputError(
+                f"scale {scale.name!r}: discipline {d.name!r} has {len(fresh)} more texts, "
+                f"corpus.reserve asks for {wanted}; lower it"
+            )
+        asked += wanted
 
 
 def _samples(
@@ -155,7 +202,15 @@ def training_rows(run: Run, scale: Scale, folder: Path) -> Iterator[Row]:
     rows, pools = training_parts(scale, folder, recipe.general_share > 0)
     disciplines = {d.name: d for d in science(scale)}
     general = one_pool(tuple(pools.values()))
-    return mix(recipe, rows, general, disciplines, scale.corpus.unique_below, run.part)
+    fresh = recipe.upsampling is not None and recipe.upsampling.fresh > 0
+    reserve = reserve_of(scale, folder) if fresh else {}
+    below = scale.corpus.unique_below
+    return mix(recipe, rows, general, disciplines, below, run.part, reserve)
+
+
+def reserve_of(scale: Scale, folder: Path) -> dict[str, Sequence[Row]]:
+    """Rows on disk for recipes with fresh ones, by discipline, in the order of recipes."""
+    return {n: in_order(read_rows(folder / f"{n}.reserve.jsonl")) for n in scale.corpus.reserve}
 
 
 def training_parts(

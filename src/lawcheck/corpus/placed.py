@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.corpus.build import training_parts
+from lawcheck.corpus.build import reserve_of, training_parts
 from lawcheck.corpus.moving import GENERAL
 from lawcheck.corpus.recipe import Row, mix, one_pool
 from lawcheck.corpus.shards import Shards
@@ -22,6 +22,8 @@ from lawcheck.declare.worlds import science
 Numbers = NDArray[np.int64]
 # Carried along by mixing, which gives duplicates new ids.
 PLACE = "place"
+# Of a discipline's reserve, in names of texts.
+FRESH = ".reserve"
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class Placed:
     """Rows of a corpus, in memory or on disk.
 
     rows: training rows per discipline, in table order, each in the order of recipes. pool: the
-    general pools, likewise. Places count through the rows and then the pools.
+    general pools, likewise. reserve: fresh rows per discipline, likewise. Places count through the
+    rows, the pools and the reserve.
     """
 
     rows: Mapping[str, Sequence[Row]]
     pool: Mapping[str, Sequence[Row]]
     disciplines: Mapping[str, Discipline]
     unique_below: int
+    reserve: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -43,7 +47,8 @@ class Placed:
 
     def texts(self) -> Iterator[tuple[str, Sequence[Row]]]:
         """Every discipline with its rows, in the order of their places."""
-        yield from {**self.rows, **self.pool}.items()
+        fresh = {f"{name}{FRESH}": rows for name, rows in self.reserve.items()}
+        yield from {**self.rows, **self.pool, **fresh}.items()
 
     def times(self, recipe: Recipe) -> Numbers:
         """How often each row occurs in a mixture; (n_rows,)."""
@@ -63,20 +68,25 @@ class Placed:
         self, recipe: Recipe, bare: type[_Numbered], part: str | None = None
     ) -> Iterator[Row]:
         """bare: how rows are read where no text is needed."""
-        # Only `unique` upsampling looks at texts; reading them takes minutes at paper scale.
+        # Only these look at texts; reading them takes minutes at paper scale.
         up = recipe.upsampling
-        kind = _Numbered if up is not None and up.kind == "unique" else bare
+        kind = _Numbered if up is not None and (up.kind == "unique" or up.fresh) else bare
         # Several pools are sorted into one, by ids.
         pooled = _Numbered if len(self.pool) > 1 else bare
         rows, general = self._numbered(kind, pooled)
-        return mix(recipe, rows, general, self.disciplines, self.unique_below, part)
+        starts = self._starts()
+        reserve = {n: _Numbered(own, starts[f"{n}{FRESH}"]) for n, own in self.reserve.items()}
+        return mix(recipe, rows, general, self.disciplines, self.unique_below, part, reserve)
+
+    def _starts(self) -> dict[str, int]:
+        sizes = self.sizes
+        return dict(zip(sizes, itertools.accumulate(sizes.values(), initial=0), strict=False))
 
     def _numbered(
         self, kind: type[_Numbered], pooled: type[_Numbered]
     ) -> tuple[dict[str, Sequence[Row]], Sequence[Row]]:
         """Rows by discipline and of the general pools, as they are read."""
-        sizes = self.sizes
-        starts = dict(zip(sizes, itertools.accumulate(sizes.values(), initial=0), strict=False))
+        starts = self._starts()
         rows: dict[str, Sequence[Row]] = {
             name: kind(own, starts[name]) for name, own in self.rows.items()
         }
@@ -127,7 +137,8 @@ class _Named(_Numbered):
 def placed(scale: Scale, folder: Path, general: bool) -> Placed:
     """The corpus on disk. general: whether the general pools are wanted, too."""
     rows, pool = training_parts(scale, folder, general)
-    return Placed(rows, pool, {d.name: d for d in science(scale)}, scale.corpus.unique_below)
+    disciplines = {d.name: d for d in science(scale)}
+    return Placed(rows, pool, disciplines, scale.corpus.unique_below, reserve_of(scale, folder))
 
 
 def _count(places: Iterable[int], size: int) -> Numbers:

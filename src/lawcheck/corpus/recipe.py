@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from lawcheck.corpus.moving import GENERAL, domains_of, held_out, pass_rows
-from lawcheck.declare.design import Discipline, Recipe, Selection, Upsampling
+from lawcheck.declare.design import Discipline, Recipe, Selection
 from lawcheck.errors import InputError, nearest
 
 Row = dict[str, Any]
@@ -118,13 +118,15 @@ def mix(
     disciplines: Mapping[str, Discipline],
     unique_below: int,
     part: str | None = None,
+    reserve: Mapping[str, Sequence[Row]] | None = None,
 ) -> Iterator[Row]:
     """Training rows of a recipe, grouped by discipline in the order of `rows`.
 
     rows: all training rows per discipline, each `in_order`. general: the scale's fixed general
     pool, likewise. unique_below: a word is discipline-specific when fewer samples of other
-    disciplines hold it. part: only this discipline's rows. Duplicates carry the id
-    `<id>#<copy>`. Raises InputError for a discipline without rows.
+    disciplines hold it. part: only this discipline's rows. reserve: further rows per discipline,
+    likewise, for recipes with fresh ones. Duplicates carry the id `<id>#<copy>`.
+    Raises InputError for a discipline without rows, or with too small a reserve.
     """
     names = tuple(rows) if recipe.disciplines is None else recipe.disciplines
     for name in names:
@@ -135,7 +137,7 @@ def mix(
             )
     chosen = [name for name in names if part in (None, name)]
     pool = general if part is None else ()
-    return _mixed(recipe, chosen, rows, pool, disciplines, unique_below)
+    return _mixed(recipe, chosen, rows, pool, disciplines, unique_below, reserve or {})
 
 
 def _mixed(
@@ -145,6 +147,7 @@ def _mixed(
     general: Sequence[Row],
     disciplines: Mapping[str, Discipline],
     unique_below: int,
+    reserve: Mapping[str, Sequence[Row]],
 ) -> Iterator[Row]:
     for name in names:
         kept = Prefix(rows[name], recipe.fraction)
@@ -166,7 +169,12 @@ def _mixed(
                         f"recipe {recipe.label!r}: no sample of {name!r} holds a word with fewer "
                         f"than {unique_below} co-occurrences elsewhere; raise 'unique_below'"
                     )
-            yield from _duplicates(kept, pool, max(0, target - len(kept)), up, name)
+            count = max(0, target - len(kept))
+            drawn = random.Random(f"upsampling {up.kind} {name}").choices(pool, k=count)
+            fresh = math.floor(count * up.fresh + 0.5)
+            if fresh:
+                yield from _alike(drawn[:fresh], kept, reserve.get(name, ()), recipe, name)
+            yield from _duplicates(kept, drawn[fresh:])
     yield from Prefix(general, recipe.general_share)
 
 
@@ -196,13 +204,43 @@ class Prefix:
         return self._rows[place]
 
 
-def _duplicates(
-    rows: Prefix, pool: Sequence[int], count: int, upsampling: Upsampling, name: str
+def _alike(
+    drawn: Sequence[int], rows: Prefix, reserve: Sequence[Row], recipe: Recipe, name: str
 ) -> Iterator[Row]:
-    """`count` rows drawn at random with replacement from these places, numbered per original."""
-    draw = random.Random(f"upsampling {upsampling.kind} {name}")
+    """A fresh row for each drawn one: of its sub-skill while there are any, nearest in words.
+
+    What all lengths still lack is made up for by the next row, so that the sums agree.
+    """
+    if len(reserve) < len(drawn):
+        raise InputError(
+            f"recipe {recipe.label!r}: {len(drawn)} fresh rows of {name!r}, the scale's "
+            f"corpus.reserve has {len(reserve)}; enlarge it, or lower 'fresh'"
+        )
+    left: dict[str, list[Row]] = {}
+    for row in reserve:
+        left.setdefault(row.get("skill", ""), []).append(row)
+    owed = 0
+    for place in drawn:
+        wanted = rows[place]
+        owed += _words(wanted)
+        skill = wanted.get("skill", "")
+        if not left.get(skill):
+            skill = max(left, key=lambda s: len(left[s]))
+        pool = left[skill]
+        best = min(range(len(pool)), key=lambda i: (abs(_words(pool[i]) - owed), i))
+        row = pool.pop(best)
+        owed -= _words(row)
+        yield row
+
+
+def _words(row: Row) -> int:
+    return len(row["prompt"].split()) + len(row["response"].split())
+
+
+def _duplicates(rows: Prefix, drawn: Sequence[int]) -> Iterator[Row]:
+    """The rows at places drawn with replacement, numbered per original."""
     copies: Counter[int] = Counter()
-    for place in draw.choices(pool, k=count):
+    for place in drawn:
         copies[place] += 1
         row = rows[place]
         yield {**row, "id": f"{row['id']}#{copies[place]}"}

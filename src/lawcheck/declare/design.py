@@ -65,12 +65,29 @@ class Upsampling:
 
     kind: `diverse` duplicates samples drawn at random, `unique` only samples that hold a
     discipline-specific token. target: samples per discipline at paper size; other scales keep
-    the ratio target / rows of each discipline.
+    the ratio target / rows of each discipline. fresh: share of the duplicates in whose place stand
+    samples of the scale's reserve, of the same sub-skill and length where there are any left: as
+    many rows and tokens, of which fewer are repeats.
     """
 
     kind: Literal["diverse", "unique"]
     disciplines: tuple[str, ...]
     target: int
+    fresh: float = later(7, 0.0)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fresh <= 1:
+            raise InputError(f"upsampling: fresh {self.fresh} is outside [0, 1]; give a share")
+        if self.fresh and self.kind != "diverse":
+            raise InputError(
+                f"upsampling: fresh samples with kind {self.kind!r}, expected 'diverse'; 'unique' "
+                f"is about duplicates"
+            )
+
+    @property
+    def label(self) -> str:
+        fresh = f"_fresh{_percent(self.fresh)}" if self.fresh else ""
+        return f"{self.kind}{self.target // 1000}k{fresh}_{'_'.join(self.disciplines)}"
 
 
 START_WEIGHTS = ("uniform", "knowledge", "inverse", "reciprocal", "given")
@@ -331,8 +348,7 @@ class Recipe:
         else:
             parts.append(self.selection.label)
         if self.upsampling:
-            up = self.upsampling
-            parts.append(f"{up.kind}{up.target // 1000}k_{'_'.join(up.disciplines)}")
+            parts.append(self.upsampling.label)
         if self.general_share:
             parts.append(f"g{_percent(self.general_share)}")
         if self.objective != "response":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -116,6 +116,8 @@ class CorpusSettings(Part):
     answers: `published` as the data sets give them; `evaluated`: sources that train on another
     form than they evaluate give rows in that form, by their `matched_samples`.
     selected: size of a selection -> rows of a task here; one that is not named is as it stands.
+    reserve: discipline -> rows beyond its own, of other texts, for upsampling with fresh samples.
+    rows_frozen: digest over the corpus' files; settings that give other rows are refused.
     """
 
     size: Share
@@ -125,8 +127,10 @@ class CorpusSettings(Part):
     caps: dict[str, int] = later(5, {})
     answers: Literal["published", "evaluated"] = later(5, "published")
     selected: dict[int, int] = later(6, {})
+    reserve: dict[str, int] = later(7, {})
+    rows_frozen: str | None = later(7, None, pattern=SHA256)
 
-    @field_validator("caps", "selected")
+    @field_validator("caps", "selected", "reserve")
     @classmethod
     def _counted(cls, value: dict[Any, int]) -> dict[Any, int]:
         odd = next((name for name, rows in value.items() if rows < 1), None)
@@ -383,6 +387,8 @@ class Scale(Part):
     claims: whether verdicts are evidence. claimed_metrics: where they are not, item metrics whose
     parts are all the same. detection: of shares of domains in base models. references: base -> its
     smaller reference. controls: what they have to reach, and which laws rest on them.
+    methods: by method, or METHOD.OBJECTIVE; `@KEY=VALUE` behind it, once or more, holds for arms of
+    that design. seeds_per_base: with k, seed s is training seed s mod k on base model s div k.
     """
 
     name: str
@@ -403,11 +409,19 @@ class Scale(Part):
     references: dict[str, ReferenceSettings] = later(5, {})
     controls: ControlSettings = later(7, ControlSettings())
     claimed_metrics: tuple[str, ...] = later(5, ())
+    seeds_per_base: int = later(7, 1, ge=1)
 
-    def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
+    def identity(
+        self,
+        method: str,
+        base: str,
+        objective: str = "response",
+        design: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""
-        settings = self.methods.get(self.settings_name(method, objective))
-        return {
+        settings = self.methods.get(self.settings_name(method, objective, design))
+        crossed = {"seeds_per_base": self.seeds_per_base} if self.seeds_per_base > 1 else {}
+        return crossed | {
             "world": self.world,
             "corpus": self.corpus.content(),
             "base": self.base_recipe(base),
@@ -431,7 +445,12 @@ class Scale(Part):
 
     def base_seed(self, base: str, seed: int) -> int | None:
         """The seed that a base is made with; None for one that all seeds share."""
-        return None if isinstance(self.bases.get(base), PackageBase) else seed
+        shared = isinstance(self.bases.get(base), PackageBase)
+        return None if shared else seed // self.seeds_per_base
+
+    def training_seed(self, seed: int) -> int:
+        """The seed of initial weights and of the order of rows."""
+        return seed if self.seeds_per_base == 1 else seed % self.seeds_per_base
 
     def rows_selected(self, size: int) -> int:
         """Rows of a task of which a selection keeps `size` at paper size."""
@@ -491,15 +510,34 @@ class Scale(Part):
     def base_digest(self, base: str) -> str:
         return digest(self.base_recipe(base))
 
-    def settings_name(self, method: str, objective: str) -> str:
+    def settings_name(
+        self, method: str, objective: str, design: Mapping[str, Any] | None = None
+    ) -> str:
         """Key of the settings that a method trains with: its own, or those of the objective that
-        this one is like.
+        this one is like; of keys with a design the one that says most about this one.
         """
         own, like = settings_key(method, objective), discovery.objective(objective).like
-        return settings_key(method, like) if like and own not in self.methods else own
+        if like and own not in self.methods:
+            own = settings_key(method, like)
+        finer = [key for key in self.methods if key.startswith(f"{own}@")]
+        if not finer:
+            return own
+        whole = discovery.method(method).validate(design or {})
+        fitting = [key for key in finer if self._fits(key, whole)]
+        return max(fitting, key=lambda key: (key.count("@"), key), default=own)
 
-    def settings_of(self, method: str, objective: str = "response") -> MethodSettings:
-        key = self.settings_name(method, objective)
+    def _fits(self, key: str, design: Mapping[str, Any]) -> bool:
+        for named in key.split("@")[1:]:
+            choice, _, value = named.partition("=")
+            what = f"scale {self.name!r}: methods: {key!r} names no design key {choice!r}"
+            if str(look_up(choice, design, what)) != value:
+                return False
+        return True
+
+    def settings_of(
+        self, method: str, objective: str = "response", design: Mapping[str, Any] | None = None
+    ) -> MethodSettings:
+        key = self.settings_name(method, objective, design)
         if key not in self.methods:
             raise InputError(
                 f"scale {self.name!r}: no learning rate for method {key!r}; "

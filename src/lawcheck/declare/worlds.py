@@ -103,6 +103,9 @@ def unrealisable(scale: Scale, law: Law) -> str:
     if study and study.world not in ("", scale.world):
         return f"its study needs world {study.world!r}, scale {scale.name!r} has {scale.world!r}"
     for arm in law.arms:
+        up = arm.recipe.upsampling if arm.recipe else None
+        if up and up.fresh and not set(up.disciplines) <= scale.corpus.reserve.keys():
+            return f"scale {scale.name!r} has no corpus.reserve of fresh {up.disciplines[0]} rows"
         if arm.base not in scale.bases:
             return f"scale {scale.name!r} declares no base model {arm.base!r}"
         if law.built_bases and scale.bases[arm.base].kind != "built":

@@ -63,7 +63,7 @@ def scale_digest(scale: Scale, law: Law, version: int = 1) -> str:
     covered: Collection[str] = FIRST_METHODS
     if version > 1:
         covered = {
-            scale.settings_name(a.method, a.recipe.objective)
+            scale.settings_name(a.method, a.recipe.objective, a.choices)
             for a in lineage(law.arms)
             if a.recipe is not None
         }

@@ -223,7 +223,8 @@ def _recipe(run: Run, scale: Scale, record: dict[str, Any]) -> str:
     if recipe is not None:
         found |= _changed(recipe)
     if discovery.trains_rows(run.arm):
-        settings, training = scale.settings_of(run.arm.method, _objective(recipe)), scale.training
+        settings = scale.settings_of(run.arm.method, _objective(recipe), run.arm.choices)
+        training = scale.training
         found |= {
             "rows": f"{record['rows']:,}",
             "tokens": f"{record['tokens']:,}",

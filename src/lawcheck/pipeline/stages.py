@@ -96,7 +96,8 @@ def build_bases(
 
 
 def _build(scale: Scale, base: str, seed: int, target: Path) -> None:
-    if scale.base_seed(base, seed) is None:
+    own = scale.base_seed(base, seed)
+    if own is None:
         from lawcheck.training.base.package import convert_base
 
         convert_base(scale, base, target)
@@ -104,7 +105,7 @@ def _build(scale: Scale, base: str, seed: int, target: Path) -> None:
     from lawcheck.training.base.build import build_base
 
     progress = sys.stderr.isatty()
-    build_base(scale, base, seed, target, data=data_folder(scale), progress=progress)
+    build_base(scale, base, own, target, data=data_folder(scale), progress=progress)
 
 
 def _stands(scale: Scale, base: str, seed: int, target: Path) -> bool:

@@ -22,7 +22,7 @@ from lawcheck.declare.design import Arm, Law, Mixture, Recipe
 from lawcheck.declare.layout import Layout
 from lawcheck.declare.lineage import lineage
 from lawcheck.declare.metrics import BITS
-from lawcheck.declare.scale import Scale, settings_key
+from lawcheck.declare.scale import MethodSettings, Scale, settings_key
 from lawcheck.declare.worlds import science
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.atomic import write_json
@@ -37,9 +37,11 @@ PEFT_GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 FULL_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 # Published rates of DPO lie a tenth and more below those of other stages.
 PREFERENCE_GRID = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
+# Of a search for each design: seven steps of x1.8 that span the inner three of those above.
+FINE_STEP, FINE_VALUES = 1.8, 7
 
 
-def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
+def served(laws: Iterable[Law], designs: bool = False) -> dict[str, tuple[Arm, ...]]:
     """Key of a scale's `methods` -> the laws' arms that its rate is searched on.
 
     Those on any share of the data without more, as if on all of it, on the default base, and those
@@ -49,6 +51,8 @@ def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     their law is about. An objective with a reference is searched where the start has learned to
     answer, since it moves little else than how it answers. Where there are only arms on selected
     rows, the first of those on the most tasks and rows, of any size.
+
+    designs: a key for each design instead, of any size: `lora@rank_multiple=5`.
     """
     selected: dict[str, Arm] = {}
     plain: dict[str, dict[Arm, None]] = {}
@@ -58,12 +62,13 @@ def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
             if arm.recipe is None or arm.method not in discovery.methods():
                 continue
             key = settings_key(arm.method, arm.recipe.objective)
+            key += _design_of(arm) if designs else ""
             if arm.selection is not None:
                 trained = discovery.trains_rows(arm) and not arm.parents
                 if trained and (key not in selected or _size(arm) > _size(selected[key])):
                     selected[key] = arm
                 continue
-            if not _usual(arm):
+            if not (discovery.trains_rows(arm) if designs else _usual(arm)):
                 continue
             whole = dataclasses.replace(arm, recipe=dataclasses.replace(arm.recipe, fraction=1.0))
             even = whole.recipe == Recipe(mixture=Mixture())
@@ -78,6 +83,12 @@ def served(laws: Iterable[Law]) -> dict[str, tuple[Arm, ...]]:
     }
     found = {key: (arm,) for key, arm in selected.items()} | found
     return dict(sorted((found | {key: tuple(arms) for key, arms in plain.items()}).items()))
+
+
+def _design_of(arm: Arm) -> str:
+    """What an arm's design adds to the key of its rate; empty for the method's usual one."""
+    usual = discovery.method(arm.method).design
+    return "".join(f"@{key}={value}" for key, value in arm.design if value != usual.get(key))
 
 
 def _size(arm: Arm) -> tuple[int, float]:
@@ -115,15 +126,21 @@ def search(
     out: Path,
     rates: tuple[float, ...] | None = None,
     share: float = 1.0,
+    designs: bool = False,
+    bases: int = 1,
 ) -> Iterator[str]:
     """Search each method's learning rate on arms of the laws (`served`); yield lines.
 
-    rates: the values to try (None: five by the method's group). share: of the arms' rows. Writes
-    <out>/<scale>.<method>.json.
+    rates: the values to try (None: five by the method's group, seven finer ones of designs). share:
+    of the arms' rows. designs: a rate for each design. bases: extra base models, each of its own
+    seed, whose mean counts. Writes <out>/<scale>.<method>.json.
     """
+    if bases < 1:
+        raise InputError(f"tune: {bases} bases, expected 1 or more; give a count")
+    seeds = tuple(range(SEARCH_SEED, SEARCH_SEED + bases))
     arms = {
         method: tuple(_on_share(arm, share) for arm in found)
-        for method, found in served(laws).items()
+        for method, found in served(laws, designs).items()
     }
     fewest = planner.scale.evaluation.likelihood
     for method in methods or list(arms):
@@ -133,10 +150,10 @@ def search(
                 f"{nearest(method, arms)}"
             )
         for base in dict.fromkeys(a.base for a in arms[method]):
-            stages.build_bases(planner, layout, base, [SEARCH_SEED])
+            stages.build_bases(planner, layout, base, seeds)
         rows = []
-        for rate in rates or _grid(arms[method][0]):
-            row = _score(_with_rate(planner.scale, method, rate), layout, arms[method])
+        for rate in rates or _grid(arms[method][0], fine=designs):
+            row = _score(_with_rate(planner.scale, method, rate), layout, arms[method], seeds)
             rows.append({"learning_rate": rate, **row})
             told = "unscored" if row["mean"] is None else f"{row['mean']:.4f}"
             yield f"{method} {rate:g}: {told}"
@@ -151,7 +168,7 @@ def search(
         record = {
             "scale": planner.scale.name,
             "method": method,
-            "seed": SEARCH_SEED,
+            **({"seed": SEARCH_SEED} if bases == 1 else {"seeds": list(seeds)}),
             "split": "tune",
             "items_per_task": planner.scale.evaluation.tune_items,
             **({"metric": "loss" if _by_loss(arms[method][0]) else BITS} if by_loss else {}),
@@ -177,8 +194,11 @@ def _on_share(arm: Arm, share: float) -> Arm:
     return dataclasses.replace(arm, recipe=part)
 
 
-def _grid(arm: Arm) -> tuple[float, ...]:
+def _grid(arm: Arm, fine: bool = False) -> tuple[float, ...]:
     assert arm.recipe is not None
+    if fine:
+        lowest = _grid(arm)[1]
+        return tuple(float(f"{lowest * FINE_STEP**i:.3g}") for i in range(FINE_VALUES))
     # A loss beside a reference moves little; ORPO's holds that of fine-tuning.
     if discovery.objective(arm.recipe.objective).reference:
         return PREFERENCE_GRID
@@ -191,7 +211,14 @@ def _by_loss(arm: Arm) -> bool:
 
 
 def _with_rate(scale: Scale, method: str, rate: float) -> Scale:
-    settings = scale.methods.get(method)
+    plain, _, design = method.partition("@")
+    settings: MethodSettings | None = scale.methods.get(method)
+    if settings is None and plain in scale.methods:
+        pairs = (named.partition("=") for named in design.split("@"))
+        own, _, objective = plain.partition(".")
+        usual = discovery.method(own).design
+        choices = {k: v if isinstance(usual[k], str) else int(v) for k, _, v in pairs}
+        settings = scale.settings_of(own, objective or "response", choices)
     if settings is None:
         raise InputError(
             f"tune: scale {scale.name!r} has no settings of {method!r}; add them under 'methods'"
@@ -200,10 +227,29 @@ def _with_rate(scale: Scale, method: str, rate: float) -> Scale:
     return scale.model_copy(update={"methods": {**scale.methods, method: settings}})
 
 
-def _score(scale: Scale, layout: Layout, arms: tuple[Arm, ...]) -> dict[str, Any]:
-    """Average score per served arm on the tuning split, their mean, and the training time."""
-    planner = Planner(scale, (SEARCH_SEED,))
-    runs = {a: planner.runs_of(a, SEARCH_SEED) for a in arms}
+def _score(
+    scale: Scale, layout: Layout, arms: tuple[Arm, ...], seeds: tuple[int, ...]
+) -> dict[str, Any]:
+    """Average score per served arm on the tuning split, their mean, and the training time; of
+    several seeds the means, and under `by_seed` each arm's score on every base.
+    """
+    found = [_score_on(scale, layout, arms, seed) for seed in seeds]
+    if len(found) == 1:
+        return found[0]
+    by_arm = {arm.name: [row["arms"][arm.name] for row in found] for arm in arms}
+    means = [row["mean"] for row in found]
+    return {
+        "mean": None if None in means else statistics.fmean(means),
+        "arms": {n: None if None in v else statistics.fmean(v) for n, v in by_arm.items()},
+        "by_seed": by_arm,
+        "diverged": sum(row["diverged"] for row in found),
+        "cpu_seconds": round(sum(row["cpu_seconds"] for row in found), 1),
+    }
+
+
+def _score_on(scale: Scale, layout: Layout, arms: tuple[Arm, ...], seed: int) -> dict[str, Any]:
+    planner = Planner(scale, (seed,))
+    runs = {a: planner.runs_of(a, seed) for a in arms}
     everything = planner.with_parents(r for group in runs.values() for r in group)
     stages.train(planner, layout, list(everything.values()))
     for learns_general in (False, True):
@@ -271,7 +317,7 @@ def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[
     found: dict[str, list[float]] = {name: [] for name in names}
     for task in table.tasks:
         if task in places and places[task].discipline in found:
-            cube = table.cube(group[0].arm.name, task, [SEARCH_SEED])
+            cube = table.cube(group[0].arm.name, task, [group[0].seed])
             found[places[task].discipline].append(float(cube.mean()))
     return {name: statistics.fmean(values) for name, values in found.items()}
 

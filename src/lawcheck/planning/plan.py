@@ -100,7 +100,7 @@ class Planner:
             "design": method.validate(arm.choices),
             "seed": seed,
             "part": part,
-            "scale": self.scale.identity(arm.method, arm.base, objective.name),
+            "scale": self.scale.identity(arm.method, arm.base, objective.name, arm.choices),
             "data": self.data_digest,
             "base": shipped_hash(self.scale, arm.base, seed),
             "versions": {

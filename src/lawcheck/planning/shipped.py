@@ -45,13 +45,14 @@ def resolve_base(scale: Scale, base: str, seed: int, built_folder: Path) -> Path
     if isinstance(recipe, PretrainedBase):
         local = Path(recipe.model).expanduser()
         return local if local.is_dir() else recipe.model
-    manifest = _manifest(scale, base)
-    if manifest and manifest["recipe_digest"] == digest and str(seed) in manifest["seeds"]:
-        return _checked(_folder(scale, base), seed, manifest["seeds"][str(seed)]["files"])
+    manifest, own = _manifest(scale, base), scale.base_seed(base, seed)
+    if manifest and manifest["recipe_digest"] == digest and str(own) in manifest["seeds"]:
+        assert own is not None
+        return _checked(_folder(scale, base), own, manifest["seeds"][str(own)]["files"])
     # A workflow engine makes the folder before the base is built; the record is written last.
     if not (built_folder / RECORD).exists():
         return None
-    record, own = read_record(built_folder), scale.base_seed(base, seed)
+    record = read_record(built_folder)
     if record["seed"] != own:
         raise InputError(
             f"base folder {built_folder}: holds seed {record['seed']}, expected seed {own}; "
@@ -208,7 +209,7 @@ def shipped_hash(scale: Scale, base: str, seed: int) -> str | None:
     manifest = _manifest(scale, base)
     if manifest is None or manifest["recipe_digest"] != scale.base_digest(base):
         return None
-    entry = manifest["seeds"].get(str(seed))
+    entry = manifest["seeds"].get(str(scale.base_seed(base, seed)))
     return entry["files"][EXACT_FILES[0]] if entry else None
 
 
@@ -216,6 +217,10 @@ def bases_by_seed(scale: Scale, base: str, seeds: Iterable[int]) -> dict[int, st
     """Which base model each seed stands on, for clustering seeds that share one."""
     built = scale.bases[base].kind == "built"
     return {
-        s: (shipped_hash(scale, base, s) or f"{scale.base_digest(base)}-s{s}") if built else base
+        s: (
+            shipped_hash(scale, base, s) or f"{scale.base_digest(base)}-s{scale.base_seed(base, s)}"
+        )
+        if built
+        else base
         for s in seeds
     }

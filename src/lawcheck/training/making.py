@@ -58,7 +58,8 @@ def make_run(
         model = load_model(base_folder, scale.revision(run.arm.base), start, dtype=torch.float32)
         if not (diverged and method.takes == "models"):
             settings = adapter_settings(scale)
-            model = module.build(model, run.arm.choices, settings, run.seed, folders)
+            seed = scale.training_seed(run.seed)
+            model = module.build(model, run.arm.choices, settings, seed, folders)
         with atomic_folder(out / record.ADAPTER) as folder:
             module.save(model, folder)
         found = {

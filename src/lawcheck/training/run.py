@@ -218,7 +218,7 @@ def _batches(
     known = _known(start.base_folder, start.revision) if hardware.runs_per_job > 1 else None
     batches = functools.partial(
         data.MicroBatches,
-        seed=start.run.seed,
+        seed=start.scale.training_seed(start.run.seed),
         batch_size=training.batch_size,
         parts=accumulation * world_size(),
         flat=hardware.attention == "flash",
@@ -294,10 +294,12 @@ def _arguments(
     scale, hardware = start.scale, start.scale.hardware
     return arguments(
         out=out / record.CHECKPOINTS,
-        settings=scale.settings_of(start.run.arm.method, start.objective.name),
+        settings=scale.settings_of(
+            start.run.arm.method, start.objective.name, start.run.arm.choices
+        ),
         training=scale.training,
         hardware=hardware,
-        seed=start.run.seed,
+        seed=scale.training_seed(start.run.seed),
         steps=batches.steps,
         epochs=start.epochs,
         accumulation=batches.parts // world_size(),

@@ -94,7 +94,8 @@ def build_model(start: Start) -> tuple[Any, list[nn.Parameter]]:
         settings = dataclasses.replace(settings, dropout=0.0)
         remove_dropout(model)
     module = discovery.method_module(run.arm.method)
-    built = module.build(model, run.arm.choices, settings, run.seed, start.experts)
+    seed = scale.training_seed(run.seed)
+    built = module.build(model, run.arm.choices, settings, seed, start.experts)
     return built, [p for p in built.parameters() if p.requires_grad or id(p) not in base]
 
 

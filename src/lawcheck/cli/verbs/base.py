@@ -32,7 +32,11 @@ def run(arguments: argparse.Namespace) -> None:
     planner, layout = study(arguments)
     scale = planner.scale
     scale.base_recipe(arguments.base)  # refuses an unknown base
-    seeds = [arguments.seed] if arguments.seed is not None else list(planner.seeds)
+    if arguments.seed is None:
+        seeds = list({scale.base_seed(arguments.base, s): s for s in planner.seeds}.values())
+    else:
+        # A base model's own seed, of which a crossed scale trains several.
+        seeds = [arguments.seed * scale.seeds_per_base]
     kind = scale.bases[arguments.base].kind
     if kind != "built" and (arguments.ship or arguments.compare):
         raise InputError(

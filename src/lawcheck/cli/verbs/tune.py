@@ -12,6 +12,7 @@ ORDER = 180
 GROUP = "study"
 EXAMPLES = (
     "lawcheck tune --scale proxy --method lora",
+    "lawcheck tune --scale proxy2 --designs --bases 3",
     "lawcheck tune --scale smollm2 --method full --rates 1e-5,3e-5,1e-4 --share 0.1",
 )
 NEEDS = ("torch", "lm_eval")
@@ -22,6 +23,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", action="append", help="this method only (repeatable)")
     parser.add_argument("--law", action="append", help="on arms of this law (all of the scale)")
     parser.add_argument("--rates", help="values to try, such as 1e-4,3e-4 (five by the method)")
+    parser.add_argument("--designs", action="store_true", help="a rate for each design of arms")
+    parser.add_argument("--bases", type=int, default=1, help="extra base models (1)")
     parser.add_argument("--share", type=float, default=1.0, help="train on this share of the rows")
     parser.add_argument("--out", default="reproduce/tuning", help="folder of the search record")
 
@@ -35,7 +38,18 @@ def run(arguments: argparse.Namespace) -> None:
     laws = [discovery.law(name) for name in arguments.law or scale_laws(planner.scale)]
     chosen, out = arguments.method or None, Path(arguments.out)
     rates = None if arguments.rates is None else _rates(arguments.rates)
-    for line in search(planner, layout, laws, chosen, out, rates, arguments.share):
+    lines = search(
+        planner,
+        layout,
+        laws,
+        chosen,
+        out,
+        rates,
+        arguments.share,
+        designs=arguments.designs,
+        bases=arguments.bases,
+    )
+    for line in lines:
         print(line, flush=True)
 
 
