@@ -38,7 +38,8 @@ def fails(capsys, *argv):
 def test_names_of_a_scale_are_those_that_all_runs(capsys):
     assert main(["list", "--names", "--scale", "merging"]) == 0
     names = capsys.readouterr().out.split()
-    assert set(names) == set(discovery.laws_of(("merging",))) and len(names) == 7
+    assert set(names) == set(discovery.laws_of(("merging",)))
+    assert len(names) == 7
     assert "expected it with --names" in fails(capsys, "list", "--scale", "merging")
 
 
