@@ -17,7 +17,7 @@ from lawcheck.declare.scale import PretrainedBase, Scale, load_scale
 from lawcheck.declare.worlds import scale_laws, science
 from lawcheck.errors import InputError, one_line
 from lawcheck.planning.cluster import Stage, asked
-from lawcheck.planning.controls import NAME, rests_on_controls
+from lawcheck.planning.controls import NAME, required_of, rests_on_controls
 from lawcheck.planning.plan import Batch, Planner, Source, controls, every_batch, plannable
 from lawcheck.planning.shipped import shipped_hash
 from lawcheck.planning.site import Site, load_site
@@ -79,6 +79,8 @@ class Workflow:
         """Every law that has a target: those, of other studies what the scale can run, and the
         scale's controls.
         """
+        # Before any job is queued.
+        required_of(self.scale)
         others = self._shown(plannable(self.planner, discovery.laws()))
         return self.laws | others | controls(self.planner)
 
