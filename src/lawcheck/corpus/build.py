@@ -110,10 +110,8 @@ def _counts(d: Discipline, scale: Scale) -> dict[str, int | None]:
 
 def _reserve(d: Discipline, scale: Scale) -> list[Row]:
     """Rows that follow a discipline's own, each text once and none of theirs."""
-    own, wanted = (
-        planned_rows(d, scale.corpus.size, scale.corpus.caps),
-        scale.corpus.reserve[d.name],
-    )
+    corpus = scale.corpus
+    own, wanted = planned_rows(d, corpus.size, corpus.caps), corpus.reserve[d.name]
     asked = own + wanted
     while True:
         rows = _samples(d, scale, "train", asked, None)

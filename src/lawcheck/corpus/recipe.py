@@ -216,20 +216,23 @@ def _alike(
             f"recipe {recipe.label!r}: {len(drawn)} fresh rows of {name!r}, the scale's "
             f"corpus.reserve has {len(reserve)}; enlarge it, or lower 'fresh'"
         )
-    left: dict[str, list[Row]] = {}
-    for row in reserve:
-        left.setdefault(row.get("skill", ""), []).append(row)
+    # Sub-skill -> length in words -> its rows, the next one last.
+    left: dict[str, dict[int, list[Row]]] = {}
+    for row in reversed(reserve):
+        left.setdefault(row.get("skill", ""), {}).setdefault(_words(row), []).append(row)
     owed = 0
     for place in drawn:
         wanted = rows[place]
         owed += _words(wanted)
         skill = wanted.get("skill", "")
         if not left.get(skill):
-            skill = max(left, key=lambda s: len(left[s]))
-        pool = left[skill]
-        best = min(range(len(pool)), key=lambda i: (abs(_words(pool[i]) - owed), i))
-        row = pool.pop(best)
-        owed -= _words(row)
+            skill = max(left, key=lambda s: sum(map(len, left[s].values())))
+        lengths = left[skill]
+        nearest_length = min(lengths, key=lambda n: (abs(n - owed), n))
+        row = lengths[nearest_length].pop()
+        if not lengths[nearest_length]:
+            del lengths[nearest_length]
+        owed -= nearest_length
         yield row
 
 
