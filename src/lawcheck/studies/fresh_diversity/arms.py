@@ -1,4 +1,4 @@
-"""Sixteen mixtures: none, and three sizes of upsampling with five shares of fresh samples."""
+"""Thirteen mixtures: none, and two sizes of upsampling with six shares of fresh samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from lawcheck.declare.design import Arm, Recipe, Upsampling
 
 SCARCE = ("biology", "geography")
 BASE = Arm(method="base")
-TARGETS, SHARES = (100_000, 200_000, 300_000), (0.0, 0.25, 0.5, 0.75, 1.0)
+TARGETS, SHARES = (100_000, 200_000), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 NONE = Recipe()
 
 

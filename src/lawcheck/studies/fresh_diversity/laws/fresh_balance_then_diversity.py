@@ -73,14 +73,14 @@ LAW = Law(
         ),
         primary(
             name="diversity",
-            claim="fresh samples beat repeats of as many tokens, all sizes, LoRA and LoRA-MoE",
+            claim="fresh samples beat repeats of as many tokens, both sizes, LoRA and LoRA-MoE",
             estimand=difference(both(*FRESH), both(*REPEATS)),
             alternative="greater",
             checks=(RICHER, *LEARNABLE),
         ),
         primary(
             name="saturation",
-            claim="fresh upsampling to 300K gains less than one point over 100K",
+            claim="fresh upsampling to 200K gains less than one point over 100K",
             estimand=difference(both(FRESH[-1]), both(FRESH[0])),
             alternative="no_gain",
             margin=1.0,
