@@ -1,4 +1,4 @@
-"""Variance of a law's contrasts by base model and by training seed, at a scale that crosses them."""
+"""Variance of contrasts by base model and by training seed, at a scale that crosses them."""
 
 from __future__ import annotations
 

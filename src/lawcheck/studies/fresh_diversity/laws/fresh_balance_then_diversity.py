@@ -16,9 +16,9 @@ from lawcheck.declare.design import (
 from lawcheck.declare.estimands import RankCorrelation
 from lawcheck.studies.fresh_diversity.arms import (
     BASE,
-    MIXTURES,
     NONE,
     SCARCE,
+    SHARES,
     TARGETS,
     both,
     lora,
@@ -88,9 +88,15 @@ LAW = Law(
         ),
         primary(
             name="link",
-            claim=f"accuracy ranks the {len(MIXTURES)} mixtures like their n-gram diversity",
+            claim="accuracy ranks mixtures of equal size like their n-gram diversity",
+            # One group for each method and size: between sizes the share of distinct n-grams
+            # follows the number of tokens.
             estimand=RankCorrelation(
-                groups=tuple(tuple(method(m) for m in MIXTURES) for method in (lora, lora_moe))
+                groups=tuple(
+                    tuple(method(upsampled(target, share)) for share in SHARES)
+                    for method in (lora, lora_moe)
+                    for target in TARGETS
+                )
             ),
             alternative="greater",
             sesoi=0.3,
