@@ -10,9 +10,7 @@ from lawcheck.cli.options import add_law, print_json
 ORDER = 145
 GROUP = "judge"
 SCORES = ("scores",)
-EXAMPLES = (
-    "lawcheck variance share_then_specialize --scale proxy2_crossed --scores scores.parquet",
-)
+EXAMPLES = ("lawcheck variance variability --scale proxy2_crossed --scores a.parquet",)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
