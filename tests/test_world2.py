@@ -200,6 +200,30 @@ def test_variances_of_a_law_from_its_scores():
         crossed(law(part("gain")), scores, 4)
 
 
+def test_contrasts_along_the_rate_come_from_searched_arms(tmp_path):
+    from test_pilot import law, part
+
+    from lawcheck.files.atomic import write_json
+    from lawcheck.show.rates import build, rate_curves, rates_text
+
+    one, five, part_of = lora(), lora(None, 5), lora(Recipe(fraction=0.7), 5)
+    for a, chosen, scores in ((one, 0.01, (0.5, 0.6)), (five, 0.02, (0.54, 0.57))):
+        searched = [
+            {"learning_rate": r, "arms": {a.name: s}, "by_seed": {a.name: [s, s + 0.02]}}
+            for r, s in zip((0.01, 0.02), scores, strict=True)
+        ]
+        record = {"scale": "proxy2", "chosen": chosen, "searched": searched}
+        write_json(tmp_path / f"proxy2.{a.name}.json", record)
+    tested = law(part("gain", (five, one)), part("half", (part_of, one)))
+    (curve,) = rate_curves(tested, PROXY2, tmp_path)
+    assert {r: np.mean(v) for r, v in curve.at.items()} == pytest.approx({0.01: 4, 0.02: -3})
+    assert curve.chosen == pytest.approx([7, 7])
+    assert "chosen   +7.00" in rates_text([curve])
+    assert len(build(tested, [curve]).axes) == 1
+    with pytest.raises(InputError, match="2 searched arms"):
+        rate_curves(law(part("half", (part_of, one))), PROXY2, tmp_path)
+
+
 def test_digests_of_scales_do_not_know_the_new_settings():
     content = PROXY.content()
     assert "seeds_per_base" not in content

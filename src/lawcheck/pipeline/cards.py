@@ -253,7 +253,9 @@ def _changed(recipe: Recipe) -> dict[str, str]:
         if field.name in ("mixture", "selection"):
             value = value.label
         elif field.name == "upsampling":
-            value = f"{value.kind}, to {value.target:,} rows: {', '.join(value.disciplines)}"
+            fresh = f" ({value.fresh:.0%} fresh)" if value.fresh else ""
+            named = ", ".join(value.disciplines)
+            value = f"{value.kind}{fresh}, to {value.target:,} rows: {named}"
         elif isinstance(value, tuple):
             value = ", ".join(value) or "none"
         found[field.name.replace("_", " ")] = str(value)

@@ -80,8 +80,9 @@ def _recipe(recipe: Recipe) -> list[str]:
     found.append(f"data {100 * recipe.fraction:g} %" if chosen is None else selection_label(chosen))
     if recipe.upsampling is not None:
         up = recipe.upsampling
+        fresh = f", {100 * up.fresh:g} % fresh" if up.fresh else ""
         found.append(f"{' and '.join(map(words, up.disciplines))} upsampled to "
-                     f"{up.target // 1000}K ({up.kind})")  # fmt: skip
+                     f"{up.target // 1000}K ({up.kind}{fresh})")  # fmt: skip
     if recipe.general_share:
         found.append(f"general data {100 * recipe.general_share:g} %")
     if recipe.objective != "response":

@@ -28,8 +28,8 @@ NEXT = "run: lawcheck tune --scale {scale} --designs --bases 3"
 
 @dataclass(frozen=True, kw_only=True)
 class RateCurve:
-    """A contrast in points. arms: those that were searched. at: all arms at one rate -> the contrast
-    on each base model. chosen: every arm at the rate that its search chose, likewise.
+    """A contrast in points. arms: those that were searched. at: all arms at one rate -> on each
+    base model. chosen: every arm at the rate that its search chose, likewise.
     """
 
     name: str
