@@ -20,11 +20,14 @@ from lawcheck.corpus.recipe import Row
 from lawcheck.declare.design import WHICH, Recipe, Run, Selection, arm
 from lawcheck.declare.scale import Scale
 from lawcheck.errors import InputError
+from lawcheck.evaluation.label_tree import LabelTree
+from lawcheck.evaluation.switching import Switch
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_object, short
 from lawcheck.files.records import SelectorRecord, fitting
 from lawcheck.methods import adapters
+from lawcheck.training.architectures import why_not
 from lawcheck.training.base.tokenizer import load_tokenizer
 from lawcheck.training.chain import load_model
 from lawcheck.training.data import pad
@@ -224,6 +227,9 @@ class SelectedAdapters:
         self.model: Any = PeftModel.from_pretrained(
             model, selector / ADAPTER, adapter_name=SELECTOR
         )
+        labels = self._labels()
+        self._most = max(map(len, labels)) + SLACK
+        self._tree = LabelTree.of(labels) if why_not(self.model, "options") is None else None
         for name, path in self.adapters.items():
             try:
                 self.model.load_adapter(path, adapter_name=self._names[name])
@@ -232,7 +238,8 @@ class SelectedAdapters:
                     f"adapter {name!r} in {str(path)!r}: does not fit base model {str(base)!r} "
                     f"({short(error)}); take an adapter of this base"
                 ) from None
-        self.model.to(device).eval()
+        self._switch = Switch(self.model.to(device))
+        self._inner: Any = self.model.get_base_model()
 
     def choose(self, texts: Sequence[str]) -> list[str | None]:
         """The adapter that each text needs; None where the reply names none."""
@@ -255,7 +262,7 @@ class SelectedAdapters:
                 f"adapter {name!r}: not in the folder, which holds {', '.join(self._names)}; "
                 f"name one of them"
             )
-        self.model.set_adapter(self._names[name])
+        self._switch.to(self._names[name])
         yield self.model
 
     def answer(self, text: str, max_new_tokens: int = 64) -> tuple[str | None, str]:
@@ -296,37 +303,58 @@ class SelectedAdapters:
         """Median milliseconds of a switch from the selector to an adapter."""
         spent = []
         for k in range(SWITCHES):
-            self.model.set_adapter(SELECTOR)
+            self._switch.to(SELECTOR)
             began = time.perf_counter()
-            self.model.set_adapter(self._names[list(self.adapters)[k % len(self.adapters)]])
+            self._switch.to(self._names[list(self.adapters)[k % len(self.adapters)]])
             spent.append(1000 * (time.perf_counter() - began))
         return statistics.median(spent)
 
-    def _places(self, texts: Sequence[str]) -> list[int]:
-        self.model.set_adapter(SELECTOR)
-        answers = [self.question.answer(name) for name in self.adapters]
-        most = max(len(self.tokenizer(a, add_special_tokens=False)["input_ids"]) for a in answers)
-        return [
-            self.question.read(self._generate(self.question.prompt(text), most + SLACK))
-            for text in texts
-        ]
+    def _labels(self) -> list[list[int]]:
+        """Tokens of every adapter's label. Raises InputError for one that they do not say."""
+        found = []
+        for place, name in enumerate(self.adapters):
+            tokens = self.tokenizer(self.question.answer(name), add_special_tokens=False)
+            ids = list(tokens["input_ids"])
+            said = self.tokenizer.decode(ids, skip_special_tokens=True)
+            if self.question.read(said) != place:
+                raise InputError(
+                    f"adapter {name!r}: the base's tokenizer writes its domain and task as "
+                    f"{said!r}, which names no adapter; give its folders other names"
+                )
+            found.append([*ids, self.tokenizer.eos_token_id])
+        return found
 
-    @torch.inference_mode()
-    def _generate(self, text: str, most: int) -> str:
+    def _places(self, texts: Sequence[str]) -> list[int]:
+        self._switch.to(SELECTOR)
+        return [self._place(self.question.prompt(text)) for text in texts]
+
+    def _place(self, question: str) -> int:
+        if self._tree is not None:
+            found = self._tree.first(self._inner, self._prompt(question))
+            if found is not None:
+                return found
+        # A reply that begins like none of the labels is read as it is.
+        return self.question.read(self._generate(question, self._most))
+
+    def _prompt(self, text: str) -> list[int]:
+        """Tokens of a user's turn, up to where the answer begins."""
         turn = [{"role": "user", "content": text}]
         prompt = self.tokenizer.apply_chat_template(
             turn, tokenize=False, add_generation_prompt=True
         )
-        inputs = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
-        inputs = {name: inputs[name].to(self.device) for name in ("input_ids", "attention_mask")}
-        ids = self.model.generate(
-            **inputs,
+        return list(self.tokenizer(prompt, add_special_tokens=False)["input_ids"])
+
+    @torch.inference_mode()
+    def _generate(self, text: str, most: int) -> str:
+        ids = torch.tensor([self._prompt(text)], device=self.device)
+        found = self._inner.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
             max_new_tokens=most,
             do_sample=False,
             pad_token_id=self.tokenizer.pad_token_id,
         )
-        new = ids[0, inputs["input_ids"].shape[1] :]
-        return str(self.tokenizer.decode(new, skip_special_tokens=True))
+        return str(self.tokenizer.decode(found[0, ids.shape[1] :], skip_special_tokens=True))
 
     @torch.inference_mode()
     def _losses(self, asked: Sequence[tuple[Row, str | None]]) -> list[float]:
