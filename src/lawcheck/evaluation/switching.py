@@ -23,7 +23,7 @@ class Switch:
         self.model = model.eval().requires_grad_(False)
         self._layers: list[Any] = [m for m in model.modules() if isinstance(m, BaseTunerLayer)]
         for layer in self._layers:
-            if type(layer) is Linear and type(layer.base_layer) is nn.Linear:
+            if (type(layer), type(layer.base_layer)) == (Linear, nn.Linear):
                 # DoRA and other variants go peft's way, as do layers that an adapter leaves out.
                 plain = {
                     name: (down.weight, layer.lora_B[name].weight, layer.scaling[name])

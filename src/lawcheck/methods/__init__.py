@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         selector,
         slerp,
         soup,
+        state_mean,
     )
 
     # Read by the type checker alone.
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         selector,
         slerp,
         soup,
+        state_mean,
     ]
     _COUNTS: list[CountsAdapterBytes] = [lora_comp, lora_moe]
     _REGISTERS: list[Registers] = [lora_moe]

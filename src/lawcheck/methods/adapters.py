@@ -133,6 +133,25 @@ def require_plain(name: str, folder: Path, but: Collection[str] = ()) -> dict[st
     return config
 
 
+def require_matching(name: str, folder: Path, settings: AdapterSettings) -> None:
+    """Raises InputError for an adapter that is not plain, or of another rank, alpha or targets."""
+    config = require_plain(name, folder)
+    expected: dict[str, Any] = {
+        "r": settings.rank,
+        "lora_alpha": settings.alpha,
+        "target_modules": sorted(settings.modules),
+    }
+    targets = config.get("target_modules")
+    targets = sorted(map(str, targets)) if isinstance(targets, list) else targets
+    found = {**config, "target_modules": targets}
+    for key, value in expected.items():
+        if found.get(key) != value:
+            raise InputError(
+                f"expert {name!r} in {str(folder)!r}: {key} is {found.get(key)!r}, expected "
+                f"{value!r}; train it with the composition's settings"
+            )
+
+
 def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """Shape of every stored tensor by its name. Raises InputError for a damaged file."""
     from safetensors import SafetensorError, safe_open
