@@ -18,7 +18,7 @@ from lawcheck.corpus import encoding, selecting
 from lawcheck.corpus.folder import read_rows
 from lawcheck.corpus.recipe import Row
 from lawcheck.declare.design import WHICH, Recipe, Run, Selection, arm
-from lawcheck.declare.scale import Scale
+from lawcheck.declare.scale import Hardware, Scale
 from lawcheck.errors import InputError
 from lawcheck.evaluation.label_tree import LabelTree
 from lawcheck.evaluation.switching import Switch
@@ -31,6 +31,7 @@ from lawcheck.training.architectures import why_not
 from lawcheck.training.base.tokenizer import load_tokenizer
 from lawcheck.training.chain import load_model
 from lawcheck.training.data import pad
+from lawcheck.training.device import require_device
 from lawcheck.training.learnt import learnt_tokens
 from lawcheck.training.record import ADAPTER
 from lawcheck.training.run import train_run
@@ -56,16 +57,19 @@ def found_adapters(folder: Path) -> dict[str, Path]:
         )
     for name, path in found.items():
         adapters.require_plain(name, path, but=SWITCHED)
+        adapters.stored_shapes(path)
     return found
 
 
 def task_rows(path: Path, known: Mapping[str, Path]) -> list[Row]:
     """Rows of a file with input, domain and task; `task` becomes `domain/task`.
 
-    Raises InputError for a row without them, and for one of no adapter.
+    Raises InputError for a file without rows, a row without them, and for one of no adapter.
     """
-    rows = []
-    for k, row in enumerate(read_rows(path)):
+    rows: list[Row] = []
+    if path.is_file() and not path.stat().st_size:
+        raise InputError(f"{path.name}: holds no row, expected rows with input; name another file")
+    for k, row in enumerate(read_rows(path, "give one JSON object a line, with input")):
         name = f"{row.get('domain')}/{row.get('task')}"
         if name not in known:
             raise InputError(
@@ -101,6 +105,7 @@ def train_selector(
     input embeddings; None for all. An interrupted training goes on. Raises InputError for rows and
     adapters that do not serve.
     """
+    _require_base(base)
     known = found_adapters(folder)
     given = task_rows(rows, known)
     names = tuple(name for name in known if any(row["task"] == name for row in given))
@@ -110,6 +115,7 @@ def train_selector(
             f"{rows.name}: no row is of adapter {lost!r}; add some, or take the adapter out"
         )
     question = _question(names, which or WHICH)
+    _labels(question, load_tokenizer(base, REVISION))
     selection = Selection(tasks=names, k=k, distance=distance)  # type: ignore[arg-type]
     loaded: list[Any] = []
 
@@ -163,6 +169,16 @@ def train_selector(
     return found
 
 
+def _require_base(base: Path | str) -> None:
+    """Raises InputError for what is neither a model folder nor like a hub's name."""
+    local = Path(base)
+    if not (local / "config.json").is_file() and (local.exists() or len(local.parts) != 2):
+        raise InputError(
+            f"base {str(base)!r}: no folder with config.json, and no name such as "
+            f"Qwen/Qwen2-1.5B; name the model that the adapters were trained on"
+        )
+
+
 def _question(names: Sequence[str], which: str) -> selecting.Question:
     if "{input}" not in which:
         raise InputError(
@@ -170,6 +186,22 @@ def _question(names: Sequence[str], which: str) -> selecting.Question:
         )
     labels = {name: tuple(name.split("/", 1)) for name in names}
     return selecting.Question(which, labels)
+
+
+def _labels(question: selecting.Question, tokenizer: Any) -> list[list[int]]:
+    """Tokens of every label and its end. Raises InputError for one that they do not say."""
+    found = []
+    for place, name in enumerate(question.labels):
+        ids = list(tokenizer(question.answer(name), add_special_tokens=False)["input_ids"])
+        said = tokenizer.decode(ids, skip_special_tokens=True)
+        if question.read(said) != place:
+            raise InputError(
+                f"adapter {name!r}: the base's tokenizer writes its answer "
+                f"{question.answer(name)!r} as {said!r}, which names no adapter; give its folders "
+                f"other names, or ask in one line: --which"
+            )
+        found.append([*ids, tokenizer.eos_token_id])
+    return found
 
 
 @dataclass(frozen=True)
@@ -207,9 +239,11 @@ class SelectedAdapters:
     def __init__(
         self, base: Path | str, folder: Path | str, selector: Path | str, device: str = "cpu"
     ) -> None:
-        from peft import PeftModel
+        from peft import PeftModel, get_peft_model_state_dict
 
         folder, selector = Path(folder), Path(selector)
+        _require_base(base)
+        require_device(Hardware(device=device, micro_batch=1))  # type: ignore[arg-type]
         self.adapters = found_adapters(folder)
         how = "train the selector again: lawcheck select train"
         record = fitting(read_object(selector / RECORD, how), SelectorRecord, RECORD, how)
@@ -227,17 +261,19 @@ class SelectedAdapters:
         self.model: Any = PeftModel.from_pretrained(
             model, selector / ADAPTER, adapter_name=SELECTOR
         )
-        labels = self._labels()
+        labels = _labels(self.question, self.tokenizer)
         self._most = max(map(len, labels)) + SLACK
         self._tree = LabelTree.of(labels) if why_not(self.model, "options") is None else None
         for name, path in self.adapters.items():
             try:
                 self.model.load_adapter(path, adapter_name=self._names[name])
+                state = get_peft_model_state_dict(self.model, adapter_name=self._names[name])
             except (ValueError, RuntimeError, KeyError) as error:
                 raise InputError(
                     f"adapter {name!r} in {str(path)!r}: does not fit base model {str(base)!r} "
                     f"({short(error)}); take an adapter of this base"
                 ) from None
+            adapters.require_fit(state, path)
         self._switch = Switch(self.model.to(device))
         self._inner: Any = self.model.get_base_model()
 
@@ -266,7 +302,12 @@ class SelectedAdapters:
         yield self.model
 
     def answer(self, text: str, max_new_tokens: int = 64) -> tuple[str | None, str]:
-        """The adapter that the selector names, and its answer to the text as a user's turn."""
+        """The adapter that the selector names, and its answer to the text as a user's turn.
+
+        Raises InputError for a text without a word.
+        """
+        if not text.strip():
+            raise InputError(f"text {text!r}: is empty, expected a question; give one")
         (name,) = self.choose([text])
         with self.using(name):
             return name, self._generate(text, max_new_tokens)
@@ -274,8 +315,6 @@ class SelectedAdapters:
     def check(self, rows: Path) -> Checked:
         """How often the selector is right on held-out rows, and what its errors cost."""
         given = task_rows(rows, self.adapters)
-        if not given:
-            raise InputError(f"{rows.name}: holds no row, expected held-out rows; name others")
         names = list(self.adapters)
         places = self._places([row["input"] for row in given])
         words = {selecting.UNREADABLE: "unreadable", selecting.UNKNOWN: "unknown"}
@@ -308,21 +347,6 @@ class SelectedAdapters:
             self._switch.to(self._names[list(self.adapters)[k % len(self.adapters)]])
             spent.append(1000 * (time.perf_counter() - began))
         return statistics.median(spent)
-
-    def _labels(self) -> list[list[int]]:
-        """Tokens of every adapter's label. Raises InputError for one that they do not say."""
-        found = []
-        for place, name in enumerate(self.adapters):
-            tokens = self.tokenizer(self.question.answer(name), add_special_tokens=False)
-            ids = list(tokens["input_ids"])
-            said = self.tokenizer.decode(ids, skip_special_tokens=True)
-            if self.question.read(said) != place:
-                raise InputError(
-                    f"adapter {name!r}: the base's tokenizer writes its domain and task as "
-                    f"{said!r}, which names no adapter; give its folders other names"
-                )
-            found.append([*ids, self.tokenizer.eos_token_id])
-        return found
 
     def _places(self, texts: Sequence[str]) -> list[int]:
         self._switch.to(SELECTOR)
