@@ -140,7 +140,7 @@ def measure(options: argparse.Namespace, place: Path) -> None:
             rank=RANK,
             learning_rate=options.rate,
             epochs=options.epochs,
-            batch_size=min(32, len(rows) // 4),
+            batch_size=8 if len(rows) < 128 else 32,
         )
     first = f"{rows[0]['domain']}/{rows[0]['task']}"
     asked = [row["input"] for row in rows if f"{row['domain']}/{row['task']}" == first]

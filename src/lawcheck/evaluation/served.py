@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import statistics
 import time
 from collections import Counter
@@ -150,7 +151,7 @@ def train_selector(
             "methods": {"selector": settings},
             "training": {"batch_size": batch_size, "epochs": epochs, "max_length": LONGEST},
             "evaluation": {},
-            "hardware": {"device": device, "micro_batch": min(batch_size, BATCH)},
+            "hardware": {"device": device, "micro_batch": math.gcd(batch_size, BATCH)},
         },
         "lawcheck select",
         "correct the option",
@@ -211,7 +212,7 @@ class Checked:
     confusion: (right, named) -> rows; a named task is `unreadable` or `unknown` where the reply
     names none, and then the base answers. cost: mean over rows with a response of the loss of the
     chosen adapter less that of the right one, in nats per response token; None without such rows.
-    switch: median milliseconds of a switch.
+    choice: mean milliseconds of naming an adapter; switch: median ones of a switch.
     """
 
     rows: int
@@ -219,6 +220,7 @@ class Checked:
     confusion: dict[Pair, int]
     cost: float | None
     wrong_cost: float | None
+    choice: float
     switch: float
 
 
@@ -316,7 +318,9 @@ class SelectedAdapters:
         """How often the selector is right on held-out rows, and what its errors cost."""
         given = task_rows(rows, self.adapters)
         names = list(self.adapters)
+        began = time.perf_counter()
         places = self._places([row["input"] for row in given])
+        choice = 1000 * (time.perf_counter() - began) / len(given)
         words = {selecting.UNREADABLE: "unreadable", selecting.UNKNOWN: "unknown"}
         chosen = [names[p] if p >= 0 else None for p in places]
         said = [names[p] if p >= 0 else words[p] for p in places]
@@ -335,6 +339,7 @@ class SelectedAdapters:
             confusion=dict(confusion),
             cost=statistics.fmean(costs.values()) if costs else None,
             wrong_cost=statistics.fmean(costs[k] for k in wrong) if wrong else None,
+            choice=choice,
             switch=self.switching(),
         )
 
