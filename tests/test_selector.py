@@ -522,6 +522,21 @@ def test_averaged_states_are_those_of_every_adapter_alone(tmp_path):
     loaded = method.load(base(), tmp_path / "states")
     assert torch.allclose(loaded(**given).logits[mask.bool()], expected, atol=1e-5)
     assert "several rows for a text" in why_not(loaded, "greedy")
+    # The search finds the only adapter that knows the answers, here its own greedy ones.
+    made = method.build(base(), {}, settings, 0, parents)
+    made.shares.data = torch.tensor([0.0, 1.0, 0.0])
+    known = made(**given).logits.argmax(-1)
+
+    def answers():
+        logits = made(**given).logits
+        return logits[mask.bool()], known[mask.bool()]
+
+    made.shares.data = torch.full((3,), 1 / 3)
+    equal = torch.nn.functional.cross_entropy(*answers())
+    method.fit_on_tuning(made, answers)
+    assert made.shares.argmax() == 1
+    assert float(made.shares.sum()) == pytest.approx(1)
+    assert torch.nn.functional.cross_entropy(*answers()) < equal
     # Token by token from the cache as in one pass.
     found = loaded.generate(
         input_ids=ids[1:], attention_mask=mask[1:], max_new_tokens=4, do_sample=False
@@ -530,6 +545,8 @@ def test_averaged_states_are_those_of_every_adapter_alone(tmp_path):
         assert found[0, at] == loaded(input_ids=found[:, :at]).logits[0, -1].argmax()
     with pytest.raises(InputError, match="found 1 adapters, expected two or more"):
         method.build(base(), {}, settings, 0, {"a0": parents["a0"]})
+    with pytest.raises(InputError, match="6,561 points, expected at most 7 adapters; choose share"):
+        method.build(base(), {}, settings, 0, {f"b{k}": parents["a0"] for k in range(8)})
 
 
 REFUSED = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lawcheck.declare.method import CountsAdapterBytes, MethodModule, Registers
+    from lawcheck.declare.method import CountsAdapterBytes, Fits, MethodModule, Registers
     from lawcheck.methods import (
         base_model,
         full,
@@ -46,4 +46,5 @@ if TYPE_CHECKING:
         state_mean,
     ]
     _COUNTS: list[CountsAdapterBytes] = [lora_comp, lora_moe]
+    _FITS: list[Fits] = [state_mean]
     _REGISTERS: list[Registers] = [lora_moe]

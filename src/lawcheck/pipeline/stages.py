@@ -16,6 +16,7 @@ from lawcheck.corpus.folder import write_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.method import Fits
 from lawcheck.declare.mixing import Reference
 from lawcheck.declare.scale import BuiltBase, Scale
 from lawcheck.declare.worlds import data_folder, scale_laws, science
@@ -328,7 +329,31 @@ def _make(
         diverged=diverged.id if diverged else None,
         wait=wait,
         made_from=sources.weights(planner, layout, run),
+        fit=functools.partial(_fit, planner, layout, run),
     )
+
+
+def _fit(planner: Planner, layout: Layout, run: Run, model: Any) -> None:
+    from lawcheck.evaluation.held_out import answered, written
+    from lawcheck.evaluation.tasks import load_tasks
+    from lawcheck.training.base.tokenizer import load_tokenizer
+
+    module = discovery.method_module(run.arm.method)
+    if not isinstance(module, Fits):
+        return
+    scale, names = planner.scale, sources.selected_tasks(run.arm)
+    base = base_folder(planner, layout, run.arm.base, run.seed)
+    placed = load_tasks(science(scale), scale, layout.corpus, "tune")
+    batches = written(
+        load_tokenizer(base, scale.revision(run.arm.base)),
+        [p for p in placed if p.declared.name in names],
+        "response",
+        scale.hardware.evaluation_batch,
+        scale.training.max_length,
+    )
+    # Tokens that a choice is made by: of few adapters, hundreds tell.
+    answers = functools.partial(answered, model.eval(), list(batches), 600)
+    module.fit_on_tuning(model, answers)
 
 
 def _given(planner: Planner, layout: Layout, run: Run) -> dict[str, Path]:

@@ -139,7 +139,7 @@ def _digests(planner: Planner, layout: Layout, sources: Iterable[Source]) -> dic
 
 def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
     """The tasks that a whole score file of the run holds."""
-    selected = () if scale.evaluation.cross else _selected(run.arm)
+    selected = () if scale.evaluation.cross else selected_tasks(run.arm)
     asked = [
         d
         for d in discovery.disciplines().values()
@@ -152,11 +152,11 @@ def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
     return [name for name in names if not selected or name in selected]
 
 
-def _selected(arm: Arm) -> tuple[str, ...]:
+def selected_tasks(arm: Arm) -> tuple[str, ...]:
     """The tasks whose rows an arm, or what it is made of, was trained on."""
     if arm.selection is not None:
         return arm.selection.tasks
-    return tuple(task for parent in arm.parents for task in _selected(parent))
+    return tuple(task for parent in arm.parents for task in selected_tasks(parent))
 
 
 def require_scores(planner: Planner, layout: Layout, run: Run) -> origin.Origin:

@@ -1,13 +1,13 @@
 """Adapters side by side: the mean of the last hidden states that a text has under each of them.
 
-As EMORL aggregates its models (Kong et al. 2025), over fine-tuned adapters. Nothing is added to a
-layer's own weights: every adapter's states go through the whole decoder, and meet before the output
-embedding.
+As EMORL aggregates its models (Kong et al. 2025), over fine-tuned adapters: every adapter's states
+go through the whole decoder and meet before the output embedding. Shares are searched by the loss
+of right answers, where EMORL scores generations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ METHOD = Method(
     group="peft",
     takes="adapters",
     trains_rows=False,
+    design={"shares": "searched"},
+    choices={"shares": ("searched", "equal")},
 )
+MOST = 7
 KIND = "STATE_MEAN"
 # Of a model: what it is made from.
 MADE = "lawcheck_state_mean"
@@ -41,11 +44,17 @@ def build(
 ) -> Any:
     """The model with all adapters, each at an equal share; its cache holds the states of each.
 
-    Raises InputError for fewer than two parents, and for one that is no plain LoRA of the settings.
+    Raises InputError for fewer than two parents, for one that is no plain LoRA of the settings, and
+    for more than shares can be searched for.
     """
     from safetensors.torch import load_file
 
-    folders = dict(parents or {})
+    folders, searched = dict(parents or {}), METHOD.validate(design)["shares"] == "searched"
+    if searched and len(folders) > MOST:
+        raise InputError(
+            f"method 'state_mean': a grid of shares over {len(folders)} adapters has "
+            f"{3 ** len(folders):,} points, expected at most {MOST} adapters; choose shares equal"
+        )
     if len(folders) < 2:
         raise InputError(
             f"method 'state_mean': found {len(folders)} adapters, expected two or more; name its "
@@ -70,7 +79,16 @@ def build(
                 f"adapter {name!r} in {str(folder)!r}: tensor {min(stored)!r} has no place in the "
                 f"model; train it on the same base model"
             )
+    built.searches_shares = searched
     return built
+
+
+def fit_on_tuning(model: Any, answers: Callable[[], tuple[Any, Any]]) -> None:
+    """Set the shares to those under which the answers are most likely."""
+    if model.searches_shares:
+        from lawcheck.methods.state_mean.layer import search
+
+        search(model, answers)
 
 
 def _built(model: Any, count: int, settings: AdapterSettings) -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lawcheck.methods.base import AdapterSettings
 
+LEVELS = 3
 # Of a decoder's arguments, those with a row per text.
 PER_TEXT = ("input_ids", "inputs_embeds", "attention_mask", "position_ids")
 
@@ -59,3 +63,41 @@ def average(model: Any, adapters: int) -> None:
     decoder = getattr(model, model.base_model_prefix)
     decoder.register_forward_pre_hook(repeat, with_kwargs=True)
     decoder.register_forward_hook(mean)
+
+
+@torch.no_grad()
+def search(model: Any, answers: Callable[[], tuple[Tensor, Tensor]]) -> None:
+    """Set model.shares by a hierarchical grid, as EMORL does, with the loss of right answers.
+
+    Logits are linear in the states, so that those of one adapter at a time say all.
+    """
+    count = len(model.shares)
+    logits, labels = [], torch.empty(0)
+    for k in range(count):
+        model.shares.data = F.one_hot(torch.tensor(k), count).to(model.shares)
+        own, labels = answers()
+        logits.append(own)
+    model.shares.data = best_shares(torch.stack(logits), labels).to(model.shares)
+
+
+def best_shares(logits: Tensor, labels: Tensor) -> Tensor:
+    """(adapters,) shares of the lowest mean loss. logits: (adapters, tokens, vocabulary).
+
+    A first grid has three weights for every adapter; each next one has half the step, around the
+    best point. Shares are weights that sum to 1.
+    """
+    count = len(logits)
+    found, lowest = torch.full((count,), 1 / count), float("inf")
+    centre, step = torch.full((count,), 0.5), 0.5
+    for _ in range(LEVELS):
+        nearest = centre
+        for moves in itertools.product((-step, 0.0, step), repeat=count):
+            weights = (centre + torch.tensor(moves)).clamp(0, 1)
+            if not weights.sum() > 0:
+                continue
+            shares = weights / weights.sum()
+            loss = float(F.cross_entropy(torch.einsum("k,ktv->tv", shares, logits), labels))
+            if loss < lowest:
+                found, lowest, nearest = shares, loss, weights
+        centre, step = nearest, step / 2
+    return found
