@@ -381,23 +381,31 @@ def test_a_composite_of_a_diverged_run_is_said_to_have_diverged(study):
 def test_items_that_a_selector_sends_elsewhere_are_answered_there(study, tmp_path, monkeypatch):
     planner, layout, _, arms = study
     (run,) = planner.runs(arms["routed"])
-    expected = derived_scores(planner, layout, run, Path, Path)
     read, sent = composites._values, []
     tasks = {planner.runs(a)[0].id: t for a, t in zip(arms["adapters"], SIX, strict=False)}
 
-    def own_task(layout, run, only=""):
-        found = read(layout, run, only)
-        own = tasks.get(run.id)
-        return {k: v for k, v in found.items() if own is None or k.task == own}
+    def values_of(tasks):
+        def values(layout, run, only=""):
+            found = read(layout, run, only)
+            if only:
+                # No adapter, or each of the three in turn.
+                named = {item: k % 4 - 1.0 for k, item in enumerate(sorted(found))}
+                return {k: [composites.Value(only, place, "")] for k, place in named.items()}
+            return {k: v for k, v in found.items() if tasks.get(run.id, k.task) == k.task}
+
+        return values
 
     def answers(adapter, items):
-        sent.append(items)
+        sent.append(adapter.id)
+        assert all(item.task != tasks[adapter.id] for item in items)
         return stages._answers(planner, layout, tmp_path, adapter, items)
 
-    monkeypatch.setattr(composites, "_values", own_task)
+    monkeypatch.setattr(composites, "_values", values_of({}))
+    expected = derived_scores(planner, layout, run, Path, answers)
+    assert not sent
+    monkeypatch.setattr(composites, "_values", values_of(tasks))
     assert derived_scores(planner, layout, run, Path, answers) == expected
-    assert sent
-    assert all(named.task != own for own, some in zip(SIX, sent, strict=False) for named in some)
+    assert sorted(sent) == sorted(tasks)
 
 
 def test_arms_on_selected_tasks_are_asked_those_where_scores_are_not_crossed(study):
