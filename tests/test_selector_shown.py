@@ -139,7 +139,7 @@ def test_table_4_has_our_bases_and_eight_printed():
 def test_a_confusion_holds_what_each_item_was_taken_for():
     found = given("ambiguity")
     _, grid = build("selector_confusion", found)
-    frame = grid.long().set_index(["block", "row", "column"])["mean"]
+    frame = grid.long().set_index(["block", "row", "column"])["mean"].sort_index()
     twelve, task = arms.BEST_TWELVE, "biology_complement"
     (block,) = {r.block for r in grid.rows if "12 tasks" in r.block}
     shares = frame.loc[block, "biology complement"]
