@@ -36,6 +36,10 @@ TINY = {
     "beside": (["--studies=5"], ["share_then_specialize", "items rule"]),
     "first_verdict": (["--rows=600", "--rounds=1"], ["600 rows", "lawcheck compare"]),
     "merging": (["--shapes=tiny", "--rounds=1"], ["249,152 parameters", "lawcheck |"]),
+    "selecting": (
+        ["--tasks=2", "--each=20", "--epochs=10", "--texts=2"],
+        ["two switches / alone", "2 adapters, 2 texts"],
+    ),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 

@@ -277,6 +277,8 @@ class EvaluationSettings(Part):
     likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
     execute_code: whether programs that a model wrote are run, in a sandbox
     (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
+    cross: whether an arm on selected tasks is asked the other tasks too. Where not, items that a
+    selector sends to another task's adapter are answered by that adapter when they are routed.
     """
 
     items: int | None = Field(default=None, gt=0)
@@ -286,6 +288,7 @@ class EvaluationSettings(Part):
     disciplines: tuple[str, ...] | None = later(5, None)
     likelihood: bool = later(5, False)
     execute_code: bool = later(5, False)
+    cross: bool = later(7, True)
 
     def asks(self, discipline: str) -> bool:
         """Whether the tasks of a discipline are scored."""

@@ -121,6 +121,8 @@ def why_not(model: Any, way: Way) -> str | None:
     inner = _inner(model)
     if isinstance(inner, str):
         return inner
+    if way != "options" and getattr(inner, "cached_rows", 1) > 1:
+        return "its cache has several rows for a text"
     return _of_model(inner, lists, way) or _of_adapters(model, lists, way)
 
 
