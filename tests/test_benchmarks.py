@@ -19,7 +19,7 @@ TINY = {
     ),
     "step": (["--rounds=1", "--tokens=2x8"], ["shared_expert", "a loop over experts"]),
     "scoring": (["--items=3", "--rounds=1", "--prompt=6"], ["lawcheck-hf, next model"]),
-    "architectures": (["--only=llama"], ["LlamaForCausalLM | sdpa, eager | equal | equal | equal"]),
+    "architectures": (["--only=llama"], ["LlamaForCausalLM | sdpa, eager | equal | equal | equal | equal"]),
     "peers": (["--family=llama", "--check=merging"], ["rank_route | 1 | 1"]),
     "packing": (["--share=1/30000"], ["one row"]),
     "corpus": (["--share=1/30000"], ["extrapolated to 3,295,160 rows"]),
