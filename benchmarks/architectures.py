@@ -241,9 +241,7 @@ def forced() -> Any:
     return mock.patch.object(scorer, "why_not", return_value=None)
 
 
-def compare_options(
-    model: Any, tokenizer: Any, paths: Any = forced, beginning: str = ""
-) -> None:
+def compare_options(model: Any, tokenizer: Any, paths: Any = forced, beginning: str = "") -> None:
     """paths: a context that decides which way is taken. beginning: of every prompt."""
     made = [(beginning + c, o) for c, o in questions(random.Random(0))]
     asked = requests("loglikelihood", made)
@@ -265,9 +263,7 @@ def compare_options(
         raise DifferentError("other options are greedy")
 
 
-def compare_greedy(
-    model: Any, tokenizer: Any, paths: Any = forced, beginning: str = ""
-) -> None:
+def compare_greedy(model: Any, tokenizer: Any, paths: Any = forced, beginning: str = "") -> None:
     prompts = [f"{beginning}Question: {'a b c d ' * k}{'xyz'[k % 3]}?" for k in range(9)]
     kwargs = {"pretrained": model, "tokenizer": tokenizer, "batch_size": 5}
     for until in (list("eiou .,;!0123"), ["\n\n"]):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from measuring import Peak, in_turn, machine, ratio, table
+from measuring import Peak, clock, in_turn, machine, ratio, table
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lawcheck.corpus.build import build_corpus
@@ -78,9 +79,7 @@ def of_scale(name: str, items: int) -> tuple[Any, Any, dict[str, Asked]]:
     return model, tokenizer, tasks
 
 
-def of_data(
-    folder: str, data: Path, items: int, tokens: int
-) -> tuple[Any, Any, dict[str, Asked]]:
+def of_data(folder: str, data: Path, items: int, tokens: int) -> tuple[Any, Any, dict[str, Asked]]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
@@ -127,6 +126,7 @@ def compare(
                 noted = Tokens(lm)
                 texts[name] = lm.generate_until(requests, disable_tqdm=True)
             tokens[name], peaks[name] = noted.of, peak.bytes
+            print(f"{title}: answered by {name}", clock(model.device.type), file=sys.stderr)
             if kind is PrefixSharingLM and lm.paths["generate_until"] != [
                 "rows replaced as they end"
             ]:
@@ -184,7 +184,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="with --model: the data folder")
     parser.add_argument("--only", nargs="+", help="some tasks")
     parser.add_argument("--items", type=int, default=500, help="prompts a task")
-    parser.add_argument("--tokens", type=int, default=128, help="with --model: of an answer at most")
+    parser.add_argument(
+        "--tokens", type=int, default=128, help="with --model: of an answer at most"
+    )
     parser.add_argument("--batch", type=int, nargs="+", default=[64, 256], help="of hf")
     parser.add_argument("--places", type=int, nargs="+", default=[64], help="rows of lawcheck-hf")
     parser.add_argument("--rounds", type=int, default=3)

@@ -217,7 +217,11 @@ def test_generation_follows_generation_config(asked, tokenizer):
     assert answers[0] == answers[1]
     (path,) = lm.paths["generate_until"]
     fast = asked in ({"eos_token_id": [40, 41, 2]}, GENERATION[-1])
-    assert path == "rows replaced as they end" if fast else path.startswith("lm-eval: generation_config")
+    assert (
+        path == "rows replaced as they end"
+        if fast
+        else path.startswith("lm-eval: generation_config")
+    )
 
 
 @same_versions

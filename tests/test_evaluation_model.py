@@ -13,6 +13,7 @@ from tiny_world import WORDS, make_base, make_run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lawcheck.declare import discovery
+from lawcheck.evaluation import packed
 from lawcheck.evaluation.model import OWN, PrefixSharingLM, make_greedy
 from lawcheck.evaluation.rows import APART, beginnings
 from lawcheck.methods.base import AdapterSettings
@@ -175,6 +176,27 @@ def test_a_row_is_taken_over_by_another_prompt(base):
     assert steps < sum(len(e.split()) + 2 for e in expected)
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")
+@pytest.mark.parametrize("method", ["base", "lora", "lora_moe"])
+def test_repacked_weights_give_the_same_answers(base, method, monkeypatch):
+    model = make_model(base, method)
+    stock, ours = pair(base, model)
+    asked = asking(behind("w1 w2", 10), ["w3"])
+    expected = stock.generate_until(asked, disable_tqdm=True)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    layers, linear = [], packed._linear
+    monkeypatch.setattr(packed, "LEAST", 1)
+    monkeypatch.setattr(packed, "_linear", lambda *a: layers.append(1) or linear(*a))
+    assert ours.generate_until(asked, disable_tqdm=True) == expected
+    assert layers
+    assert not any("forward" in vars(m) for m in model.modules() if type(m) is torch.nn.Linear)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    layers.clear()
+    monkeypatch.setattr(packed, "MOST", 1)
+    assert ours.generate_until(asked, disable_tqdm=True) == expected
+    assert not layers
+
+
 def test_numbers_that_are_not_finite_stay_in_their_row(base):
     model = make_model(base, "base")
     stock, ours = pair(base, model, batch_size=2)
@@ -218,7 +240,9 @@ def test_beginnings_are_shared_and_leave_a_token():
     rng = random.Random(0)
     subjects = [[k, *rng.choices(range(9), k=300)] for k in range(3)]
     texts = [
-        tuple(subjects[k][: rng.randint(200, 300)] + rng.choices(range(10, 19), k=rng.randint(0, 9)))
+        tuple(
+            subjects[k][: rng.randint(200, 300)] + rng.choices(range(10, 19), k=rng.randint(0, 9))
+        )
         for k in (0, 0, 0, 1, 1, 1, 1, 2)
     ]
     texts += [tuple(rng.choices(range(9), k=50)) for _ in range(5)]

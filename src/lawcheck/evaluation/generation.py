@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lawcheck.evaluation.packed import packed
 from lawcheck.evaluation.rows import Rows, beginnings
 
 # A beginning of fewer tokens is computed with each prompt.
@@ -35,8 +36,9 @@ def greedy(
     places: rows at a time. ended: whether the last token ends an answer.
     """
     answers = [Answer() for _ in prompts]
-    for start, members in beginnings(prompts, SHARED):
-        _together(model, prompts, start, members, most, places, ended, answers)
+    with packed(model):
+        for start, members in beginnings(prompts, SHARED):
+            _together(model, prompts, start, members, most, places, ended, answers)
     return answers
 
 

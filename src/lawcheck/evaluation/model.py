@@ -359,9 +359,7 @@ class PrefixSharingLM(HFLM):
             or self._why_not("rows") is not None
         ):
             return None
-        ids, mask = self.tok_batch_encode(
-            texts, left_truncate_len=room, truncation=self.truncation
-        )
+        ids, mask = self.tok_batch_encode(texts, left_truncate_len=room, truncation=self.truncation)
         prompts = [row[own.bool()].tolist() for row, own in zip(ids, mask, strict=True)]
         if not all(prompts):
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -220,7 +221,7 @@ def beginnings(texts: Sequence[Sequence[int]], least: int) -> list[tuple[int, li
         return []
     order = sorted(range(len(texts)), key=texts.__getitem__)
     arrays = [np.asarray(texts[k]) for k in order]
-    common = [_common(a, b) for a, b in zip(arrays, arrays[1:], strict=False)]
+    common = [_common(a, b) for a, b in pairwise(arrays)]
     sizes = [len(a) for a in arrays]
 
     def best(low: int, high: int, depth: int) -> tuple[int, list[tuple[int, int, int]]]:
@@ -238,7 +239,7 @@ def beginnings(texts: Sequence[Sequence[int]], least: int) -> list[tuple[int, li
         if depth == 0:
             return whole
         edges = [low, *cuts, high]
-        parts = [best(a, b, depth - 1) for a, b in zip(edges, edges[1:], strict=False)]
+        parts = [best(a, b, depth - 1) for a, b in pairwise(edges)]
         apart = sum(p[0] for p in parts)
         return (apart, [g for p in parts for g in p[1]]) if apart < whole[0] else whole
 
