@@ -170,7 +170,10 @@ class PrefixSharingLM(HFLM):
         attention = getattr(model.config, "_attn_implementation", None)
         key = (id(model), way, adapters, attention)
         if key not in self._reasons:
-            self._reasons[key] = why_not(model, way)
+            split = len(set(getattr(model, "hf_device_map", {}).values())) > 1
+            self._reasons[key] = (
+                "a model over several devices" if split and way == "rows" else why_not(model, way)
+            )
         return self._reasons[key]
 
     # ------------------------------------------------------------------ log-likelihoods
