@@ -153,7 +153,10 @@ def _evaluate_on_base(
     base = loaded(start)
     with quiet():
         lm = PrefixSharingLM(
-            pretrained=base, tokenizer=tokenizer, batch_size=hardware.evaluation_batch
+            pretrained=base,
+            tokenizer=tokenizer,
+            batch_size=hardware.evaluation_batch,
+            continuous=hardware.generation == "rows",
         )
     lm.collects_not_finite = True
     wanted = {d.name: d for job in jobs for d in job.disciplines}
