@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from lawcheck.errors import InputError
 from lawcheck.files.atomic import write_json
 from lawcheck.files.tensors import Files, Stored, pieces, stored_tensors
+from lawcheck.methods.base import AdapterSettings, Design, Method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -321,6 +322,38 @@ def merge_into(model: Any, folders: Mapping[str, Path], schedule: str, method: B
     one, two = folders
     model.merge_record = record(method, {"name": schedule, "first": one, "second": two}, entries)
     return model
+
+
+def builder(method: Method, branch: Branch) -> Callable[..., Any]:
+    """The `build` of a method that merges along one branch."""
+
+    def build(
+        model: Any,
+        design: Design,
+        settings: AdapterSettings,
+        seed: int,
+        parents: Mapping[str, Path] | None = None,
+    ) -> Any:
+        """The merge of two folders of whole models; t = 0 is the first of them."""
+        return merge_into(model, parents or {}, method.validate(design)["schedule"], branch)
+
+    return build
+
+
+def declared(name: Branch, title: str, short: str) -> Method:
+    """A merge of two whole models under one of the schedules."""
+    return Method(
+        name=name,
+        title=title,
+        short=short,
+        version=1,
+        trains="nothing",
+        group="full",
+        design={"schedule": "reference"},
+        choices={"schedule": tuple(SCHEDULES)},
+        takes="models",
+        trains_rows=False,
+    )
 
 
 def save(model: Any, folder: Path) -> None:
