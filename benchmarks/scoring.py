@@ -153,7 +153,9 @@ def random_questions(
     tokenizer: Any, items: int, prompt: int, option: int, shared: int = 0
 ) -> list[Instance]:
     """Four options to a question, of words that are one token each. shared: words in front."""
-    words = [w for w in tokenizer.get_vocab() if w.isalpha() and len(tokenizer.tokenize(w)) == 1]
+    # Without the mark that byte-pair vocabularies put where a word begins.
+    known = dict.fromkeys(w.lstrip("Ġ▁") for w in tokenizer.get_vocab())
+    words = [w for w in known if w.isalpha() and len(tokenizer.tokenize(f" {w}")) == 1]
     draw = random.Random(0)
 
     def text(length: int) -> str:
