@@ -90,9 +90,9 @@ docs: $(DOCS)/.ready
 	$(DOCS)/bin/mkdocs build --quiet
 	@echo "Site: site/index.html"
 
-# In two processes, of one thread each. make test ROOM=judging: the quick tests of one room, in one.
+# make test ROOM=judging: the quick tests of one room.
 test: $(READY)
-	$(BIN)/pytest $(if $(ROOM),-m "not slow" $(patsubst %,tests/test_%.py,$($(ROOM))),-n 2)
+	$(BIN)/pytest $(if $(ROOM),-m "not slow" $(patsubst %,tests/test_%.py,$($(ROOM))))
 
 # The long form of what `make test` tries in a few minutes: kills and deaths at writes
 # (docs/faults.md), damaged files (docs/bad-input.md), two clones and other arithmetic

@@ -219,7 +219,7 @@ def beginnings(texts: Sequence[Sequence[int]], least: int) -> list[tuple[int, li
     """
     if not texts:
         return []
-    order = sorted(range(len(texts)), key=texts.__getitem__)
+    order = sorted(range(len(texts)), key=lambda k: list(texts[k]))
     arrays = [np.asarray(texts[k]) for k in order]
     common = [_common(a, b) for a, b in pairwise(arrays)]
     sizes = [len(a) for a in arrays]
@@ -232,7 +232,7 @@ def beginnings(texts: Sequence[Sequence[int]], least: int) -> list[tuple[int, li
         least_common = min(common[low : high - 1])
         shared = min(least_common, min(sizes[low:high]) - 1)
         saved = shared * (high - low - 1) - APART
-        whole = (total, [])
+        whole: tuple[int, list[tuple[int, int, int]]] = (total, [])
         if shared >= least and saved > 0:
             whole = (total - saved, [(shared, low, high)])
         cuts = [k + 1 for k in range(low, high - 1) if common[k] == least_common]
