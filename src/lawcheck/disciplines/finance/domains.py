@@ -12,9 +12,21 @@ from pathlib import Path
 
 from lawcheck.corpus.real import fineval
 from lawcheck.corpus.real.files import data_file, files_of
-from lawcheck.corpus.real.rows import Choice, Row, choice_row, fold, held_out, serve, unit
+from lawcheck.corpus.real.rows import (
+    PROMPT_LIMIT,
+    Choice,
+    Row,
+    choice_row,
+    fold,
+    held_out,
+    lettered,
+    serve,
+    unit,
+)
 
 DEV, VAL = "fineval/dev.jsonl", "fineval/val.jsonl"
+# Bytes of a training prompt: such a character takes two to three tokens of a model for English.
+LONGEST = PROMPT_LIMIT
 EVALUATED = 0.5  # of the questions of the validation part that are not tuned on
 
 source_files = files_of(DEV, VAL)
@@ -34,8 +46,9 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
         ]
 
     def pool() -> Iterator[Choice]:
-        yield from fineval.read(data_file(data, DEV), "fineval.dev")
-        yield from asked()
+        for question in (*fineval.read(data_file(data, DEV), "fineval.dev"), *asked()):
+            if len(lettered(question).encode()) <= LONGEST:
+                yield question
 
     return serve(split, n, discipline="finance", pool=pool, items={"slices_fineval": items})
 
