@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lawcheck.corpus.real import headqa, instructions, medmcqa, medqa, medquad, pubmedqa
 from lawcheck.corpus.real.files import data_file, files_of
-from lawcheck.corpus.real.rows import Choice, Pair, Row, choice_row, held_out, serve
+from lawcheck.corpus.real.rows import Choice, Pair, Row, choice_row, fold, held_out, serve
 from lawcheck.disciplines.medicine.slices import (
     CHATDOCTOR,
     HEADQA,
@@ -22,6 +22,7 @@ from lawcheck.disciplines.medicine.slices import (
 )
 
 MEDQA = "medqa/test.jsonl"
+SCIENCE = ("biology", "chemistry")
 CATEGORIES = ("medicine", "nursery", "pharmacology", "psychology")
 
 source_files = files_of(
@@ -48,7 +49,12 @@ def samples(split: str, n: int | None, data: Path) -> list[Row]:
 
     def pool() -> Iterator[Choice | Pair]:
         yield from rest
-        yield from headqa.read(data_file(data, HEADQA["train"]), "headqa.train", CATEGORIES)
+        exams, prefix = data_file(data, HEADQA["train"]), "headqa.train"
+        # Some questions stand in examinations of both.
+        other = {fold(q.question) for q in headqa.read(exams, prefix, SCIENCE)}
+        for question in headqa.read(exams, prefix, CATEGORIES):
+            if fold(question.question) not in other:
+                yield question
         for name in (CHATDOCTOR, MEADOW):
             yield from instructions.read(
                 data_file(data, name), name.partition("/")[0], fixed_instruction=True
