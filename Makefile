@@ -28,7 +28,7 @@ $(READY): requirements.lock pyproject.toml
 
 laws: $(READY)
 	$(SNAKEMAKE) $(TARGETS)
-	@for law in $(if $(filter all,$(LAWS)),$$($(BIN)/lawcheck list --names),$(LAWS)); do \
+	@for law in $(if $(filter all,$(LAWS)),$$($(BIN)/lawcheck list --names --scale proxy),$(LAWS)); do \
 	  $(BIN)/lawcheck judge $$law --scale proxy --scores results/proxy/laws/$$law.scores.parquet || exit; done
 	@$(BIN)/lawcheck report --scale proxy >/dev/null
 	@echo "Page: results/proxy/report/index.html  Tables: results/proxy/tables/  Figures: paper_figures/proxy/"
@@ -56,16 +56,19 @@ real: $(READY)
 	@$(BIN)/lawcheck report --scale smollm2 >/dev/null
 	@echo "Page: results/smollm2/report/index.html"
 
-# Scores, verdicts and tables of the judged laws into results/reference/, their figures into
-# paper_figures/reference/, both under version control.
+# Scores, verdicts and tables of the judged laws of a scale into results/reference/, their figures
+# into paper_figures/reference/, both under version control: make publish SCALE=merging.
+SCALE ?= proxy
 publish: $(READY)
-	$(BIN)/lawcheck publish --scale proxy
-	$(MAKE) report
+	$(BIN)/lawcheck publish --scale $(SCALE)
+	$(MAKE) report PUBLISHED=$(SCALE)
 
-# Page, tables and figures of the published results, drawn again from their scores and verdicts.
+# Pages, tables and figures of the published results, drawn again from their scores and verdicts.
+PUBLISHED ?= $(patsubst results/reference/%/laws,%,$(wildcard results/reference/*/laws))
 report: $(READY)
-	$(BIN)/lawcheck render --scale proxy --results results/reference --figures paper_figures/reference
-	$(BIN)/lawcheck report --from results/reference/proxy
+	for scale in $(PUBLISHED); do \
+	  $(BIN)/lawcheck render --scale $$scale --results results/reference --figures paper_figures/reference && \
+	  $(BIN)/lawcheck report --from results/reference/$$scale || exit; done
 
 lint: $(READY)
 	$(BIN)/python .ci/words

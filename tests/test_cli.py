@@ -35,6 +35,14 @@ def fails(capsys, *argv):
     return printed.err
 
 
+def test_names_of_a_scale_are_those_that_all_runs(capsys):
+    assert main(["list", "--names", "--scale", "merging"]) == 0
+    names = capsys.readouterr().out.split()
+    assert set(names) == set(discovery.laws_of(("merging",)))
+    assert len(names) == 7
+    assert "expected it with --names" in fails(capsys, "list", "--scale", "merging")
+
+
 def test_list_names_everything_that_is_found(capsys):
     assert main(["list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

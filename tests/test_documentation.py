@@ -110,7 +110,7 @@ def lawcheck_fault(rest: list[str], page: str, whole: bool) -> str | None:
 def unknown_law(named: list[str], page: str) -> str | None:
     """Of laws that neither exist nor are declared on the page; capitals stand for any name."""
     own = re.findall(r'\bname="(\w+)"', text(page))
-    known = {*discovery.laws(), *own, "law"}
+    known = {*discovery.laws(), *own, "law", "controls"}
     names = [n.removeprefix("law_") for n in named if not n.isupper() and not n.endswith(".py")]
     return next((f"no law {n}" for n in names if n not in known), None)
 

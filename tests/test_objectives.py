@@ -60,8 +60,9 @@ def run(method="lora", **recipe):
 
 
 def task_rows(count):
-    """Rows of three tasks, of very different numbers of rows."""
-    return [{**r, "task": f"t{min(k % 7, 2)}"} for k, r in enumerate(make_rows(count))]
+    """Rows of three tasks, of very different numbers of rows, each a discipline too."""
+    names = [f"t{min(k % 7, 2)}" for k in range(count)]
+    return [{**r, "task": t, "discipline": t} for r, t in zip(make_rows(count), names, strict=True)]
 
 
 def train(base, out, method="lora", rows=120, seconds=600.0, parts=(), **recipe):

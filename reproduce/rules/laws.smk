@@ -1,7 +1,8 @@
 # A judged law never fails its rule: the verdict is the result, whatever it says.
 rule judge:
     input:
-        f"{ROOT}/laws/{{law}}.scores.parquet",
+        scores=f"{ROOT}/laws/{{law}}.scores.parquet",
+        controls=signed(lambda wildcards: WORKFLOW.judge_inputs(wildcards.law)),
     output:
         report(
             f"{ROOT}/laws/{{law}}.json",
@@ -20,7 +21,7 @@ rule judge:
     params:
         scale=SCALE,
     shell:
-        "keep {log:q}; lawcheck judge {wildcards.law} --scale {params.scale} --scores {input:q} --json {output:q} > {log:q} 2>&1"
+        "keep {log:q}; lawcheck judge {wildcards.law} --scale {params.scale} --scores {input.scores:q} --json {output:q} > {log:q} 2>&1"
 
 
 for _law in WORKFLOW.found:
@@ -69,6 +70,15 @@ for _law in WORKFLOW.found:
             f"law_{_law}"
         input:
             WORKFLOW.law_outputs(_law),
+        localrule: True
+
+
+# What has to be seen before any law is judged at this scale.
+if "controls" in WORKFLOW.found:
+
+    rule controls:
+        input:
+            WORKFLOW.law_outputs("controls"),
         localrule: True
 
 

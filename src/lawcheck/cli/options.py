@@ -244,16 +244,18 @@ def _seed_of(run_id: str) -> int:
     return int(match.group(1))
 
 
-def judged(names: Sequence[str], layout: Layout) -> list[Law]:
-    """The laws named, or every law with a verdict in the results folder."""
+def judged(names: Sequence[str], planner: Planner, layout: Layout) -> list[Law]:
+    """The laws named, or every law with a verdict in the results folder; `controls` is one."""
     from lawcheck.declare import discovery
+    from lawcheck.planning.controls import NAME, law_at
 
-    found = names or [n for n in discovery.laws() if layout.verdict(n).is_file()]
+    known = dict.fromkeys((*discovery.laws(), NAME))
+    found = names or [n for n in known if layout.verdict(n).is_file()]
     if not found:
         raise InputError(
             f"results {layout.root}: no judged law; run: snakemake --profile local all"
         )
-    return [discovery.law(n) for n in found]
+    return [law_at(n, planner.scale) for n in found]
 
 
 def print_json(value: Any) -> None:

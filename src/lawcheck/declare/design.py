@@ -731,10 +731,11 @@ def target_text(target: Target) -> str:
 class RouterInformation(Estimand):
     """Contrast of normalised mutual information(discipline; expert), one value per run.
 
-    Unit: share of the maximum, in [0, 1]. Paired over seeds.
+    Unit: share of the maximum, in [0, 1]. Paired over seeds. against: a constant, subtracted.
     """
 
     weights: Weights
+    against: float = later(7, 0.0)
 
     @property
     def arms(self) -> tuple[Arm, ...]:

@@ -6,8 +6,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from lawcheck.declare.design import AVERAGE, Arm, Contrast, Estimand, Target, Weights, later
+from lawcheck.declare.design import (
+    AVERAGE,
+    Arm,
+    Check,
+    Contrast,
+    Estimand,
+    Target,
+    Weights,
+    later,
+)
 from lawcheck.errors import InputError
 
 # Arms of one method along data fractions, in ascending order.
@@ -160,3 +170,27 @@ class Pooled(Estimand):
     @property
     def unit(self) -> str:
         return self.parts[0].unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control(Estimand):
+    """Whether a control of the scale passed there: 1, else 0. For checks.
+
+    name: of lawcheck.planning.controls. It was judged before, on the scale's own control arms.
+    """
+
+    name: str
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return ()
+
+
+def controlled(name: str, kind: Literal["assay", "manipulation"] = "assay") -> Check:
+    """The check that a control passed at the scale; what rests on one that failed is not tested."""
+    return Check(
+        name=f"control_{name}",
+        kind=kind,
+        claim=f"control {name} passed at this scale",
+        estimand=Control(name=name),
+    )

@@ -16,7 +16,10 @@ class Objective:
     preference pairs, which lawcheck.corpus.preferences makes where they lack the columns.
     reference: the loss needs the log-probabilities of the model that the run starts from. beta:
     the weight of the preference where the recipe names none; None for an objective without one.
-    dropout: whether the model keeps its dropout.
+    dropout: whether the model keeps its dropout. like: the objective with whose settings it trains
+    at a scale that names none of its own: a control has the rate of what it controls.
+
+    A module may have prepare(model), which is called once before training.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Objective:
     reference: bool = False
     beta: float | None = None
     dropout: bool = True
+    like: str = ""
 
     def __post_init__(self) -> None:
         require_name("objective", self.name)

@@ -1,7 +1,7 @@
 """Where an arm is realised: the typed form of reproduce/scales/*.yaml.
 
-Everything but `title`, `claims`, `claimed_metrics`, `seeds`, `plan`, `studies` and `hardware` can
-touch a result and enters the run ids.
+Everything but `title`, `claims`, `claimed_metrics`, `controls`, `seeds`, `plan`, `studies` and
+`hardware` can touch a result and enters the run ids.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic import (
     field_validator,
 )
 
+from lawcheck.declare import discovery
 from lawcheck.declare.design import Recipe
 from lawcheck.declare.versions import CONVERTER
 from lawcheck.errors import InputError, look_up, nearest
@@ -291,6 +292,29 @@ class EvaluationSettings(Part):
         return self.disciplines is None or discipline in self.disciplines
 
 
+class ControlSettings(Part):
+    """What a scale's controls have to reach (lawcheck.planning.controls), in the metric's unit.
+
+    None takes what the metric has by default. metric: None for accuracy, or bits per byte where the
+    scale claims nothing else. learnable: least gain of a discipline's own adapter. headroom: level
+    of the base; bits per byte have a lowest one only. margin: within which arms agree. required:
+    law, or law.part -> controls that it rests on, as one more check of each of its parts.
+    """
+
+    metric: Literal["accuracy", "bits_per_byte"] | None = None
+    learnable: float | None = Field(default=None, gt=0)
+    headroom: tuple[float, float] | None = None
+    margin: float | None = Field(default=None, gt=0)
+    required: dict[str, tuple[str, ...]] = {}
+
+    @field_validator("headroom")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise ValueError(f"{value[0]:g} to {value[1]:g} is no range")
+        return value
+
+
 class Hardware(Part):
     """Nothing here may change a result beyond rounding. micro_batch: samples per device step, a
     preference pair counting as one.
@@ -358,7 +382,7 @@ class Scale(Part):
 
     claims: whether verdicts are evidence. claimed_metrics: where they are not, item metrics whose
     parts are all the same. detection: of shares of domains in base models. references: base -> its
-    smaller reference.
+    smaller reference. controls: what they have to reach, and which laws rest on them.
     """
 
     name: str
@@ -377,11 +401,12 @@ class Scale(Part):
     studies: tuple[str, ...] = later(2, STUDIES)
     detection: DetectionSettings | None = later(5, None)
     references: dict[str, ReferenceSettings] = later(5, {})
+    controls: ControlSettings = later(7, ControlSettings())
     claimed_metrics: tuple[str, ...] = later(5, ())
 
     def identity(self, method: str, base: str, objective: str = "response") -> dict[str, Any]:
         """Every setting that can touch a run of `method` on `base`, as plain data."""
-        settings = self.methods.get(settings_key(method, objective))
+        settings = self.methods.get(self.settings_name(method, objective))
         return {
             "world": self.world,
             "corpus": self.corpus.content(),
@@ -466,8 +491,15 @@ class Scale(Part):
     def base_digest(self, base: str) -> str:
         return digest(self.base_recipe(base))
 
+    def settings_name(self, method: str, objective: str) -> str:
+        """Key of the settings that a method trains with: its own, or those of the objective that
+        this one is like.
+        """
+        own, like = settings_key(method, objective), discovery.objective(objective).like
+        return settings_key(method, like) if like and own not in self.methods else own
+
     def settings_of(self, method: str, objective: str = "response") -> MethodSettings:
-        key = settings_key(method, objective)
+        key = self.settings_name(method, objective)
         if key not in self.methods:
             raise InputError(
                 f"scale {self.name!r}: no learning rate for method {key!r}; "

@@ -67,7 +67,8 @@ class Evidence:
     groups: target -> its tasks, of equal weight, before `places` is asked. step: what to do about
     scores that are not there, for messages; empty for the law's own workflow. assay: whether
     no-gain and equivalence claims ask that every arm beats the law's base. whole: whether every
-    task of `places` must have scores, as where a law names them.
+    task of `places` must have scores, as where a law names them. controls: control of the scale ->
+    whether it passed; None where none were judged.
     """
 
     scores: ScoreTable
@@ -83,6 +84,7 @@ class Evidence:
     step: str = ""
     assay: bool = True
     whole: bool = False
+    controls: Mapping[str, bool] | None = None
 
     def for_part(self, hypothesis: str) -> Evidence:
         return dataclasses.replace(self, hypothesis=hypothesis)

@@ -14,11 +14,13 @@ from lawcheck.declare.layout import Layout
 from lawcheck.declare.worlds import bears_claims, unclaimed
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_file
+from lawcheck.judging.controls import beside, false_positives, read_controls, record_of
 from lawcheck.judging.looks import Looks
 from lawcheck.judging.preregistration import preregistration_of
 from lawcheck.judging.reading import read_scores
 from lawcheck.judging.verdict import judge
 from lawcheck.judging.verdict_forms import verdict_json
+from lawcheck.planning.controls import NAME, required_of, rests_on_controls
 from lawcheck.scores import ScoreTable, load_scores, task_places
 from lawcheck.scores.health import law_findings
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lawcheck.declare.scale import Scale
     from lawcheck.judging.importing import ImportMap
 
+AGAIN = "judge the controls again: lawcheck controls"
 CODE_PATH = "a scale without claims: numbers of a code path, no evidence"
 
 
@@ -49,6 +52,7 @@ def judge_file(
     given: what `read_scores` made of the files, where several laws are judged on them.
     """
     study = discovery.study_of(law.name)
+    required = required_of(scale) if scale is not None else {}
     if scale is not None or study is not None:
         # Its averages are of every discipline.
         discovery.require_whole("disciplines")
@@ -59,6 +63,11 @@ def judge_file(
         given = (load_scores(scores), ()) if scale else read_scores(scores, mapping)
     table, read = given
     record = preregistration_of(law, scale, written(scores))
+    controls: dict[str, bool] | None = None
+    if scale is not None and rests_on_controls(law, scale):
+        lie = beside(Path(scores if isinstance(scores, str) else scores[0]))
+        controls = read_controls(lie)
+        origins += [record_of(lie, AGAIN)] if controls is not None else []
     verdict = judge(
         law,
         table,
@@ -71,6 +80,8 @@ def judge_file(
         looks=record.looks if looks is None else looks,
         leave_out=leave_out,
         quick=quick,
+        controls=controls,
+        required=required,
     )
     found = law_findings(law, table)
     notes = [
@@ -79,6 +90,8 @@ def judge_file(
         *(f.text for f in found),
         *([record.note] if record.note else []),
     ]
+    if law.name == NAME:
+        notes = [*verdict.notes, false_positives(verdict).line, *(f.text for f in found)]
     if scale is not None:
         notes += _without_claims(scale, law)
     verdict = dataclasses.replace(verdict, notes=tuple(notes))
@@ -151,7 +164,11 @@ def judged_origins(layout: Layout, law: Law) -> dict[str, str]:
     from lawcheck.planning import sources
 
     how = sources.judge_step(layout, law.name)
-    verdict = origin.require(path, "verdict", law.name, how, {table.label: table.digest})
+    made_from = {table.label: table.digest}
+    controls = origin.label("verdict", NAME)
+    if controls in origin.read(path, "verdict", law.name, how).made_from:
+        made_from |= {controls: origin.require(layout.verdict(NAME), "verdict", NAME, how).digest}
+    verdict = origin.require(path, "verdict", law.name, how, made_from)
     return {table.label: table.digest, verdict.label: verdict.digest}
 
 

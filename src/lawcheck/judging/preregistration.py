@@ -58,13 +58,12 @@ def scale_digest(scale: Scale, law: Law, version: int = 1) -> str:
     of the law's own arms; so neither moves when a scale gains a method.
     """
     from lawcheck.declare.lineage import lineage
-    from lawcheck.declare.scale import settings_key
 
     settings = scale.content({"title", "hardware", "plan", "seeds", "bases", "studies"})
     covered: Collection[str] = FIRST_METHODS
     if version > 1:
         covered = {
-            settings_key(a.method, a.recipe.objective)
+            scale.settings_name(a.method, a.recipe.objective)
             for a in lineage(law.arms)
             if a.recipe is not None
         }

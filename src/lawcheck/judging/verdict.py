@@ -38,6 +38,7 @@ from lawcheck.declare.design import (
     assays,
     plain,
 )
+from lawcheck.declare.estimands import controlled
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.judging.estimators import Finding, estimate
@@ -87,6 +88,8 @@ def judge(
     quick: bool = False,
     step: str = "",
     assay: bool = True,
+    controls: Mapping[str, bool] | None = None,
+    required: Mapping[str, Sequence[str]] | None = None,
 ) -> Verdict:
     """Judge every hypothesis of a law on one score table.
 
@@ -104,7 +107,9 @@ def judge(
 
     quick: leave out what only stands beside the verdict: posteriors, sizes, other choices, power.
     step: what to do about scores that are missing, in words (the law's own workflow). assay:
-    whether no-gain and equivalence claims ask that every arm beats the law's base.
+    whether no-gain and equivalence claims ask that every arm beats the law's base. controls: of the
+    scale -> whether each passed (`lawcheck.judging.controls`). required: law, or law.part -> the
+    controls that its parts rest on besides those their checks name.
 
     Rows that no part reads are counted and named in `Verdict.unused`.
 
@@ -121,6 +126,8 @@ def judge(
             )
     if not isinstance(looks, Looks):
         looks = Looks.planned(looks)
+    # What a scale adds to a law is no part of its design.
+    design, law = design_digest(law), resting(law, required or {})
     if not step and tasks is None and discovery.study_of(law.name) is None:
         step = OWN_SCORES
     targets = targets_of(law, scores, _compared(law, assay), tasks)
@@ -139,6 +146,7 @@ def judge(
         seed=seed,
         step=step,
         assay=assay,
+        controls=controls,
     )
     _check_arms(law, evidence)
     everything = _trials(law, evidence, looks)
@@ -172,7 +180,7 @@ def judge(
         ),
         n_seeds=min(sampled, default=0),
         preregistered=preregistered,
-        design_digest=design_digest(law),
+        design_digest=design,
         scores_digest=scores.digest(a.name for a in law.arms),
         notes=tuple(notes),
         logic=LOGIC,
@@ -181,6 +189,22 @@ def judge(
         lawcheck=__version__,
         schema=SCHEMA,
     )
+
+
+def resting(law: Law, required: Mapping[str, Sequence[str]]) -> Law:
+    """The law with one more check a part for every control that it rests on at a scale."""
+    if not required:
+        return law
+    parts = []
+    for h in law.hypotheses:
+        places = (law.name, f"{law.name}.{h.name}")
+        names = dict.fromkeys(n for place in places for n in required.get(place, ()))
+        known = {c.estimand for c in h.checks}
+        more = [c for c in map(controlled, names) if c.estimand not in known]
+        # Where a part declares none it has those that bounds ask by themselves.
+        checks = (*assays(h, law.base), *more) if more else h.checks
+        parts.append(dataclasses.replace(h, checks=checks, floor=None) if more else h)
+    return dataclasses.replace(law, hypotheses=tuple(parts))
 
 
 def _check_tasks(scores: ScoreTable, places: Mapping[str, TaskPlace]) -> None:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 class Gate(Protocol):
     """record: while it is a list, every forward appends its routing probabilities to it.
 
-    They are [batch, tokens, experts] in float32, detached, and sum to 1 over the experts.
+    They are [batch, tokens, experts] in float32, and sum to 1 over the experts; detached, unless
+    `differentiable` is set.
     """
 
     record: list[Tensor] | None
+    differentiable: bool
 
 
 @runtime_checkable

@@ -37,6 +37,7 @@ from lawcheck.methods.merging import RECORD as MERGE_RECORD
 from lawcheck.pipeline.cards import write_cards
 from lawcheck.pipeline.composites import derived_scores
 from lawcheck.planning import sources
+from lawcheck.planning.controls import NAME
 from lawcheck.planning.plan import Planner, Source
 from lawcheck.planning.shipped import build_command, resolve_base
 from lawcheck.training.heap import settled
@@ -454,7 +455,10 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     listed = law.name in scale_laws(planner.scale) or law.name not in discovery.laws()
     # Others are only derived from.
     shown = {k: run for k, run in runs.items() if k in planner.table_runs(law)}
-    measured = mixture_scores(planner.scale, layout, shown.values(), listed)
+    measured = []
+    if law.name != NAME:
+        # No control reads what was measured on mixtures, and those of controls are not counted.
+        measured += mixture_scores(planner.scale, layout, shown.values(), listed)
     measured += detected_scores(planner, layout, shown.values())
     measured += selection_scores(layout, shown.values())
     files = []

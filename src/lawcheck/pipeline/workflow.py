@@ -17,7 +17,8 @@ from lawcheck.declare.scale import PretrainedBase, Scale, load_scale
 from lawcheck.declare.worlds import scale_laws, science
 from lawcheck.errors import InputError, one_line
 from lawcheck.planning.cluster import Stage, asked
-from lawcheck.planning.plan import Batch, Planner, Source, every_batch, plannable
+from lawcheck.planning.controls import NAME, required_of, rests_on_controls
+from lawcheck.planning.plan import Batch, Planner, Source, controls, every_batch, plannable
 from lawcheck.planning.shipped import shipped_hash
 from lawcheck.planning.site import Site, load_site
 
@@ -75,8 +76,13 @@ class Workflow:
 
     @cached_property
     def found(self) -> dict[str, Law]:
-        """Every law that has a target: those, and of other studies what the scale can run."""
-        return self.laws | self._shown(plannable(self.planner, discovery.laws()))
+        """Every law that has a target: those, of other studies what the scale can run, and the
+        scale's controls.
+        """
+        # Before any job is queued.
+        required_of(self.scale)
+        others = self._shown(plannable(self.planner, discovery.laws()))
+        return self.laws | others | controls(self.planner)
 
     def _shown(self, laws: Mapping[str, Law]) -> dict[str, Law]:
         """Without laws from outside whose tables or figures are not there."""
@@ -84,7 +90,7 @@ class Workflow:
         for name, law in laws.items():
             try:
                 if discovery.outside(name):
-                    self.rendered(name)
+                    self._rendered(law)
             except InputError as error:
                 discovery.leave_out("laws", f"law {name!r}: {error}", name)
             else:
@@ -225,29 +231,31 @@ class Workflow:
         )
 
     def score_inputs(self, law: str) -> list[str]:
-        wanted = set(self.planner.law_runs(discovery.law(law)))
+        wanted = set(self.planner.law_runs(self.found[law]))
         hit = [b.id for b in self.batches.values() if wanted & {r.id for r in b.runs}]
         return [self.batch_file(b, "scores") for b in hit]
 
     def described_inputs(self, law: str) -> list[str]:
         """What a law's table says of base models beside their scores."""
-        runs = self.planner.law_runs(discovery.law(law)).values()
+        runs = self.planner.law_runs(self.found[law]).values()
         described = {s for run in runs for s in self.planner.described_by(run)}
         return sorted(filter(None, map(self.measured_file, described)))
 
     def rendered(self, law: str) -> list[str]:
         """Tables and figures of a law, every format."""
+        return self._rendered(self.found[law])
+
+    def _rendered(self, law: Law) -> list[str]:
         # Draws matplotlib in, 1.4 of 5.9 CPU s of starting a job that never draws.
         from lawcheck.show import outputs
 
-        declared = discovery.law(law)
-        return [str(path) for path in outputs(declared, self.layout.tables, self.figures)]
+        return [str(path) for path in outputs(law, self.layout.tables, self.figures)]
 
     def marked(self, law: str) -> list[tuple[str, str, str]]:
         """(file, kind, title) of `rendered`; kind is empty for files that no report shows twice."""
         from lawcheck.show import declarations
 
-        declared = declarations(discovery.law(law))
+        declared = declarations(self.found[law])
         return [
             (path, KINDS.get(Path(path).suffix, ""), declared[Path(path).stem].title)
             for path in self.rendered(law)
@@ -257,7 +265,12 @@ class Workflow:
         """Title -> caption of a law's tables and figures."""
         from lawcheck.show import declarations
 
-        return {d.title: d.caption for d in declarations(discovery.law(law)).values()}
+        return {d.title: d.caption for d in declarations(self.found[law]).values()}
+
+    def judge_inputs(self, law: str) -> list[str]:
+        """The controls of the scale, for a law that rests on them."""
+        rests = law != NAME and rests_on_controls(self.found[law], self.scale)
+        return [str(self.layout.verdict(NAME))] if rests else []
 
     def law_outputs(self, law: str) -> list[str]:
         return [str(self.layout.verdict(law)), *self.rendered(law)]

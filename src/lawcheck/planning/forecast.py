@@ -14,6 +14,7 @@ from lawcheck.declare.worlds import realisable, scale_laws, science, unrealisabl
 from lawcheck.errors import InputError, look_up
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
+from lawcheck.planning.controls import NAME
 from lawcheck.planning.cost import adapter_settings, planned_cost, planned_tokens
 from lawcheck.planning.plan import Planner, batches, every_batch, plannable
 
@@ -51,7 +52,7 @@ def plan_law(
         for other in (law, *plannable(planner, others).values())
         for run_id in planner.with_parents(planner.law_runs(other).values())
     )
-    beside = law.name in discovery.laws() and law.name not in own
+    beside = law.name == NAME or (law.name in discovery.laws() and law.name not in own)
     found_jobs = every_batch(planner) if beside else batches(planner, plannable(planner, laws))
     jobs = [b for b in found_jobs.values() if {r.id for r in b.runs} & set(runs)]
     minutes = training_minutes(planner, runs.values())

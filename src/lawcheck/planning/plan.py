@@ -17,6 +17,7 @@ from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import data_digest, realisable, scale_laws, science
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.hashing import digest
+from lawcheck.planning.controls import controls_of
 from lawcheck.planning.shipped import shipped_hash
 
 
@@ -260,14 +261,22 @@ class Batch:
 
 
 def every_batch(planner: Planner) -> dict[str, Batch]:
-    """The jobs of a scale's laws, and beside them those of the laws of all other studies.
+    """The jobs of a scale's laws, beside them those of the laws of all other studies, and those of
+    its controls.
 
     The latter do not move the former: they use their runs, and share out what is left.
     """
     listed = scale_laws(planner.scale)
     found = batches(planner, plannable(planner, listed))
     others = {n: law for n, law in discovery.laws().items() if n not in listed}
-    return found | batches(planner, plannable(planner, others), found.values())
+    found |= batches(planner, plannable(planner, others), found.values())
+    return found | batches(planner, controls(planner), found.values())
+
+
+def controls(planner: Planner) -> dict[str, Law]:
+    """The scale's controls as a law, by their name; empty where there are none."""
+    law = controls_of(planner.scale).law
+    return {law.name: law} if law else {}
 
 
 def plannable(planner: Planner, laws: Mapping[str, Law]) -> dict[str, Law]:
@@ -351,7 +360,7 @@ def _even(runs: Sequence[Run], planner: Planner) -> list[list[Run]]:
 def find_runs(planner: Planner, laws: Mapping[str, Law], ids: Sequence[str]) -> list[Run]:
     """The runs with these ids. Raises InputError for an id that no law declares."""
     known: dict[str, Run] = {}
-    for law in plannable(planner, laws).values():
+    for law in (*plannable(planner, laws).values(), *controls(planner).values()):
         known |= planner.with_parents(planner.law_runs(law).values())
         if all(run_id in known for run_id in ids):
             break

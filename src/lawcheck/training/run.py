@@ -124,6 +124,9 @@ def _train(
     # Before the model, which is loaded as shards where these arguments say so.
     args = _arguments(start, batches, out, resumed)
     model, kept = build_model(start)
+    prepare = getattr(module, "prepare", None)
+    if prepare is not None:
+        prepare(model)
     if hasattr(model, "tell_tasks") and batches.encoded.tasks is None:
         raise InputError(
             f"run {run.id!r}: its method learns tasks, and its rows name none; give the recipe a "

@@ -17,8 +17,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from lawcheck.declare import discovery
     from lawcheck.pipeline import stages
+    from lawcheck.planning.controls import law_at
 
     planner, layout = study(arguments)
-    print(stages.collect(planner, layout, discovery.law(arguments.law)))
+    print(stages.collect(planner, layout, law_at(arguments.law, planner.scale)))

@@ -56,11 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     scale = None
     if arguments.scale:
         from lawcheck.declare.scale import load_scale  # slow to import
+        from lawcheck.planning.controls import law_at
 
         scale = load_scale(arguments.scale)
     as_json = arguments.json == "-"
     out = Path(arguments.json) if arguments.json and not as_json else None
-    law = discovery.law(arguments.law)
+    law = law_at(arguments.law, scale) if scale else discovery.law(arguments.law)
     for path in arguments.scores if scale else ():
         if Path(path).is_file() and not record_path(Path(path)).is_file():
             print(f"lawcheck: scores {path}: no record beside them, judged as is", file=sys.stderr)

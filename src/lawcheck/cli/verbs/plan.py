@@ -39,12 +39,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from lawcheck.declare import discovery
     from lawcheck.planning.accelerators import load_accelerator
+    from lawcheck.planning.controls import law_at
     from lawcheck.planning.forecast import plan_law, plan_text
 
     planner, layout = study(arguments)
-    law = discovery.law(arguments.law)
+    law = law_at(arguments.law, planner.scale)
     if arguments.left is not None:
         from lawcheck.planning.remaining import remaining, study_runs
 

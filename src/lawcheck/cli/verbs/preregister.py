@@ -36,13 +36,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from lawcheck.declare import discovery
     from lawcheck.judging.looks import Looks
     from lawcheck.judging.preregistration import preregister
     from lawcheck.pipeline.workflow import parse_seeds
+    from lawcheck.planning.controls import law_at
 
     planner, layout = study(arguments)
-    law = discovery.law(arguments.law)
+    law = law_at(arguments.law, planner.scale)
     looks = Looks.planned(arguments.looks)
     if arguments.at:
         seeds = parse_seeds(arguments.at.split(","), planner.scale)

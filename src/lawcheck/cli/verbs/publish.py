@@ -21,5 +21,5 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from lawcheck.pipeline.publish import publish
 
-    _, layout = study(arguments)
-    print(publish(layout, judged(arguments.laws, layout), Path(arguments.out)))
+    planner, layout = study(arguments)
+    print(publish(layout, judged(arguments.laws, planner, layout), Path(arguments.out)))

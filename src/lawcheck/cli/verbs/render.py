@@ -22,6 +22,6 @@ def run(arguments: argparse.Namespace) -> None:
     from lawcheck.show.judged import render_law
 
     planner, layout = study(arguments)
-    for law in judged(arguments.laws, layout):
+    for law in judged(arguments.laws, planner, layout):
         for path in render_law(planner, layout, law, Path(arguments.figures)):
             print(path)

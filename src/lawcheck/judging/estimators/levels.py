@@ -16,8 +16,8 @@ from lawcheck.declare.design import (
     RelativeGain,
     RouterInformation,
 )
-from lawcheck.declare.estimands import Pooled
-from lawcheck.errors import InputError
+from lawcheck.declare.estimands import Control, Pooled
+from lawcheck.errors import InputError, nearest
 from lawcheck.judging.estimators.finding import Finding, estimate, over_seeds
 from lawcheck.judging.evidence import Evidence, MissingScoresError
 from lawcheck.judging.stats import Estimate, router_information
@@ -65,6 +65,7 @@ def _router(estimand: RouterInformation, evidence: Evidence) -> Finding:
         return np.array([router_information(routing[:, k]) for k in range(len(seeds))])
 
     per_seed, seeds, notes = _runs(estimand, evidence, names, ROUTING, of_runs)
+    per_seed -= estimand.against
     return over_seeds(per_seed, seeds, evidence, "share of maximum information", notes)
 
 
@@ -171,3 +172,19 @@ def _cost(estimand: Cost, evidence: Evidence) -> Finding:
         notes=(f"planned at scale {estimand.scale}: {each}; {binding} binds",),
         exact=True,
     )
+
+
+@estimate.register
+def _control(estimand: Control, evidence: Evidence) -> Finding:
+    if evidence.controls is None:
+        raise MissingScoresError(
+            "no controls were judged at this scale; run: snakemake --profile local controls"
+        )
+    if estimand.name not in evidence.controls:
+        raise MissingScoresError(
+            f"this scale has no control {estimand.name!r}; "
+            f"{nearest(estimand.name, evidence.controls)}"
+        )
+    passed = float(evidence.controls[estimand.name])
+    counted = Estimate(value=passed, se=None, df=None, n_seeds=0)
+    return Finding(estimate=counted, unit="control passed", exact=True)

@@ -64,6 +64,7 @@ class TokenGate(nn.Module):
         self.weight = nn.Parameter(torch.empty(rows, features))
         self.bias = nn.Parameter(torch.zeros(rows)) if config.gate_bias else None
         self.record: list[Tensor] | None = None
+        self.differentiable = False
         if config.gate_init == "kaiming":
             nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         else:
@@ -82,7 +83,7 @@ class TokenGate(nn.Module):
             probabilities = torch.softmax(logits, dim=-1, dtype=precision)
         if self.record is not None:
             routed = probabilities.mean(-1) if self.by_rank else probabilities
-            self.record.append(routed.detach().float())
+            self.record.append((routed if self.differentiable else routed.detach()).float())
         weights = (probabilities * self.scaling).to(dtype)
         if not self.by_rank:
             weights = weights.unsqueeze(-1).expand(*lead, self.experts, self.rank)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lawcheck.declare.design import Law
 from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.origin import OriginError, label
@@ -37,7 +38,11 @@ class Node:
 
 
 class Graph:
-    """Nodes by label. notes: lines on what was left aside, no faults."""
+    """Nodes by label. laws: those whose artefacts it looks at. notes: lines on what was left aside,
+    no faults.
+    """
+
+    laws: dict[str, Law]
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}

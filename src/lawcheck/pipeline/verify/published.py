@@ -27,7 +27,7 @@ from lawcheck.judging.verdict_forms import read_verdict, verdict_json
 from lawcheck.pipeline.verify.nodes import Graph, Node, require_there
 from lawcheck.pipeline.verify.walk import require_design
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, plannable
+from lawcheck.planning.plan import Planner, controls, plannable
 from lawcheck.planning.shipped import bases_by_seed
 from lawcheck.scores import MEASUREMENTS, load_scores
 from lawcheck.scores.files import read_rows
@@ -59,7 +59,7 @@ class Published(Graph):
     def __init__(self, planner: Planner, layout: Layout) -> None:
         super().__init__()
         self.planner, self.scale, self.layout = planner, planner.scale, layout
-        self.laws = plannable(planner, discovery.laws())
+        self.laws = plannable(planner, discovery.laws()) | controls(planner)
         for name in self.laws:
             files = (layout.verdict(name), layout.law_scores(name), layout.provenance(name))
             if any(p.exists() for p in files):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from lawcheck.declare.design import Law
 from lawcheck.declare.layout import Layout
 from lawcheck.errors import InputError
 from lawcheck.files.holding import held
@@ -54,7 +56,7 @@ def repair(graph: Graph, layout: Layout) -> list[Path]:
             lock = folder / RUN_LOCK
             stack.enter_context(held(lock, f"run folder {folder.name!r}"))
         for node in doomed:
-            files = (*_files(node, layout), record_path(node.path))
+            files = (*_files(node, layout, graph.laws), record_path(node.path))
             removed += [path for path in files if _remove(path)]
     return removed
 
@@ -81,7 +83,7 @@ def _remove(path: Path) -> bool:
     return True
 
 
-def _files(node: Node, layout: Layout) -> list[Path]:
+def _files(node: Node, layout: Layout, laws: Mapping[str, Law]) -> list[Path]:
     """What an artefact consists of, named by the layout and never by a record."""
     if node.kind == "weights":
         return [node.path, layout.adapter(node.name)]
@@ -90,13 +92,12 @@ def _files(node: Node, layout: Layout) -> list[Path]:
     if node.kind == "table":
         return [node.path, layout.provenance(node.name)]
     if node.kind == "tables":
-        return _tables(node.name, layout)
+        return _tables(laws[node.name], layout)
     return [node.path]
 
 
-def _tables(law: str, layout: Layout) -> list[Path]:
-    from lawcheck.declare import discovery
+def _tables(law: Law, layout: Layout) -> list[Path]:
     from lawcheck.show import outputs
 
-    found = outputs(discovery.law(law), layout.tables, Path())
+    found = outputs(law, layout.tables, Path())
     return [p for p in found if p.parent == layout.tables]

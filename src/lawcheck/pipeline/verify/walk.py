@@ -21,7 +21,8 @@ from lawcheck.judging.verdict import design_digest
 from lawcheck.judging.verdict_forms import read_verdict
 from lawcheck.pipeline.verify.nodes import Graph, Node, require_there
 from lawcheck.planning import sources
-from lawcheck.planning.plan import Planner, Source, plannable
+from lawcheck.planning.controls import NAME, rests_on_controls
+from lawcheck.planning.plan import Planner, Source, controls, plannable
 from lawcheck.planning.shipped import RECORD as BASE_RECORD
 from lawcheck.planning.shipped import resolve_base
 from lawcheck.training.checkpoints import STATE, is_whole, require_checkpoint
@@ -36,7 +37,7 @@ class Walk(Graph):
     def __init__(self, planner: Planner, layout: Layout) -> None:
         super().__init__()
         self.scale, self.layout = planner.scale, layout
-        self.laws = plannable(planner, discovery.laws())
+        self.laws = plannable(planner, discovery.laws()) | controls(planner)
         self.runs: dict[str, Run] = {}
         self._planners: dict[tuple[int, ...], Planner] = {}
         self._plan(planner.seeds)
@@ -230,6 +231,10 @@ class Walk(Graph):
         def check(node: Node) -> None:
             how = sources.judge_step(self.layout, law)
             node.origins = [self.table(law)]
+            if rests_on_controls(self.laws[law], self.scale) and _recorded(
+                self.layout.verdict(NAME)
+            ):
+                node.origins.append(self.verdict(NAME))
             require_there(node, how)
             self.compare(node, how)
             require_design(node, self.laws[law], how)

@@ -16,6 +16,7 @@ from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.atomic import write_text
 from lawcheck.judging.judged import judged_origins
+from lawcheck.planning.controls import NAME, law_at
 from lawcheck.planning.plan import Planner
 from lawcheck.show.page.gather import gather, nothing, refusal
 from lawcheck.show.page.own import write_own_report
@@ -47,6 +48,8 @@ def write_report(planner: Planner, layout: Layout, out: Path) -> Written:
         for name, law in discovery.laws().items()
         if name in listed or layout.verdict(name).is_file()
     }
+    if layout.verdict(NAME).is_file():
+        laws[NAME] = law_at(NAME, planner.scale)
     entries, absent = gather(planner, layout, laws)
     cards = []
     for entry in entries:

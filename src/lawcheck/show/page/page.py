@@ -17,6 +17,7 @@ from lawcheck.declare.metrics import LIKELIHOODS
 from lawcheck.declare.studies import Study
 from lawcheck.judging.outcomes import OUTCOMES, PART_OUTCOMES
 from lawcheck.judging.verdict_forms import level, power_lines
+from lawcheck.planning.controls import NAME
 from lawcheck.planning.plan import Planner
 from lawcheck.show import grids, pictures
 from lawcheck.show.labels import arm_labels, part_label, readable
@@ -29,6 +30,13 @@ from lawcheck.show.page.parts import Part, Settling, parts_of, settling
 from lawcheck.show.page.reproduce import Step
 from lawcheck.show.style import DPI
 from lawcheck.show.tables import likelihoods
+
+# They stand where a study does.
+CONTROLS = Study(
+    name=NAME,
+    title="Controls",
+    source="What has to be seen at this scale before any law is judged there: docs/controls.md",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,22 +78,24 @@ class Section:
 
 
 def sections(cards: Sequence[Card], absent: Sequence[Absent]) -> tuple[Section, ...]:
-    """In the order of studies, laws of none last; without studies that have no law on the page."""
-    homes = {law: discovery.study_of(law) for law in discovery.laws()}
+    """Controls first, then in the order of studies, laws of none last; without studies that have
+    no law on the page.
+    """
+    homes = {law: discovery.study_of(law) for law in discovery.laws()} | {NAME: CONTROLS}
     found = (
         Section(
             study=study,
             cards=tuple(c for c in cards if homes.get(c.entry.law.name) == study),
             absent=tuple(a for a in absent if homes.get(a.law.name) == study),
         )
-        for study in (*discovery.studies().values(), None)
+        for study in (CONTROLS, *discovery.studies().values(), None)
     )
     return tuple(s for s in found if s.cards or s.absent)
 
 
 def heading(found: Sequence[Section]) -> str:
     """What the page is about, in words."""
-    topics = {s.study.topic for s in found if s.study is not None}
+    topics = {s.study.topic for s in found if s.study not in (None, CONTROLS)}
     return f"Laws of {topics.pop() if len(topics) == 1 else ''}".removesuffix(" of ")
 
 

@@ -21,6 +21,7 @@ OBJECTIVE = Objective(
     version=1,
     learns="the response and EOS, under the prompt of another row of its discipline",
     columns=("prompt", "response"),
+    like="response",
 )
 
 
