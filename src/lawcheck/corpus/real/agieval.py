@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lawcheck.corpus.real.files import AGAIN, read_jsonl
+from lawcheck.corpus.real.files import AGAIN, Columns, read_jsonl
 from lawcheck.corpus.real.rows import LETTERS, Choice
 from lawcheck.errors import InputError
 
@@ -17,7 +17,12 @@ def read(path: Path, prefix: str) -> list[Choice]:
 
     Raises InputError, also for a file whose answers are texts (`math`, cloze tests).
     """
-    columns = {"passage": (str, type(None)), "question": str, "options": list, "label": str}
+    columns: Columns = {
+        "passage": (str, type(None)),
+        "question": str,
+        "options": list,
+        "label": str,
+    }
     found = []
     for number, row in enumerate(read_jsonl(path, columns), start=1):
         where = f"{path.name}, line {number}"
