@@ -9,7 +9,8 @@ src/lawcheck/training/architectures.json. For a model of your own name its folde
 file that you wrote in LAWCHECK_COMPARED. An entry holds for the versions that it was made with.
 
 options: log-likelihoods, all options of a question in one row, against `hf`. greedy: answers of
-the own decoding loop against `hf`, of prompts of unequal length of which some end early. packing:
+the own decoding loop against `hf`, of prompts of unequal length of which some end early. rows: both
+again, of prompts that begin alike, with fewer rows than prompts to answer. packing:
 logits of a sample whose neighbour in the row is exchanged, and alone. Windows are shorter than the
 texts, and a comparison counts only if the model's logits move with what it reads.
 """
@@ -240,9 +241,10 @@ def forced() -> Any:
     return mock.patch.object(scorer, "why_not", return_value=None)
 
 
-def compare_options(model: Any, tokenizer: Any, paths: Any = forced) -> None:
-    """paths: a context that decides which way is taken."""
-    asked = requests("loglikelihood", questions(random.Random(0)))
+def compare_options(model: Any, tokenizer: Any, paths: Any = forced, beginning: str = "") -> None:
+    """paths: a context that decides which way is taken. beginning: of every prompt."""
+    made = [(beginning + c, o) for c, o in questions(random.Random(0))]
+    asked = requests("loglikelihood", made)
     kwargs = {"pretrained": model, "tokenizer": tokenizer, "batch_size": 3}
     theirs = HFLM(**kwargs).loglikelihood(asked, disable_tqdm=True)
     others = [(c[:-4] + "hhhh", o) for c, o in (a.args for a in asked)]
@@ -250,7 +252,10 @@ def compare_options(model: Any, tokenizer: Any, paths: Any = forced) -> None:
     if max(abs(a[0] - b[0]) for a, b in zip(theirs, moved, strict=True)) < 100 * NATS:
         raise DifferentError("the model hardly reads its prompt")
     with paths():
-        mine = scorer.PrefixSharingLM(**kwargs).loglikelihood(asked, disable_tqdm=True)
+        lm = scorer.PrefixSharingLM(**kwargs)
+        mine = lm.loglikelihood(asked, disable_tqdm=True)
+    if paths is forced and (scorer.OWN["rows"] in lm.paths["loglikelihood"]) != bool(beginning):
+        raise DifferentError("the way was not taken")
     apart = max(abs(a[0] - b[0]) for a, b in zip(theirs, mine, strict=True))
     if not apart <= NATS:
         raise DifferentError(f"log-likelihoods differ by {apart:.2g} nats")
@@ -258,23 +263,31 @@ def compare_options(model: Any, tokenizer: Any, paths: Any = forced) -> None:
         raise DifferentError("other options are greedy")
 
 
-def compare_greedy(model: Any, tokenizer: Any, paths: Any = forced) -> None:
-    prompts = [f"Question: {'a b c d ' * k}{'xyz'[k % 3]}?" for k in range(9)]
+def compare_greedy(model: Any, tokenizer: Any, paths: Any = forced, beginning: str = "") -> None:
+    prompts = [f"{beginning}Question: {'a b c d ' * k}{'xyz'[k % 3]}?" for k in range(9)]
     kwargs = {"pretrained": model, "tokenizer": tokenizer, "batch_size": 5}
     for until in (list("eiou .,;!0123"), ["\n\n"]):
         arguments = {"until": until, "do_sample": False, "max_gen_toks": 40}
         asked = [(p, json.loads(json.dumps(arguments))) for p in prompts]
         theirs = HFLM(**kwargs).generate_until(requests("generate_until", asked), True)
         with paths():
-            lm = scorer.PrefixSharingLM(**kwargs)
+            lm = scorer.PrefixSharingLM(**kwargs, continuous=bool(beginning))
             mine = lm.generate_until(requests("generate_until", asked), True)
-        if paths is forced and lm.paths["generate_until"] != [scorer.OWN["greedy"]]:
+        way = scorer.OWN["rows" if beginning else "greedy"]
+        if paths is forced and lm.paths["generate_until"] != [way]:
             raise DifferentError(lm.paths["generate_until"][0])
         if len(set(theirs)) == 1:
             raise DifferentError("the model answers every prompt alike")
         odd = sum(a != b for a, b in zip(theirs, mine, strict=True))
         if odd:
             raise DifferentError(f"{odd} of {len(prompts)} answers differ")
+
+
+def compare_rows(model: Any, tokenizer: Any, paths: Any = forced) -> None:
+    draw = random.Random(1)
+    beginning = "".join(draw.choice("abcde fgh.") for _ in range(112)) + "\n"
+    compare_options(model, tokenizer, paths, beginning)
+    compare_greedy(model, tokenizer, paths, beginning)
 
 
 def compare_packing(model: Any, tokenizer: Any) -> None:
@@ -295,6 +308,7 @@ def compare_packing(model: Any, tokenizer: Any) -> None:
 COMPARISONS: dict[architectures.Way, Callable[..., None]] = {
     "options": compare_options,
     "greedy": compare_greedy,
+    "rows": compare_rows,
     "packing": compare_packing,
 }
 

@@ -28,7 +28,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from measuring import Peak
 
 from lawcheck.corpus.contamination import Asked, EvaluationIndex, Item
 from lawcheck.corpus.placed import Placed
@@ -41,8 +40,6 @@ from lawcheck.declare.design import Recipe
 from lawcheck.declare.scale import load_scale
 from lawcheck.files.hashing import file_sha256
 from lawcheck.studies.discipline_laws.arms import upsampled
-from lawcheck.training import data
-from lawcheck.training.base.tokenizer import train_bpe
 
 VOCABULARY, ITEMS, CHUNK = 200_000, 20_000, 4096
 SCIENCE = {d.name: d for d in discovery.of_role("discipline", "paper")}
@@ -85,6 +82,12 @@ class Words:
 
 
 def measure(share: float) -> None:
+    # Not for the processes that tokenize: those of a study import no torch either.
+    from measuring import Peak
+
+    from lawcheck.training import data
+    from lawcheck.training.base.tokenizer import train_bpe
+
     made = Words()
     lengths = load_scale("paper").plan.words_per_sample
     texts = (" ".join(t) for t in made.texts(ITEMS, 30))

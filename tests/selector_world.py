@@ -6,7 +6,7 @@ import numpy as np
 
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Law
-from lawcheck.scores import ROW_KEPT, ROW_X, ROW_Y, ROWS_SELECTED
+from lawcheck.scores import CHOSEN, ROW_KEPT, ROW_X, ROW_Y, ROWS_SELECTED
 
 WORLD = "proxy_tasks"
 SEEDS, ITEMS = 3, 40
@@ -48,6 +48,14 @@ def rows(law: Law, seed: int = 0) -> list[dict]:
                 found += [
                     common | {"task": task, "item_id": f"i{k}", "metric": "acc", "value": float(v)}
                     for k, v in enumerate(right)
+                ]
+                if arm.selection is None or task not in arm.selection.tasks:
+                    continue
+                place = arm.selection.tasks.index(task)
+                named = np.where(right, place, np.where(np.arange(ITEMS) % 2, -1, place - 1))
+                found += [
+                    common | {"task": task, "item_id": f"i{k}", "metric": CHOSEN, "value": float(v)}
+                    for k, v in enumerate(named)
                 ]
             chosen = arm.selection
             if chosen is None or chosen.k is None:

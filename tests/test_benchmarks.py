@@ -18,8 +18,18 @@ TINY = {
         ["rank_route", "X-LoRA", "as fast as the loop"],
     ),
     "step": (["--rounds=1", "--tokens=2x8"], ["shared_expert", "a loop over experts"]),
-    "scoring": (["--items=3", "--rounds=1", "--prompt=6"], ["lawcheck-hf, next model"]),
-    "architectures": (["--only=llama"], ["LlamaForCausalLM | sdpa, eager | equal | equal | equal"]),
+    "scoring": (
+        ["--items=5", "--rounds=1", "--warm=0", "--prompt=6"],
+        ["lawcheck-hf, next model", "140 shared + 6 + 1 tokens"],
+    ),
+    "generation": (
+        ["--items=6", "--rounds=1", "--warm=0", "--batch=3", "--places=4"],
+        ["proxy_math | lawcheck-hf, 4 rows", "| 0, 0 |"],
+    ),
+    "architectures": (
+        ["--only=llama"],
+        ["LlamaForCausalLM | sdpa, eager | equal | equal | equal | equal"],
+    ),
     "peers": (["--family=llama", "--check=merging"], ["rank_route | 1 | 1"]),
     "packing": (["--share=1/30000"], ["one row"]),
     "corpus": (["--share=1/30000"], ["extrapolated to 3,295,160 rows"]),
@@ -36,6 +46,10 @@ TINY = {
     "beside": (["--studies=5"], ["share_then_specialize", "items rule"]),
     "first_verdict": (["--rows=600", "--rounds=1"], ["600 rows", "lawcheck compare"]),
     "merging": (["--shapes=tiny", "--rounds=1"], ["249,152 parameters", "lawcheck |"]),
+    "selecting": (
+        ["--tasks=2", "--each=20", "--epochs=10", "--texts=2"],
+        ["two switches / alone", "2 adapters, 2 texts"],
+    ),
     "gpu": (["--tiny"], ["LoRA-MoE, shared_a", "full", "X-LoRA"]),
 }
 
@@ -64,8 +78,8 @@ def test_a_benchmark_prints_its_table(name):
 @pytest.mark.slow
 def test_scoring_compares_equal_likelihoods():
     rows = [line.split("|") for line in run("scoring", TINY["scoring"][0]).splitlines()]
-    apart = [float(r[6]) for r in rows if len(r) == 8 and re.match(r" \d\.\de", r[6])]
-    assert len(apart) == 9
+    apart = [float(r[6]) for r in rows if len(r) == 10 and re.match(r" \d\.\de", r[6])]
+    assert len(apart) == 12
     assert max(apart) < 1e-4
 
 

@@ -50,6 +50,8 @@ def test_scores_answers_and_packing_are_those_of_the_slow_way(name, tokenizer):
         model = bench.build(bench.CONFIGS[name](), "eager")
     bench.compare_options(model, tokenizer, contextlib.nullcontext)
     bench.compare_greedy(model, tokenizer, contextlib.nullcontext)
+    if architectures.why_not(model, "rows") is None:
+        bench.compare_rows(model, tokenizer, contextlib.nullcontext)
     if architectures.why_not(model, "packing") is None:
         bench.compare_packing(model, tokenizer)
     # That it is told at all whether a model is known.
@@ -130,7 +132,7 @@ def skeleton(fields):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_models_of_the_scales_go_the_fast_ways(name):
     model = skeleton(PUBLIC[name])
-    assert [architectures.why_not(model, way) for way in architectures.WAYS] == [None] * 3
+    assert [architectures.why_not(model, way) for way in architectures.WAYS] == [None] * 4
 
 
 @same_versions
@@ -215,7 +217,11 @@ def test_generation_follows_generation_config(asked, tokenizer):
     assert answers[0] == answers[1]
     (path,) = lm.paths["generate_until"]
     fast = asked in ({"eos_token_id": [40, 41, 2]}, GENERATION[-1])
-    assert path == "own greedy loop" if fast else path.startswith("lm-eval: generation_config")
+    assert (
+        path == "rows replaced as they end"
+        if fast
+        else path.startswith("lm-eval: generation_config")
+    )
 
 
 @same_versions

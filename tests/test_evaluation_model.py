@@ -13,7 +13,9 @@ from tiny_world import WORDS, make_base, make_run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lawcheck.declare import discovery
-from lawcheck.evaluation.model import PrefixSharingLM, make_greedy
+from lawcheck.evaluation import packed
+from lawcheck.evaluation.model import OWN, PrefixSharingLM, make_greedy
+from lawcheck.evaluation.rows import APART, beginnings
 from lawcheck.methods.base import AdapterSettings
 
 
@@ -125,8 +127,10 @@ def test_text_behind_the_end_of_thinking_is_the_harness_own(base):
 
 @pytest.mark.parametrize("method", ["base", "lora_moe"])
 @pytest.mark.parametrize("until", [["\n"], ["w3", "w7 w"]])
-def test_generated_answers_are_the_harness_own(base, method, until):
+@pytest.mark.parametrize("continuous", [True, False])
+def test_generated_answers_are_the_harness_own(base, method, until, continuous):
     stock, ours = pair(base, make_model(base, method))
+    ours.continuous = continuous
     kwargs = {"until": until, "do_sample": False, "max_gen_toks": 24}
     requests = [
         Instance("generate_until", {}, (i.args[0], dict(kwargs)), 0, metadata=("t", k, 1))
@@ -136,6 +140,124 @@ def test_generated_answers_are_the_harness_own(base, method, until):
     assert ours.generate_until(requests, disable_tqdm=True) == expected
     # Some answers end before the limit, some do not: both ways out are taken.
     assert len({len(e.split()) for e in expected}) > 1
+    assert ours.paths["generate_until"] == [OWN["rows" if continuous else "greedy"]]
+
+
+def behind(beginning, n):
+    """Prompts that begin alike."""
+    return [f"{beginning} {q.args[0]}" for q in questions(n, longest=12, options=1)]
+
+
+def asking(prompts, until, most=16):
+    return [
+        Instance("generate_until", {}, (p, {"until": until, "max_gen_toks": most}), k)
+        for k, p in enumerate(prompts)
+    ]
+
+
+def test_a_row_is_taken_over_by_another_prompt(base):
+    """Two tasks, each behind a beginning of its own, three rows at a time."""
+    model = make_model(base, "lora_moe")
+    stock, ours = pair(base, model, batch_size=3)
+    first, second = (" ".join(WORDS[k : k + 30]) for k in (0, 7))
+    prompts = [*behind(first, 14), *behind(second, 14)]
+    asked = asking(prompts, ["w3", "w5"])
+    expected = stock.generate_until(asked, disable_tqdm=True)
+    with Calls(model) as shapes:
+        assert ours.generate_until(asked, disable_tqdm=True) == expected
+    assert ours.paths["generate_until"] == [OWN["rows"]]
+    beginning = [shape for shape in shapes if shape[0] == 1 and shape[1] >= 30]
+    assert len(beginning) == 2
+    assert all(rows <= 3 for rows, _ in shapes)
+    # Beside the beginnings, each prompt's own tokens once; the last row alone has no neighbour.
+    taken = sum(rows for rows, width in shapes if 1 < width < 30)
+    assert taken == len(prompts)
+    steps = sum(rows for rows, width in shapes if width == 1)
+    assert steps < sum(len(e.split()) + 2 for e in expected)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")
+@pytest.mark.parametrize("method", ["base", "lora", "lora_moe"])
+def test_repacked_weights_give_the_same_answers(base, method, monkeypatch):
+    model = make_model(base, method)
+    stock, ours = pair(base, model)
+    asked = asking(behind("w1 w2", 10), ["w3"])
+    expected = stock.generate_until(asked, disable_tqdm=True)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    layers, linear = [], packed._linear
+    monkeypatch.setattr(packed, "LEAST", 1)
+    monkeypatch.setattr(packed, "_linear", lambda *a: layers.append(1) or linear(*a))
+    assert ours.generate_until(asked, disable_tqdm=True) == expected
+    assert layers
+    assert not any("forward" in vars(m) for m in model.modules() if type(m) is torch.nn.Linear)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    layers.clear()
+    monkeypatch.setattr(packed, "MOST", 1)
+    assert ours.generate_until(asked, disable_tqdm=True) == expected
+    assert not layers
+
+
+def test_numbers_that_are_not_finite_stay_in_their_row(base):
+    model = make_model(base, "base")
+    stock, ours = pair(base, model, batch_size=2)
+    healthy = [f"<|user|> {w} w1 w2 <|assistant|>" for w in ("w3", "w4", "w5", "w6")]
+    expected = stock.generate_until(asking(healthy, ["w0"]), disable_tqdm=True)
+    word = next(w for w in WORDS[10:] if not any(w in e.split() for e in expected))
+    # Tied to the logits too: the output layer keeps numbers.
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    with torch.no_grad():
+        odd = stock.tokenizer.convert_tokens_to_ids(word)
+        model.model.embed_tokens.weight[odd] = float("nan")
+    sick = [f"<|user|> {word} w1 {w} <|assistant|>" for w in ("w1", "w2")]
+    asked = [sick[0], *healthy[:2], sick[1], *healthy[2:]]
+    found = ours.generate_until(asking(asked, ["w0"]), disable_tqdm=True)
+    assert ours.not_finite == set(sick)
+    assert [found[k] for k in (1, 2, 4, 5)] == expected
+
+
+@pytest.mark.parametrize("method", ["base", "lora_moe"])
+def test_a_beginning_of_many_prompts_is_computed_once(base, method):
+    model = make_model(base, method)
+    stock, ours = pair(base, model)
+    examples = " ".join(random.Random(2).choices(WORDS, k=100))
+    rng = random.Random(3)
+    texts = [
+        (prompt, " ".join(rng.choices(WORDS, k=rng.randint(1, 3))))
+        for prompt in behind(examples, 9)
+        for _ in range(4)
+    ]
+    requests = requests_on(*texts, ("w1 w2", " w3"))
+    expected = stock.loglikelihood(requests, disable_tqdm=True)
+    with Calls(model) as shapes:
+        found = ours.loglikelihood(requests, disable_tqdm=True)
+    assert [f[0] for f in found] == pytest.approx([e[0] for e in expected], abs=1e-4)
+    assert [f[1] for f in found] == [e[1] for e in expected]
+    assert [shape for shape in shapes if shape[1] >= 100] == [(1, 101)]
+    assert OWN["rows"] in ours.paths["loglikelihood"]
+
+
+def test_beginnings_are_shared_and_leave_a_token():
+    rng = random.Random(0)
+    subjects = [[k, *rng.choices(range(9), k=300)] for k in range(3)]
+    texts = [
+        tuple(
+            subjects[k][: rng.randint(200, 300)] + rng.choices(range(10, 19), k=rng.randint(0, 9))
+        )
+        for k in (0, 0, 0, 1, 1, 1, 1, 2)
+    ]
+    texts += [tuple(rng.choices(range(9), k=50)) for _ in range(5)]
+    groups = beginnings(texts, 100)
+    assert sorted(k for _, members in groups for k in members) == list(range(len(texts)))
+    assert [members for _, members in groups] == [[0, 1, 2], [3, 4, 5, 6], list(range(7, 13))]
+    for start, members in groups[:2]:
+        assert len({texts[k][:start] for k in members}) == 1
+        assert 200 <= start < min(len(texts[k]) for k in members) + 1
+        assert all(len(texts[k]) > start for k in members)
+    assert groups[2][0] == 0
+    # A single beginning has to pay for the passes of its own.
+    alike = [(1,) * 200 + (k,) for k in range(2)]
+    assert beginnings(alike, 100) == [(0, [0, 1])]
+    assert APART > 200
 
 
 def test_sampling_is_left_to_the_harness(base):

@@ -140,6 +140,19 @@ def test_runs_do_not_touch_each_other(world, scored, tmp_path):
     assert read_rows([file]).to_pylist() == scored["full"]
 
 
+def test_rows_that_are_replaced_give_the_same_scores(world, scored, tmp_path):
+    scale = make_scale(hardware={"generation": "rows", "evaluation_batch": 5})
+    one = job(world, "lora_moe")
+    evaluate_runs([one], scale, world / "corpus", lambda i: tmp_path / "s.parquet")
+    found = read_rows([tmp_path / "s.parquet"]).to_pylist()
+    # Shares of experts are sums over a batch, whose size is another one here.
+    assert [r for r in found if r["metric"] != "routing_probability"] == [
+        r for r in scored["lora_moe"] if r["metric"] != "routing_probability"
+    ]
+    holds = json.loads((tmp_path / "s.parquet.origin").read_text())["holds"]
+    assert holds["paths"]["generate_until"] == ["rows replaced as they end"]
+
+
 def test_router_rows_are_shares_of_the_experts(scored):
     shares = {}
     for r in scored["lora_moe"]:

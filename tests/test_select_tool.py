@@ -1,6 +1,7 @@
 """A folder of adapters behind a selector: the verb and the class."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from tiny_world import make_base
 from lawcheck.cli.main import main
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
+from lawcheck.evaluation.label_tree import LabelTree
 from lawcheck.evaluation.served import SelectedAdapters, found_adapters
+from lawcheck.evaluation.switching import Switch
 from lawcheck.methods.base import AdapterSettings
 from lawcheck.training.chain import load_model
 
@@ -116,6 +119,104 @@ def test_the_verb_asks_and_checks(place, capsys):
     assert capsys.readouterr().out.startswith("w30/w32: ")
     assert main(["select", "ask", str(place / "adapters"), *common]) == 2
     assert "expected --text TEXT and no --rows; correct the command" in capsys.readouterr().err
+
+
+def greedy(model, ids, count):
+    for _ in range(count):
+        ids = [*ids, int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax())]
+    return ids
+
+
+def test_a_label_is_read_off_one_forward_as_greedy_decoding_writes_it(place):
+    model = load_model(place / "base", "main", dtype=torch.float32).eval()
+    end = 0
+    for k in range(6):
+        prompt = list(range(3 + k, 12 + k))
+        a, b, c, d = greedy(model, prompt, 4)[-4:]
+        other = next(t for t in range(3, 40) if t not in (a, b, c, d))
+        labels = [[other, b, end], [a, other, end], [a, b, c, other, end], [a, b, c, d, end]]
+        tree = LabelTree.of(labels)
+        # Only what labels share before they part is computed: not the last label's d.
+        assert sorted(tree.tokens) == sorted([a, b, c])
+        assert tree.first(model, prompt) == 3
+        assert LabelTree.of(labels[:3]).first(model, prompt) == 2
+        assert LabelTree.of([labels[0], [other, c, end]]).first(model, prompt) is None
+        # A label may end where another goes on.
+        assert LabelTree.of([[a, end], [a, b, end]]).first(model, prompt) == 1
+
+
+def test_replies_that_are_generated_are_named_alike(place, served):
+    texts = [f"w{k} w{j}" for k in range(8) for j in (10, 12, 30)]
+    tree, by_tree = served._tree, served.choose(texts)
+    served._tree = None
+    by_reply = served.choose(texts)
+    served._tree = tree
+    assert tree is not None
+    assert by_tree == by_reply
+
+
+def test_switched_adapters_have_the_bits_of_those_that_stand_alone(place, tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    kinds = {
+        "plain": {},
+        "rslora": {"use_rslora": True},
+        "dora": {"use_dora": True},
+        "second": {"layers_to_transform": [1]},
+        "rank": {"rank_pattern": {"q_proj": 3}},
+    }
+
+    def base():
+        return load_model(place / "base", "main", dtype=torch.float32)
+
+    for k, (name, more) in enumerate(kinds.items()):
+        torch.manual_seed(k)
+        config = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], lora_dropout=0.3, **more)
+        model = get_peft_model(base(), config)
+        with torch.no_grad():
+            for p in model.parameters():
+                if p.requires_grad:
+                    p.add_(torch.randn_like(p), alpha=0.2)
+        model.save_pretrained(tmp_path / name)
+    names = list(kinds)
+    together = PeftModel.from_pretrained(base(), tmp_path / names[0], adapter_name=names[0])
+    for name in names[1:]:
+        together.load_adapter(tmp_path / name, adapter_name=name)
+    switch, ids = Switch(together), torch.arange(3, 12)[None]
+    untouched = base()(ids).logits
+    for name in (*names, *names[::-1]):
+        alone = PeftModel.from_pretrained(base(), tmp_path / name).eval()
+        switch.to(name)
+        assert torch.equal(together(ids).logits, alone(ids).logits)
+        with together.disable_adapter():
+            assert torch.equal(together(ids).logits, untouched)
+    with pytest.raises(KeyError):
+        switch.to("none")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--base", "{d}/none"], "no folder with config.json, and no name such as"),
+        (
+            ["--rows", "{d}/none.jsonl"],
+            r"file none\.jsonl: not in .*/; give one JSON object a line",
+        ),
+        (["--rows", "{d}/empty.jsonl"], r"empty\.jsonl: holds no row"),
+        (["--which", "{{input}}\n?"], r"writes its answer 'w30\\nw31' as 'w30 w31', .*: --which"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_one_line(place, tmp_path, capsys, change, said):
+    (tmp_path / "empty.jsonl").write_text("")
+    given = {"--base": place / "base", "--rows": place / "rows.jsonl", "--which": "{input} w39"}
+    given[change[0]] = change[1].format(d=tmp_path)
+    words = [str(word) for pair in given.items() for word in pair]
+    out = tmp_path / "selector"
+    found = main(["select", "train", str(place / "adapters"), "--selector", str(out), *words])
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert found == 2
+    assert re.search(said, error), error
+    assert not out.exists()
 
 
 def test_adapters_that_change_the_base_and_rows_of_no_adapter_are_refused(place, tmp_path):

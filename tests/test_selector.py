@@ -17,11 +17,14 @@ from lawcheck.declare.layout import Layout
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
 from lawcheck.methods.base import AdapterSettings
-from lawcheck.pipeline import stages
+from lawcheck.pipeline import composites, stages
 from lawcheck.pipeline.composites import derived_scores
 from lawcheck.pipeline.tuning import served
+from lawcheck.planning import sources
+from lawcheck.planning.forecast import scored_pairs
 from lawcheck.planning.plan import Planner
 from lawcheck.scores import load_scores, read_rows
+from lawcheck.training.architectures import why_not
 from lawcheck.training.base.tokenizer import load_tokenizer
 from lawcheck.training.chain import load_model
 
@@ -189,6 +192,7 @@ def declared():
         "routed": arm("routed", parents=(selector, *adapters)),
         "oracle": arm("oracle", parents=adapters),
         "soup": arm("soup", parents=adapters),
+        "states": arm("state_mean", parents=adapters),
         "mtl": arm("mtl_lora", chosen(*SIX, k=6), tasks=6),
         "mola": arm("mola", chosen(*SIX, k=6)),
         "mft": arm("lora", Recipe(selection=Selection(tasks=SIX, k=6), objective="task_balanced")),
@@ -293,7 +297,7 @@ def test_a_selector_is_scored_on_domain_and_task_and_its_rows_are_counted(study)
     assert all(1 <= counted[task] <= 6 for task in SIX)
 
 
-@pytest.mark.parametrize("name", ["soup", "mtl", "mola", "mft"])
+@pytest.mark.parametrize("name", ["soup", "states", "mtl", "mola", "mft"])
 def test_arms_without_a_selector_answer_every_item(study, name):
     planner, layout, _, arms = study
     (run,) = planner.runs(arms[name])
@@ -356,21 +360,68 @@ def test_it_must_be_clear_which_adapter_answers(study):
     ):
         (run,) = planner.runs(odd)
         with pytest.raises(InputError, match=said):
-            derived_scores(planner, layout, run, Path)
+            derived_scores(planner, layout, run, Path, Path)
 
 
 def test_a_composite_of_a_diverged_run_is_said_to_have_diverged(study):
     planner, layout, _, arms = study
     (run,) = planner.runs(arms["oracle"])
-    assert "diverged" not in {s.metric for s in derived_scores(planner, layout, run, Path)}
+    assert "diverged" not in {s.metric for s in derived_scores(planner, layout, run, Path, Path)}
     record = layout.train_record(planner.runs(arms["adapters"][1])[0].id)
     whole = record.read_text()
     try:
         record.write_text(whole.replace('"diverged": false', '"diverged": true'))
-        found = [s for s in derived_scores(planner, layout, run, Path) if s.metric == "diverged"]
+        scores = derived_scores(planner, layout, run, Path, Path)
+        found = [s for s in scores if s.metric == "diverged"]
     finally:
         record.write_text(whole)
     assert [(s.run_id, s.task, s.value) for s in found] == [(run.id, "train", 1.0)]
+
+
+def test_items_that_a_selector_sends_elsewhere_are_answered_there(study, tmp_path, monkeypatch):
+    planner, layout, _, arms = study
+    (run,) = planner.runs(arms["routed"])
+    read, sent = composites._values, []
+    tasks = {planner.runs(a)[0].id: t for a, t in zip(arms["adapters"], SIX, strict=False)}
+
+    def values_of(tasks):
+        def values(layout, run, only=""):
+            found = read(layout, run, only)
+            if only:
+                # No adapter, or each of the three in turn.
+                named = {item: k % 4 - 1.0 for k, item in enumerate(sorted(found))}
+                return {k: [composites.Value(only, place, "")] for k, place in named.items()}
+            return {k: v for k, v in found.items() if tasks.get(run.id, k.task) == k.task}
+
+        return values
+
+    def answers(adapter, items):
+        sent.append(adapter.id)
+        assert all(item.task != tasks[adapter.id] for item in items)
+        return stages._answers(planner, layout, tmp_path, adapter, items)
+
+    monkeypatch.setattr(composites, "_values", values_of({}))
+    expected = derived_scores(planner, layout, run, Path, answers)
+    assert not sent
+    monkeypatch.setattr(composites, "_values", values_of(tasks))
+    assert derived_scores(planner, layout, run, Path, answers) == expected
+    assert sorted(sent) == sorted(tasks)
+
+
+def test_arms_on_selected_tasks_are_asked_those_where_scores_are_not_crossed(study):
+    planner, _, law, arms = study
+    scale = planner.scale
+    evaluation = scale.evaluation.model_copy(update={"cross": False})
+    few = dataclasses.replace(planner, scale=scale.model_copy(update={"evaluation": evaluation}))
+    asked = {
+        name: sources.tasks(few.runs(arms[name])[0], few.scale) for name in ("selector", "soup")
+    }
+    assert asked == {"selector": sorted(SIX), "soup": sorted(SIX[:3])}
+    (adapter,) = few.runs(arms["adapters"][0])
+    assert sources.tasks(adapter, few.scale) == [SIX[0]]
+    assert len(sources.tasks(few.base_run(law.base, 0), few.scale)) == 12
+    pairs = scored_pairs(few, law)
+    assert pairs["pairs"] < pairs["of"] == 12 * len(few.law_runs(law))
 
 
 def test_the_rate_of_a_selector_is_searched_on_the_most_tasks(study):
@@ -453,6 +504,59 @@ def test_a_soup_adds_the_mean_of_its_adapters_updates(tmp_path):
     assert torch.allclose(layer.get_delta_weight("default"), sum(updates) / 2, atol=1e-6)
 
 
+def test_averaged_states_are_those_of_every_adapter_alone(tmp_path):
+    lora, method = discovery.method_module("lora"), discovery.method_module("state_mean")
+    folder = make_base(tmp_path / "base")
+
+    def base():
+        return load_model(folder, "main", dtype=torch.float32).eval()
+
+    settings, parents, states = AdapterSettings(rank=2, alpha=4), {}, []
+    ids = torch.arange(3, 19).reshape(2, 8)
+    mask = torch.ones_like(ids)
+    mask[0, :3] = 0
+    given = {"input_ids": ids, "attention_mask": mask, "position_ids": mask.cumsum(-1) - 1}
+    for k in range(3):
+        built = lora.build(base(), {}, settings, k)
+        with torch.no_grad():
+            for p in built.parameters():
+                if p.requires_grad:
+                    p.normal_(0, 0.3)
+        states.append(built.eval()(**given, output_hidden_states=True).hidden_states[-1])
+        parents[f"a{k}"] = tmp_path / f"a{k}"
+        lora.save(built, parents[f"a{k}"])
+    expected = base().lm_head(sum(states) / 3)[mask.bool()]
+    method.save(method.build(base(), {}, settings, 0, parents), tmp_path / "states")
+    loaded = method.load(base(), tmp_path / "states")
+    assert torch.allclose(loaded(**given).logits[mask.bool()], expected, atol=1e-5)
+    assert "several rows for a text" in why_not(loaded, "greedy")
+    # The search finds the only adapter that knows the answers, here its own greedy ones.
+    made = method.build(base(), {}, settings, 0, parents)
+    made.shares.data = torch.tensor([0.0, 1.0, 0.0])
+    known = made(**given).logits.argmax(-1)
+
+    def answers():
+        logits = made(**given).logits
+        return logits[mask.bool()], known[mask.bool()]
+
+    made.shares.data = torch.full((3,), 1 / 3)
+    equal = torch.nn.functional.cross_entropy(*answers())
+    method.fit_on_tuning(made, answers)
+    assert made.shares.argmax() == 1
+    assert float(made.shares.sum()) == pytest.approx(1)
+    assert torch.nn.functional.cross_entropy(*answers()) < equal
+    # Token by token from the cache as in one pass.
+    found = loaded.generate(
+        input_ids=ids[1:], attention_mask=mask[1:], max_new_tokens=4, do_sample=False
+    )
+    for at in range(8, found.shape[1]):
+        assert found[0, at] == loaded(input_ids=found[:, :at]).logits[0, -1].argmax()
+    with pytest.raises(InputError, match="found 1 adapters, expected two or more"):
+        method.build(base(), {}, settings, 0, {"a0": parents["a0"]})
+    with pytest.raises(InputError, match="6,561 points, expected at most 7 adapters; choose share"):
+        method.build(base(), {}, settings, 0, {f"b{k}": parents["a0"] for k in range(8)})
+
+
 REFUSED = {
     "alpha_pattern": {"alpha_pattern": {"q_proj": 8}},
     "rank_pattern": {"rank_pattern": {"q_proj": 2}},
@@ -465,7 +569,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("key", REFUSED)
-@pytest.mark.parametrize("method", ["lora_comp", "soup"])
+@pytest.mark.parametrize("method", ["lora_comp", "soup", "state_mean"])
 def test_experts_whose_matrices_mean_something_else_are_refused(key, method, tmp_path):
     from peft import LoraConfig, get_peft_model
 

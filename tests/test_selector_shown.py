@@ -136,6 +136,24 @@ def test_table_4_has_our_bases_and_eight_printed():
     ]
 
 
+def test_a_confusion_holds_what_each_item_was_taken_for():
+    found = given("ambiguity")
+    _, grid = build("selector_confusion", found)
+    frame = grid.long().set_index(["block", "row", "column"])["mean"].sort_index()
+    twelve, task = arms.BEST_TWELVE, "biology_complement"
+    (block,) = {r.block for r in grid.rows if "12 tasks" in r.block}
+    shares = frame.loc[block, "biology complement"]
+    expected = found.summary.accuracy(twelve, task).value
+    assert shares[task] == pytest.approx(expected)
+    assert shares.sum() == pytest.approx(1)
+    # Of what is wrong, half goes to the task before it in the selection and half is unreadable.
+    before = twelve.selection.tasks[twelve.selection.tasks.index(task) - 1]
+    assert shares[before] > 0 < shares["Unreadable"]
+    assert shares[before] + shares["Unreadable"] == pytest.approx(1 - expected)
+    six = next(r for r in grid.rows if "6 tasks" in r.block)
+    assert len([c for c in six.cells if c.measure is None]) == 6
+
+
 def test_figure_2_shows_kept_rows_in_a_plane_and_counted():
     _, figure = build("selector_figure_2", given("select_representatives"))
     planes = [axes for sub in figure.subfigs for axes in sub.axes][:3]

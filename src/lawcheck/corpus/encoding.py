@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lawcheck.corpus.pieces import Pieces, cuts_at_spaces
+from lawcheck.corpus.templates import Template
 from lawcheck.errors import InputError
 
 CHUNK = 2048
@@ -306,6 +307,7 @@ class Encoder:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self._pieces = Pieces(tokenizer) if cuts_at_spaces(tokenizer) else None
+        self._template = Template(tokenizer) if self._pieces else None
         self._compared = False
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> Chunk:
@@ -322,7 +324,7 @@ class Encoder:
         quoted = self.tokenizer.eos_token
         if self._pieces is None or any(_quotes(row, quoted) for row in rows):
             return None
-        prompts, texts = _conversations(self.tokenizer, rows)
+        prompts, texts = _conversations(self.tokenizer, rows, self._template)
         found = self._pieces.encode(texts, [len(p) for p in prompts])
         if found is None:
             return None
@@ -365,18 +367,25 @@ def _end_to_end(samples: Sequence[Sample]) -> Chunk:
     )
 
 
-def _conversations(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
+def _conversations(
+    tokenizer: Any, rows: Sequence[dict[str, Any]], template: Template | None = None
+) -> tuple[list[str], list[str]]:
     """Prompts up to where the response begins, and whole conversations, as the template words them.
 
-    Raises InputError where the one is not the beginning of the other.
+    template: the tokenizer's, where its texts were compared with the tokenizer's own. Raises
+    InputError where the one is not the beginning of the other.
     """
     users = [[{"role": "user", "content": r["prompt"]}] for r in rows]
     both = [
         [*user, {"role": "assistant", "content": r["response"]}]
         for user, r in zip(users, rows, strict=True)
     ]
-    prompts = tokenizer.apply_chat_template(users, tokenize=False, add_generation_prompt=True)
-    texts = tokenizer.apply_chat_template(both, tokenize=False)
+    if template is None:
+        prompts = tokenizer.apply_chat_template(users, tokenize=False, add_generation_prompt=True)
+        texts = tokenizer.apply_chat_template(both, tokenize=False)
+    else:
+        prompts = [template(user, True) for user in users]
+        texts = [template(whole, False) for whole in both]
     _require_bytes(tokenizer, rows, texts)
     for row, prompt, text in zip(rows, prompts, texts, strict=True):
         if not text.startswith(prompt):

@@ -29,17 +29,24 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
             stream.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Rows of a JSONL file, split on newline only. Raises InputError with file and line."""
+def read_rows(path: Path, step: str = "") -> list[Row]:
+    """Rows of a JSONL file, split on newline only. Raises InputError with file and line.
+
+    step: what to do about a file that is not one of a corpus.
+    """
+    again = step or REBUILD
     if not path.is_file():
-        raise InputError(f"corpus file {path.name}: not in {path.parent.name}/; build the corpus")
+        what = "file" if step else "corpus file"
+        raise InputError(
+            f"{what} {path.name}: not in {path.parent.name}/; {step or 'build the corpus'}"
+        )
     rows = []
     # A few texts hold U+2028 or form feeds, which splitlines would cut.
-    lines = read_text(path, REBUILD).removesuffix("\n").split("\n")
+    lines = read_text(path, again).removesuffix("\n").split("\n")
     for number, line in enumerate(lines, start=1):
         where = f"{path.name}, line {number}"
-        row = parse_json(line, where, REBUILD)
+        row = parse_json(line, where, again)
         if not isinstance(row, dict):
-            raise InputError(f"{where}: found {type(row).__name__}, expected an object; {REBUILD}")
+            raise InputError(f"{where}: found {type(row).__name__}, expected an object; {again}")
         rows.append(row)
     return rows

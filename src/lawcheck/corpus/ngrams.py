@@ -17,9 +17,8 @@ Numbers = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
-# n-grams in memory; beyond it they lie on disk, in parts by their first bits.
+# n-grams in memory; all lie on disk in the end, in parts by their first bits.
 HELD = 1 << 22
-PARTS = 256
 _MASK = 64  # sets that one number tells apart
 
 
@@ -49,9 +48,8 @@ def _scramble(x: Hashes) -> Hashes:
 class Distinct:
     """Counts distinct n-grams of several sets of samples, in one pass over all of them.
 
-    supports: which samples belong to each set, (n_samples,) each. folder: where what does not fit
-    into memory lies, 9 bytes an n-gram (more where samples are of over 256 kinds); removed at the
-    end. held: n-grams in memory. Use as a context manager.
+    supports: which samples belong to each set, (n_samples,) each. folder: where n-grams lie, 8
+    bytes each; removed at the end. held: n-grams in memory. Use as a context manager.
     """
 
     def __init__(
@@ -62,6 +60,10 @@ class Distinct:
         matrix = np.stack(supports, axis=1) if supports else np.zeros((0, 0), bool)
         self._member, kind = np.unique(matrix, axis=0, return_inverse=True)
         self._kind = kind.reshape(-1).astype(np.min_scalar_type(len(self._member)))
+        # A part says the first bits of its n-grams, so that the kind fits into a key instead of
+        # them: sorting keys takes a fifth of sorting n-grams with their kinds.
+        self._bits = max(8, len(self._member).bit_length())
+        self._count_parts = 1 << self._bits
         self._sample = self._size = 0
         self._waiting: list[tuple[Hashes, NDArray]] = []
         self._borders: list[Numbers] = []
@@ -87,50 +89,40 @@ class Distinct:
     def counts(self) -> list[int]:
         """Distinct n-grams of each set, once all samples were added."""
         total = np.zeros(self._sets, dtype=np.int64)
-        for hashes, kinds in self._parts():
-            if len(hashes):
-                total += self._count(hashes, kinds)
+        for keys in self._parts():
+            if len(keys):
+                total += self._count(keys)
         return [int(t) for t in total]
 
-    def _gather(self) -> tuple[Hashes, NDArray]:
-        waiting, self._waiting, self._size = self._waiting, [], 0
-        hashes = [np.zeros(0, np.uint64), *(h for h, _ in waiting)]
-        return np.concatenate(hashes), np.concatenate([self._kind[:0], *(k for _, k in waiting)])
-
     def _spill(self) -> None:
-        hashes, kinds = self._gather()
-        first = (hashes >> np.uint64(56)).astype(np.uint8)
-        order = np.argsort(first, kind="stable")
-        self._borders.append(np.concatenate([[0], np.cumsum(np.bincount(first, minlength=PARTS))]))
-        hashes[order].tofile(self._file)
-        kinds[order].tofile(self._file)
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        hashes = np.concatenate([np.zeros(0, np.uint64), *(h for h, _ in waiting)])
+        kinds = np.concatenate([self._kind[:0], *(k for _, k in waiting)])
+        part = hashes >> np.uint64(64 - self._bits)
+        part = part.astype(np.min_scalar_type(self._count_parts - 1))
+        sizes = np.bincount(part, minlength=self._count_parts)
+        self._borders.append(np.concatenate([[0], np.cumsum(sizes)]))
+        keys = hashes << np.uint64(self._bits) | kinds
+        keys[np.argsort(part, kind="stable")].tofile(self._file)
 
-    def _parts(self) -> Iterator[tuple[Hashes, NDArray]]:
+    def _parts(self) -> Iterator[Hashes]:
         """Equal n-grams have equal first bits, so that each part is counted on its own."""
-        if not self._borders:
-            yield self._gather()
-            return
         self._spill()
         self._file.flush()
-        width = self._kind.dtype.itemsize
-        for part in range(PARTS):
-            hashes, kinds, at = [], [], 0
+        for part in range(self._count_parts):
+            keys, at = [], 0
             for borders in self._borders:
-                size, (low, high) = int(borders[-1]), borders[part : part + 2].tolist()
-                hashes.append(self._read(at + 8 * low, high - low, np.dtype(np.uint64)))
-                at += 8 * size
-                kinds.append(self._read(at + width * low, high - low, self._kind.dtype))
-                at += width * size
-            yield np.concatenate(hashes), np.concatenate(kinds)
+                low, high = borders[part : part + 2].tolist()
+                self._file.seek(8 * (at + low))
+                keys.append(np.fromfile(self._file, np.uint64, high - low))
+                at += int(borders[-1])
+            yield np.concatenate(keys)
 
-    def _read(self, at: int, count: int, dtype: np.dtype) -> NDArray:
-        self._file.seek(at)
-        return np.fromfile(self._file, dtype, count)
-
-    def _count(self, hashes: Hashes, kinds: NDArray) -> Numbers:
-        order = np.argsort(hashes)
-        hashes, kinds = hashes[order], kinds[order]
-        first = np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
+    def _count(self, keys: Hashes) -> Numbers:
+        keys.sort()
+        grams = keys >> np.uint64(self._bits)
+        kinds = keys & np.uint64(self._count_parts - 1)
+        first = np.flatnonzero(np.r_[True, grams[1:] != grams[:-1]])
         found = np.zeros(self._sets, dtype=np.int64)
         for low in range(0, self._sets, _MASK):
             bits = self._member[:, low : low + _MASK]

@@ -51,7 +51,9 @@ class Pieces:
     def __init__(self, tokenizer: Any) -> None:
         if not cuts_at_spaces(tokenizer):
             raise ValueError("tokenizer: texts cannot be encoded piece by piece")
-        self._tokenizer = tokenizer
+        # Without the lists that a transformers tokenizer makes of every answer.
+        self._backend = tokenizer.backend_tokenizer
+        self._backend.encode_special_tokens = tokenizer.split_special_tokens
         added = [t.content for t in tokenizer.added_tokens_decoder.values()]
         longest_first = sorted(added, key=len, reverse=True)
         self._held = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}) +")
@@ -93,9 +95,9 @@ class Pieces:
             return
         first = len(self._chars)
         texts = [_text(key) for key in new]
-        for at, ids in enumerate(self._tokenizer(texts, add_special_tokens=False)["input_ids"]):
-            key = new[at]
-            self._tokens.extend(ids)
+        found = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        for at, (key, one) in enumerate(zip(new, found, strict=True)):
+            self._tokens.extend(one.ids)
             self._starts.append(len(self._tokens))
             self._chars.append(len(texts[at]))
             # A first piece may begin with white space of its text, others may not.
@@ -125,8 +127,8 @@ class Pieces:
         key = number, cut
         if key not in self._before:
             text = _text(self._numbers.keys_by_number[number])
-            found = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-            self._before[key] = sum(start < cut for start, _ in found["offset_mapping"])
+            found = self._backend.encode(text, add_special_tokens=False)
+            self._before[key] = sum(start < cut for start, _ in found.offsets)
         return self._before[key]
 
 

@@ -171,6 +171,17 @@ class CountsAdapterBytes(Protocol):
 
 
 @runtime_checkable
+class Fits(Protocol):
+    """A method module that sets what `build` leaves open by items of the tuning split, of the tasks
+    that its parents learned."""
+
+    def fit_on_tuning(self, model: Any, answers: Callable[[], tuple[Any, Any]], /) -> None:
+        """answers: gives logits (tokens, vocabulary) of the model as it is then, where tokens of
+        right answers are predicted, and those tokens.
+        """
+
+
+@runtime_checkable
 class Registers(Protocol):
     """A method module whose adapters peft loads by path once it knows their kind."""
 

@@ -277,6 +277,8 @@ class EvaluationSettings(Part):
     likelihood: whether items are also given likelihoods of their answers (docs/likelihood.md).
     execute_code: whether programs that a model wrote are run, in a sandbox
     (lawcheck.evaluation.sandbox); otherwise such items stay unscored.
+    cross: whether an arm on selected tasks is asked the other tasks too. Where not, items that a
+    selector sends to another task's adapter are answered by that adapter when they are routed.
     """
 
     items: int | None = Field(default=None, gt=0)
@@ -286,6 +288,7 @@ class EvaluationSettings(Part):
     disciplines: tuple[str, ...] | None = later(5, None)
     likelihood: bool = later(5, False)
     execute_code: bool = later(5, False)
+    cross: bool = later(7, True)
 
     def asks(self, discipline: str) -> bool:
         """Whether the tasks of a discipline are scored."""
@@ -327,7 +330,8 @@ class Hardware(Part):
     fine-tuning; None trains without DeepSpeed. attention: `flash` needs the package flash-attn.
     packing: `samples` packs each device's share of an optimizer batch, in rows of its longest
     sample; `rows` puts the whole optimizer batch into equal rows of at most max_length tokens and
-    deals those to devices.
+    deals those to devices. generation: `batches` of evaluation_batch prompts, as published scores
+    were made; in `rows`, prompts take over the rows of answers that end.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -341,6 +345,7 @@ class Hardware(Part):
     zero_stage: Literal["auto", 2, 3] | None = None
     attention: Literal["sdpa", "flash"] = "sdpa"
     packing: Literal["samples", "rows"] = "samples"
+    generation: Literal["batches", "rows"] = later(7, "batches")
     runs_per_job: int = Field(default=1, ge=1)
     memory_mb: int = Field(default=4000, gt=0)
     full_memory_mb: int | None = Field(default=None, gt=0)

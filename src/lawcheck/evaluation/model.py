@@ -8,8 +8,10 @@ every method with peft; it takes the arguments of `hf`.
   restart behind the prompt. The prompt is computed once for all options, and no option is padded.
   Options that are long beside their prompt are split over rows, so that memory stays below that
   of `hf` at the same batch size.
-- Generation: greedy, left-padded, longest prompts first. Finished answers leave the batch, and
-  stop sequences are looked for only where the last token could end one.
+  A beginning that many prompts share, such as worked examples, is computed once for all of them.
+- Generation: greedy, longest prompts first. Prompts take over the rows of answers that end
+  (lawcheck.evaluation.generation); with `continuous=False` finished answers leave a left-padded
+  batch. Stop sequences are looked for only where the last token could end one.
 
 Log-likelihoods and answers are those of `hf` up to rounding. Both are used only for models that
 were compared with `hf` (lawcheck.training.architectures), for requests as they were compared, and
@@ -28,11 +30,19 @@ import numpy as np
 import torch
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import (
+    handle_stop_sequences,
+    has_bos_prefix,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from lawcheck.declare import discovery
 from lawcheck.declare.method import Registers
+from lawcheck.evaluation.generation import Answer, greedy
+from lawcheck.evaluation.rows import Rows, beginnings
 from lawcheck.training.architectures import Way, why_not
 from lawcheck.training.base.tokenizer import is_built, load_tokenizer
 from lawcheck.training.output_head import logits_at
@@ -41,7 +51,11 @@ Request = tuple[tuple[str, str], list[int], list[int]]
 # A context, and the requests of a row that share it.
 Row = tuple[list[int], list[int]]
 
-OWN = {"options": "options share their prompt", "greedy": "own greedy loop"}
+OWN = {
+    "options": "options share their prompt",
+    "greedy": "own greedy loop",
+    "rows": "rows replaced as they end",
+}
 # Of generation_config.json: token ids and labels, what sampling alone reads, and the length, which
 # the harness gives with every call.
 NOT_GREEDY = frozenset(
@@ -53,6 +67,9 @@ NOT_GREEDY = frozenset(
 )  # fmt: skip
 # Numbers at a time whose logarithms of the softmax are held.
 SLICE = 1 << 24
+# Tokens that prompts must share for their beginning to be computed once. Zero-shot templates share
+# fewer, and keep the bits of published likelihoods.
+BEGINNING = 100
 # Bytes of a mask's element: the number added to attention, and the truth value it is made from.
 MASK_BYTES = 5
 
@@ -65,11 +82,14 @@ for _name in discovery.methods():
 class PrefixSharingLM(HFLM):
     """HFLM whose live model can be exchanged; encoded texts are kept across models.
 
-    paths: kind of request -> the ways it was answered, each once.
+    continuous: whether rows are replaced as their answers end. paths: kind of request -> the ways
+    it was answered, each once.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, continuous: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.continuous = continuous
+        self._texts: list[str] = []
         self._encoded: dict[tuple[Any, ...], list[int]] = {}
         self._ending: dict[str, Tensor] = {}
         self._reasons: dict[tuple[Any, ...], str | None] = {}
@@ -119,7 +139,19 @@ class PrefixSharingLM(HFLM):
         return super().loglikelihood(requests, disable_tqdm or not sys.stderr.isatty())
 
     def generate_until(self, requests: Any, disable_tqdm: bool = False) -> list[str]:
-        return super().generate_until(requests, disable_tqdm or not sys.stderr.isatty())
+        alike: dict[str, list[int]] = defaultdict(list)
+        for k, request in enumerate(requests):
+            alike[repr(request.args[1])].append(k)
+        answers: dict[int, str] = {}
+        for members in alike.values() if self.continuous else ():
+            found = self._in_rows([requests[k].args for k in members])
+            answers |= zip(members, found or (), strict=found is not None)
+        others = [k for k in range(len(requests)) if k not in answers]
+        theirs = super().generate_until(
+            [requests[k] for k in others], disable_tqdm or not sys.stderr.isatty()
+        )
+        answers |= zip(others, theirs, strict=True)
+        return [answers[k] for k in range(len(requests))]
 
     def _takes(self, kind: str, way: Way, reason: str | None) -> bool:
         """Whether requests go lawcheck's way; recorded, and reported once for each reason."""
@@ -138,7 +170,10 @@ class PrefixSharingLM(HFLM):
         attention = getattr(model.config, "_attn_implementation", None)
         key = (id(model), way, adapters, attention)
         if key not in self._reasons:
-            self._reasons[key] = why_not(model, way)
+            split = len(set(getattr(model, "hf_device_map", {}).values())) > 1
+            self._reasons[key] = (
+                "a model over several devices" if split and way == "rows" else why_not(model, way)
+            )
         return self._reasons[key]
 
     # ------------------------------------------------------------------ log-likelihoods
@@ -198,28 +233,46 @@ class PrefixSharingLM(HFLM):
         shared: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for i in members:
             shared[tuple(requests[i][1])].append(i)
-        rows = [r for c, own in shared.items() for r in _rows(list(c), own, requests)]
+        contexts = list(shared)
+        groups = [(0, list(range(len(contexts))))]
+        if self._why_not("rows") is None:
+            groups = beginnings(contexts, BEGINNING)
 
         def width(row: Row) -> int:
             return len(row[0]) + sum(len(requests[m][2]) - 1 for m in row[1])
 
-        rows.sort(key=width, reverse=True)
         vocabulary = len(self.tokenizer)
-        at = 0
-        while at < len(rows):
-            context, own = rows[at]
-            longest = len(context) + max(len(requests[m][2]) for m in own) - 1
-            # The masks take no more memory than the logits of `hf` would.
-            most = 8 * vocabulary * size * longest // (MASK_BYTES * width(rows[at]) ** 2)
-            chosen = rows[at : at + max(1, min(size, most))]
-            yield from self._score_rows(chosen, requests, width(rows[at]))
-            at += len(chosen)
+        for start, places in groups:
+            rows = [
+                (list(c[start:]), own)
+                for c in map(contexts.__getitem__, places)
+                for _, own in _rows(list(c), shared[c], requests)
+            ]
+            rows.sort(key=width, reverse=True)
+            before = None
+            if start:
+                self._takes("loglikelihood", "rows", None)
+                with torch.inference_mode():
+                    before = Rows(self.model, contexts[places[0]][:start])
+            at = 0
+            while at < len(rows):
+                context, own = rows[at]
+                wide = width(rows[at])
+                longest = start + len(context) + max(len(requests[m][2]) for m in own) - 1
+                # The masks take no more memory than the logits of `hf` would.
+                most = 8 * vocabulary * size * longest // (MASK_BYTES * wide * (start + wide))
+                chosen = rows[at : at + max(1, min(size, most))]
+                yield from self._score_rows(chosen, requests, wide, before)
+                at += len(chosen)
 
     @torch.inference_mode()
     def _score_rows(
-        self, rows: list[Row], requests: list[Request], width: int
+        self, rows: list[Row], requests: list[Request], width: int, before: Rows | None = None
     ) -> list[tuple[int, tuple[float, bool]]]:
-        """(request index, (log-likelihood, is greedy)) of every option of the rows."""
+        """(request index, (log-likelihood, is greedy)) of every option of the rows.
+
+        before: the beginning that the contexts of the rows go on from.
+        """
         # Whole rows are gathered in lists: a tensor for each piece, four to an option, took 3 % of
         # a model's scoring.
         shape = (len(rows), width)
@@ -253,13 +306,20 @@ class PrefixSharingLM(HFLM):
         # Each place once, whatever the number of options that begin there.
         places, place = torch.tensor(places_of).unique(return_inverse=True)
         where = ((places // width).to(self.device), (places % width).to(self.device))
-        with logits_at(model, where):
-            logits = model(
-                input_ids=torch.from_numpy(ids).to(self.device),
-                attention_mask=_tree(torch.from_numpy(parts), model.dtype).to(self.device),
-                position_ids=torch.from_numpy(positions).to(self.device),
-                use_cache=False,
-            ).logits
+        inputs = torch.from_numpy(ids).to(self.device)
+        position_ids = torch.from_numpy(positions).to(self.device)
+        seen = _tree(torch.from_numpy(parts), model.dtype).to(self.device)
+        if before is not None:
+            seen = torch.nn.functional.pad(seen, (before.start, 0))
+            logits = before.scored(inputs, before.start + position_ids, seen, where)
+        else:
+            with logits_at(model, where):
+                logits = model(
+                    input_ids=inputs,
+                    attention_mask=seen,
+                    position_ids=position_ids,
+                    use_cache=False,
+                ).logits
         wanted, owner = torch.tensor(targets), torch.tensor(owners)
         each = torch.empty(len(wanted), dtype=torch.double)
         hit = torch.empty(len(wanted), dtype=torch.bool)
@@ -279,6 +339,59 @@ class PrefixSharingLM(HFLM):
         return list(zip(owned, answers, strict=True))
 
     # ------------------------------------------------------------------ generation
+
+    def _in_rows(self, asked: list[tuple[str, dict[str, Any]]]) -> list[str] | None:
+        """Answers to prompts with the same generation arguments, rows replaced as they end.
+
+        None where they go another way.
+        """
+        texts = [text for text, _ in asked]
+        kwargs = normalize_gen_kwargs(asked[0][1], self.max_gen_toks)
+        eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+        stop = handle_stop_sequences(kwargs.pop("until", None), eos=eos)
+        most = kwargs.pop("max_gen_toks")
+        room = self.max_length - most
+        bos = getattr(self.tokenizer, "bos_token", None)
+        if (
+            self.batch_size == "auto"
+            or most < 1
+            or room < 1
+            # The harness asks this of the first prompt of a batch.
+            or len({has_bos_prefix(text, bos) for text in texts}) > 1
+            or self._unlike_greedy(stop, kwargs) is not None
+            or self._why_not("rows") is not None
+        ):
+            return None
+        ids, mask = self.tok_batch_encode(texts, left_truncate_len=room, truncation=self.truncation)
+        prompts = [row[own.bool()].tolist() for row, own in zip(ids, mask, strict=True)]
+        if not all(prompts):
+            return None
+        ends, ending = set(self._end_tokens()), {s: set(self._last(s)) for s in stop}
+
+        def ended(answer: Answer) -> bool:
+            last = answer[-1]
+            if last in ends:
+                return True
+            held = [s for s in stop if last in ending[s] and self._holds(answer, s)]
+            if held:
+                whole = self.tokenizer.decode(answer, skip_special_tokens=True)
+                if not all(s in whole for s in held):
+                    raise _UnseenStopError
+            return bool(held)
+
+        try:
+            found = greedy(self.model, prompts, most, int(self.batch_size), ended)
+        except _UnseenStopError:
+            return None
+        self._takes("generate_until", "rows", None)
+        answers = []
+        for (text, own), answer in zip(asked, found, strict=True):
+            if not answer.finite:
+                self.not_finite.add(text)
+            said = postprocess_generated_text(self.tok_decode(answer), stop, None)
+            self.cache_hook.add_partial("generate_until", (text, own), said)
+            answers.append(said)
+        return answers
 
     def _model_generate(
         self, context: Tensor, max_length: int, stop: list[str], **kwargs: Any
@@ -383,21 +496,29 @@ class PrefixSharingLM(HFLM):
         None where one holds it that would be left out of the harness's text.
         """
         if sequence not in self._ending:
-            texts = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
-            holds = [i for i, text in enumerate(texts) if sequence[-1] in text]
-            self._ending[sequence] = torch.tensor(holds, dtype=torch.long, device=answers.device)
+            self._ending[sequence] = torch.tensor(
+                self._last(sequence), dtype=torch.long, device=answers.device
+            )
         found = torch.zeros_like(done)
         candidates = torch.isin(answers[:, -1], self._ending[sequence]) & ~done
         if candidates.any():
-            # A token may hold less than a character: look back over more tokens than needed.
-            tail = answers[candidates, -(len(sequence.encode()) + 2) :]
-            texts = self.tokenizer.batch_decode(tail)
-            found[candidates] = torch.tensor([sequence in t for t in texts], device=found.device)
+            held = [self._holds(a, sequence) for a in answers[candidates].tolist()]
+            found[candidates] = torch.tensor(held, device=found.device)
         if found.any():
             whole = self.tokenizer.batch_decode(answers[found], skip_special_tokens=True)
             if not all(sequence in text for text in whole):
                 return None
         return found
+
+    def _last(self, sequence: str) -> list[int]:
+        """Tokens that can end a stop sequence."""
+        if not self._texts:
+            self._texts = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
+        return [i for i, text in enumerate(self._texts) if sequence[-1] in text]
+
+    def _holds(self, answer: list[int], sequence: str) -> bool:
+        # A token may hold less than a character: look back over more tokens than needed.
+        return sequence in self.tokenizer.decode(answer[-(len(sequence.encode()) + 2) :])
 
 
 def _rows(context: list[int], members: list[int], requests: list[Request]) -> Iterator[Row]:
@@ -447,6 +568,10 @@ def make_greedy(model: Any) -> None:
     own = inner.generation_config
     ids = {name: getattr(own, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     inner.generation_config = GenerationConfig(**ids)
+
+
+class _UnseenStopError(Exception):
+    """A stop sequence shows only in text that the harness does not read: it goes on there."""
 
 
 class _Finite(LogitsProcessor):

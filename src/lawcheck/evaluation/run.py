@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -48,6 +48,7 @@ class EvalJob:
     run's own weights are loaded, first to last. disciplines: whose tasks are asked. made_from:
     digests of corpus, base and weights (lawcheck.planning.sources); None compares none. decoding:
     as of lawcheck.declare.design.Arm. selection: of its recipe, which a selector chooses from.
+    tasks: those of the disciplines that are asked; None for all.
     """
 
     run_id: str
@@ -62,6 +63,10 @@ class EvalJob:
     made_from: Mapping[str, str] | None = None
     decoding: Decoding = "model"
     selection: Selection | None = None
+    tasks: frozenset[str] | None = None
+
+    def asks(self, task: str) -> bool:
+        return self.tasks is None or task in self.tasks
 
 
 def evaluate_runs(
@@ -71,14 +76,16 @@ def evaluate_runs(
     out_for: Callable[[str], Path],
     *,
     split: str = "eval",
+    only: Collection[tuple[str, str]] | None = None,
 ) -> dict[str, str]:
     """Score every job without a whole score file of its own; return each file's SHA-256 by run id.
 
-    out_for: run id -> Parquet file. It gets one row per item (NaN where the item could not be
-    scored), for routed methods one row per discipline task and expert, for a diverged run, which
-    is scored at its last good state, one row that says so, and a row for every fault of its answers
-    (lawcheck.evaluation.answers). A file that is not as recorded, or was made from something else,
-    is made again, which a line on stderr says.
+    only: (task, item) of the items that are asked; None for all. out_for: run id -> Parquet file.
+    It gets one row per item (NaN where the item could not be scored), for routed methods one row
+    per discipline task and expert, for a diverged run, which is scored at its last good state, one
+    row that says so, and a row for every fault of its answers (lawcheck.evaluation.answers). A file
+    that is not as recorded, or was made from something else, is made again, which a line on stderr
+    says.
     Raises InputError for a run that is not trained and for an unreadable corpus or score file.
     """
     for job in jobs:
@@ -96,7 +103,7 @@ def evaluate_runs(
         sorted(waiting, key=lambda j: (str(j.base_folder), j.revision, j.start)),
         key=lambda j: (j.base_folder, j.revision),
     ):
-        _evaluate_on_base(list(group), folder, revision, scale, corpus, out_for, split)
+        _evaluate_on_base(list(group), folder, revision, scale, corpus, out_for, split, only)
     return {j.run_id: file_sha256(out_for(j.run_id)) for j in jobs}
 
 
@@ -107,7 +114,8 @@ def _scored(path: Path, job: EvalJob, scale: Scale, split: str) -> bool:
     """
     if not path.is_file():
         return False
-    expected = [t.name for d in job.disciplines for t in d.worlds[scale.world].tasks]
+    declared = [t.name for d in job.disciplines for t in d.worlds[scale.world].tasks]
+    expected = [name for name in declared if job.asks(name)]
     step = "the run is evaluated again"
     try:
         found = origin.require(path, score_kind(split), job.run_id, step, job.made_from)
@@ -131,6 +139,7 @@ def _evaluate_on_base(
     corpus: Path,
     out_for: Callable[[str], Path],
     split: str,
+    only: Collection[tuple[str, str]] | None,
 ) -> None:
     hardware = scale.hardware
     tokenizer = load_tokenizer(folder, revision)
@@ -144,11 +153,14 @@ def _evaluate_on_base(
     base = loaded(start)
     with quiet():
         lm = PrefixSharingLM(
-            pretrained=base, tokenizer=tokenizer, batch_size=hardware.evaluation_batch
+            pretrained=base,
+            tokenizer=tokenizer,
+            batch_size=hardware.evaluation_batch,
+            continuous=hardware.generation == "rows",
         )
     lm.collects_not_finite = True
     wanted = {d.name: d for job in jobs for d in job.disciplines}
-    placed = load_tasks(wanted.values(), scale, corpus, split)
+    placed = load_tasks(wanted.values(), scale, corpus, split, only)
     build_requests(placed, lm)
     likely = scale.evaluation.likelihood
     asked = [(p, prepare(p, lm) if likely else None) for p in placed]
@@ -167,7 +179,9 @@ def _evaluate_on_base(
                 make_greedy(own)
             lm.exchange(own)
             names = {d.name for d in job.disciplines}
-            chosen = [(p, a) for p, a in asked if p.discipline.name in names]
+            chosen = [
+                (p, a) for p, a in asked if p.discipline.name in names and job.asks(p.declared.name)
+            ]
             rows = [*_answers(job, chosen, lm, scale), *_lost(job)]
             items = _whole(rows, [p for p, _ in chosen])
             path, kind = out_for(job.run_id), score_kind(split)

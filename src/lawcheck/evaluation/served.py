@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import statistics
 import time
 from collections import Counter
@@ -18,16 +19,20 @@ from lawcheck.corpus import encoding, selecting
 from lawcheck.corpus.folder import read_rows
 from lawcheck.corpus.recipe import Row
 from lawcheck.declare.design import WHICH, Recipe, Run, Selection, arm
-from lawcheck.declare.scale import Scale
+from lawcheck.declare.scale import Hardware, Scale
 from lawcheck.errors import InputError
+from lawcheck.evaluation.label_tree import LabelTree
+from lawcheck.evaluation.switching import Switch
 from lawcheck.files.atomic import write_json
 from lawcheck.files.hashing import digest
 from lawcheck.files.reading import read_object, short
 from lawcheck.files.records import SelectorRecord, fitting
 from lawcheck.methods import adapters
+from lawcheck.training.architectures import why_not
 from lawcheck.training.base.tokenizer import load_tokenizer
 from lawcheck.training.chain import load_model
 from lawcheck.training.data import pad
+from lawcheck.training.device import require_device
 from lawcheck.training.learnt import learnt_tokens
 from lawcheck.training.record import ADAPTER
 from lawcheck.training.run import train_run
@@ -53,16 +58,19 @@ def found_adapters(folder: Path) -> dict[str, Path]:
         )
     for name, path in found.items():
         adapters.require_plain(name, path, but=SWITCHED)
+        adapters.stored_shapes(path)
     return found
 
 
 def task_rows(path: Path, known: Mapping[str, Path]) -> list[Row]:
     """Rows of a file with input, domain and task; `task` becomes `domain/task`.
 
-    Raises InputError for a row without them, and for one of no adapter.
+    Raises InputError for a file without rows, a row without them, and for one of no adapter.
     """
-    rows = []
-    for k, row in enumerate(read_rows(path)):
+    rows: list[Row] = []
+    if path.is_file() and not path.stat().st_size:
+        raise InputError(f"{path.name}: holds no row, expected rows with input; name another file")
+    for k, row in enumerate(read_rows(path, "give one JSON object a line, with input")):
         name = f"{row.get('domain')}/{row.get('task')}"
         if name not in known:
             raise InputError(
@@ -98,6 +106,7 @@ def train_selector(
     input embeddings; None for all. An interrupted training goes on. Raises InputError for rows and
     adapters that do not serve.
     """
+    _require_base(base)
     known = found_adapters(folder)
     given = task_rows(rows, known)
     names = tuple(name for name in known if any(row["task"] == name for row in given))
@@ -107,6 +116,7 @@ def train_selector(
             f"{rows.name}: no row is of adapter {lost!r}; add some, or take the adapter out"
         )
     question = _question(names, which or WHICH)
+    _labels(question, load_tokenizer(base, REVISION))
     selection = Selection(tasks=names, k=k, distance=distance)  # type: ignore[arg-type]
     loaded: list[Any] = []
 
@@ -141,7 +151,7 @@ def train_selector(
             "methods": {"selector": settings},
             "training": {"batch_size": batch_size, "epochs": epochs, "max_length": LONGEST},
             "evaluation": {},
-            "hardware": {"device": device, "micro_batch": min(batch_size, BATCH)},
+            "hardware": {"device": device, "micro_batch": math.gcd(batch_size, BATCH)},
         },
         "lawcheck select",
         "correct the option",
@@ -160,6 +170,16 @@ def train_selector(
     return found
 
 
+def _require_base(base: Path | str) -> None:
+    """Raises InputError for what is neither a model folder nor like a hub's name."""
+    local = Path(base)
+    if not (local / "config.json").is_file() and (local.exists() or len(local.parts) != 2):
+        raise InputError(
+            f"base {str(base)!r}: no folder with config.json, and no name such as "
+            f"Qwen/Qwen2-1.5B; name the model that the adapters were trained on"
+        )
+
+
 def _question(names: Sequence[str], which: str) -> selecting.Question:
     if "{input}" not in which:
         raise InputError(
@@ -169,6 +189,22 @@ def _question(names: Sequence[str], which: str) -> selecting.Question:
     return selecting.Question(which, labels)
 
 
+def _labels(question: selecting.Question, tokenizer: Any) -> list[list[int]]:
+    """Tokens of every label and its end. Raises InputError for one that they do not say."""
+    found = []
+    for place, name in enumerate(question.labels):
+        ids = list(tokenizer(question.answer(name), add_special_tokens=False)["input_ids"])
+        said = tokenizer.decode(ids, skip_special_tokens=True)
+        if question.read(said) != place:
+            raise InputError(
+                f"adapter {name!r}: the base's tokenizer writes its answer "
+                f"{question.answer(name)!r} as {said!r}, which names no adapter; give its folders "
+                f"other names, or ask in one line: --which"
+            )
+        found.append([*ids, tokenizer.eos_token_id])
+    return found
+
+
 @dataclass(frozen=True)
 class Checked:
     """What a selector does to held-out rows.
@@ -176,7 +212,7 @@ class Checked:
     confusion: (right, named) -> rows; a named task is `unreadable` or `unknown` where the reply
     names none, and then the base answers. cost: mean over rows with a response of the loss of the
     chosen adapter less that of the right one, in nats per response token; None without such rows.
-    switch: median milliseconds of a switch.
+    choice: mean milliseconds of naming an adapter; switch: median ones of a switch.
     """
 
     rows: int
@@ -184,6 +220,7 @@ class Checked:
     confusion: dict[Pair, int]
     cost: float | None
     wrong_cost: float | None
+    choice: float
     switch: float
 
 
@@ -204,9 +241,11 @@ class SelectedAdapters:
     def __init__(
         self, base: Path | str, folder: Path | str, selector: Path | str, device: str = "cpu"
     ) -> None:
-        from peft import PeftModel
+        from peft import PeftModel, get_peft_model_state_dict
 
         folder, selector = Path(folder), Path(selector)
+        _require_base(base)
+        require_device(Hardware(device=device, micro_batch=1))  # type: ignore[arg-type]
         self.adapters = found_adapters(folder)
         how = "train the selector again: lawcheck select train"
         record = fitting(read_object(selector / RECORD, how), SelectorRecord, RECORD, how)
@@ -224,15 +263,21 @@ class SelectedAdapters:
         self.model: Any = PeftModel.from_pretrained(
             model, selector / ADAPTER, adapter_name=SELECTOR
         )
+        labels = _labels(self.question, self.tokenizer)
+        self._most = max(map(len, labels)) + SLACK
+        self._tree = LabelTree.of(labels) if why_not(self.model, "options") is None else None
         for name, path in self.adapters.items():
             try:
                 self.model.load_adapter(path, adapter_name=self._names[name])
+                state = get_peft_model_state_dict(self.model, adapter_name=self._names[name])
             except (ValueError, RuntimeError, KeyError) as error:
                 raise InputError(
                     f"adapter {name!r} in {str(path)!r}: does not fit base model {str(base)!r} "
                     f"({short(error)}); take an adapter of this base"
                 ) from None
-        self.model.to(device).eval()
+            adapters.require_fit(state, path)
+        self._switch = Switch(self.model.to(device))
+        self._inner: Any = self.model.get_base_model()
 
     def choose(self, texts: Sequence[str]) -> list[str | None]:
         """The adapter that each text needs; None where the reply names none."""
@@ -255,11 +300,16 @@ class SelectedAdapters:
                 f"adapter {name!r}: not in the folder, which holds {', '.join(self._names)}; "
                 f"name one of them"
             )
-        self.model.set_adapter(self._names[name])
+        self._switch.to(self._names[name])
         yield self.model
 
     def answer(self, text: str, max_new_tokens: int = 64) -> tuple[str | None, str]:
-        """The adapter that the selector names, and its answer to the text as a user's turn."""
+        """The adapter that the selector names, and its answer to the text as a user's turn.
+
+        Raises InputError for a text without a word.
+        """
+        if not text.strip():
+            raise InputError(f"text {text!r}: is empty, expected a question; give one")
         (name,) = self.choose([text])
         with self.using(name):
             return name, self._generate(text, max_new_tokens)
@@ -267,10 +317,10 @@ class SelectedAdapters:
     def check(self, rows: Path) -> Checked:
         """How often the selector is right on held-out rows, and what its errors cost."""
         given = task_rows(rows, self.adapters)
-        if not given:
-            raise InputError(f"{rows.name}: holds no row, expected held-out rows; name others")
         names = list(self.adapters)
+        began = time.perf_counter()
         places = self._places([row["input"] for row in given])
+        choice = 1000 * (time.perf_counter() - began) / len(given)
         words = {selecting.UNREADABLE: "unreadable", selecting.UNKNOWN: "unknown"}
         chosen = [names[p] if p >= 0 else None for p in places]
         said = [names[p] if p >= 0 else words[p] for p in places]
@@ -289,6 +339,7 @@ class SelectedAdapters:
             confusion=dict(confusion),
             cost=statistics.fmean(costs.values()) if costs else None,
             wrong_cost=statistics.fmean(costs[k] for k in wrong) if wrong else None,
+            choice=choice,
             switch=self.switching(),
         )
 
@@ -296,37 +347,43 @@ class SelectedAdapters:
         """Median milliseconds of a switch from the selector to an adapter."""
         spent = []
         for k in range(SWITCHES):
-            self.model.set_adapter(SELECTOR)
+            self._switch.to(SELECTOR)
             began = time.perf_counter()
-            self.model.set_adapter(self._names[list(self.adapters)[k % len(self.adapters)]])
+            self._switch.to(self._names[list(self.adapters)[k % len(self.adapters)]])
             spent.append(1000 * (time.perf_counter() - began))
         return statistics.median(spent)
 
     def _places(self, texts: Sequence[str]) -> list[int]:
-        self.model.set_adapter(SELECTOR)
-        answers = [self.question.answer(name) for name in self.adapters]
-        most = max(len(self.tokenizer(a, add_special_tokens=False)["input_ids"]) for a in answers)
-        return [
-            self.question.read(self._generate(self.question.prompt(text), most + SLACK))
-            for text in texts
-        ]
+        self._switch.to(SELECTOR)
+        return [self._place(self.question.prompt(text)) for text in texts]
 
-    @torch.inference_mode()
-    def _generate(self, text: str, most: int) -> str:
+    def _place(self, question: str) -> int:
+        if self._tree is not None:
+            found = self._tree.first(self._inner, self._prompt(question))
+            if found is not None:
+                return found
+        # A reply that begins like none of the labels is read as it is.
+        return self.question.read(self._generate(question, self._most))
+
+    def _prompt(self, text: str) -> list[int]:
+        """Tokens of a user's turn, up to where the answer begins."""
         turn = [{"role": "user", "content": text}]
         prompt = self.tokenizer.apply_chat_template(
             turn, tokenize=False, add_generation_prompt=True
         )
-        inputs = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
-        inputs = {name: inputs[name].to(self.device) for name in ("input_ids", "attention_mask")}
-        ids = self.model.generate(
-            **inputs,
+        return list(self.tokenizer(prompt, add_special_tokens=False)["input_ids"])
+
+    @torch.inference_mode()
+    def _generate(self, text: str, most: int) -> str:
+        ids = torch.tensor([self._prompt(text)], device=self.device)
+        found = self._inner.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
             max_new_tokens=most,
             do_sample=False,
             pad_token_id=self.tokenizer.pad_token_id,
         )
-        new = ids[0, inputs["input_ids"].shape[1] :]
-        return str(self.tokenizer.decode(new, skip_special_tokens=True))
+        return str(self.tokenizer.decode(found[0, ids.shape[1] :], skip_special_tokens=True))
 
     @torch.inference_mode()
     def _losses(self, asked: Sequence[tuple[Row, str | None]]) -> list[float]:

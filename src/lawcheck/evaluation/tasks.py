@@ -8,7 +8,7 @@ import io
 import logging
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,9 +43,14 @@ class PlacedTask:
 
 
 def load_tasks(
-    disciplines: Iterable[Discipline], scale: Scale, corpus: Path, split: str
+    disciplines: Iterable[Discipline],
+    scale: Scale,
+    corpus: Path,
+    split: str,
+    only: Collection[tuple[str, str]] | None = None,
 ) -> list[PlacedTask]:
-    """Tasks of the disciplines in the scale's world. split: eval or tune.
+    """Tasks of the disciplines in the scale's world. split: eval or tune. only: (task, item) of the
+    items that are asked, and so the tasks; None for all.
 
     Raises InputError for a missing or malformed corpus file and for one without rows of a task.
     """
@@ -64,6 +69,10 @@ def load_tasks(
                     f"task {declared.name!r}: {path.name} holds no row of it, expected at least "
                     f"one; build the corpus again"
                 )
+            if only is not None:
+                own = [r for r in own if (declared.name, str(r["id"])) in only]
+                if not own:
+                    continue
             config = _config(discipline, declared, path, scale.evaluation.max_new_tokens)
             config["custom_dataset"] = _dataset(own)
             if declared.name in PROGRAMS and scale.evaluation.execute_code:

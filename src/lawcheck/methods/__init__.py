@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lawcheck.declare.method import CountsAdapterBytes, MethodModule, Registers
+    from lawcheck.declare.method import CountsAdapterBytes, Fits, MethodModule, Registers
     from lawcheck.methods import (
         base_model,
         full,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         selector,
         slerp,
         soup,
+        state_mean,
     )
 
     # Read by the type checker alone.
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
         selector,
         slerp,
         soup,
+        state_mean,
     ]
     _COUNTS: list[CountsAdapterBytes] = [lora_comp, lora_moe]
+    _FITS: list[Fits] = [state_mean]
     _REGISTERS: list[Registers] = [lora_moe]

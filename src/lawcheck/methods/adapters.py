@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,25 @@ def require_plain(name: str, folder: Path, but: Collection[str] = ()) -> dict[st
     return config
 
 
+def require_matching(name: str, folder: Path, settings: AdapterSettings) -> None:
+    """Raises InputError for an adapter that is not plain, or of another rank, alpha or targets."""
+    config = require_plain(name, folder)
+    expected: dict[str, Any] = {
+        "r": settings.rank,
+        "lora_alpha": settings.alpha,
+        "target_modules": sorted(settings.modules),
+    }
+    targets = config.get("target_modules")
+    targets = sorted(map(str, targets)) if isinstance(targets, list) else targets
+    found = {**config, "target_modules": targets}
+    for key, value in expected.items():
+        if found.get(key) != value:
+            raise InputError(
+                f"expert {name!r} in {str(folder)!r}: {key} is {found.get(key)!r}, expected "
+                f"{value!r}; train it with the composition's settings"
+            )
+
+
 def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """Shape of every stored tensor by its name. Raises InputError for a damaged file."""
     from safetensors import SafetensorError, safe_open
@@ -169,20 +188,30 @@ def load_adapter(base_model: Any, folder: Path, peft_type: str) -> Any:
             f"adapter folder {str(folder)!r}: holds {found!r}, expected {peft_type!r}; "
             f"load it with its own method"
         )
-    stored = stored_shapes(folder)
+    stored_shapes(folder)
     try:
         model = PeftModel.from_pretrained(base_model, folder)
-        needed = {k: tuple(v.shape) for k, v in get_peft_model_state_dict(model).items()}
+        state = get_peft_model_state_dict(model)
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         # peft checks no field of a configuration: each kind of damage fails in its own way.
         raise InputError(
             f"adapter folder {str(folder)!r}: peft cannot load it on this base model "
             f"({type(error).__name__}: {short(error)}); {AGAIN}"
         ) from None
+    require_fit(state, folder)
+    return model.eval()
+
+
+def require_fit(state: Mapping[str, Any], folder: Path) -> None:
+    """Compare a folder's tensors with the loaded ones.
+
+    Raises InputError where any is missing, superfluous or of another shape.
+    """
+    stored = stored_shapes(folder)
+    needed = {key: tuple(value.shape) for key, value in state.items()}
     for key in sorted(needed.keys() | stored.keys()):
         if needed.get(key) != stored.get(key):
             raise InputError(
                 f"adapter folder {str(folder)!r}: tensor {key!r} has shape {stored.get(key)}, the "
                 f"model needs {needed.get(key)}; load it on the base model it was trained on"
             )
-    return model.eval()

@@ -48,7 +48,7 @@ def build(
             f"{design['experts']}; train the discipline LoRAs first and name one folder each"
         )
     for name, folder in experts.items():
-        _require_matching(name, folder, settings)
+        adapters.require_matching(name, folder, settings)
 
     names = list(experts)
     fields = {"num_experts": len(names), "train_experts": False, "expert_names": names}
@@ -56,24 +56,6 @@ def build(
     for index, (name, folder) in enumerate(experts.items()):
         _copy_expert(built, index, name, folder, settings.rank)
     return built
-
-
-def _require_matching(name: str, folder: Path, settings: AdapterSettings) -> None:
-    config = adapters.require_plain(name, folder)
-    expected: dict[str, Any] = {
-        "r": settings.rank,
-        "lora_alpha": settings.alpha,
-        "target_modules": sorted(settings.modules),
-    }
-    targets = config.get("target_modules")
-    targets = sorted(map(str, targets)) if isinstance(targets, list) else targets
-    found = {**config, "target_modules": targets}
-    for key, value in expected.items():
-        if found.get(key) != value:
-            raise InputError(
-                f"expert {name!r} in {str(folder)!r}: {key} is {found.get(key)!r}, expected "
-                f"{value!r}; train it with the composition's settings"
-            )
 
 
 def _copy_expert(model: Any, index: int, name: str, folder: Path, rank: int) -> None:

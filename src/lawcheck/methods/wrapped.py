@@ -39,6 +39,11 @@ def wrap(
     return made
 
 
+def modules(model: Any) -> list[tuple[str, Any]]:
+    """(name, module) of every module that `wrap` put there."""
+    return [(n, m) for n, m in model.named_modules() if hasattr(m, "base_layer")]
+
+
 def save(model: Any, folder: Path, kind: str, fields: Mapping[str, Any]) -> None:
     """The trainable tensors, and what the modules are made from."""
     from safetensors.torch import save_file

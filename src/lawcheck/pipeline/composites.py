@@ -40,12 +40,16 @@ class Value(NamedTuple):
 
 Base = Callable[[], Path | str]
 Values = Mapping[Item, list[Value]]
+Answers = Callable[[Run, set[Item]], Path]
 # Of runs or tasks, not of items.
 NO_ITEMS = {ROUTING, FAULT, DIVERGED}
 
 
-def derived_scores(planner: Planner, layout: Layout, run: Run, base: Base) -> list[Score]:
-    """The rows of a run of a derived method. base: gives the folder of its base model.
+def derived_scores(
+    planner: Planner, layout: Layout, run: Run, base: Base, answers: Answers
+) -> list[Score]:
+    """The rows of a run of a derived method. base: gives the folder of its base model. answers: has
+    an adapter answer items that it was not asked, and gives the file of their scores.
 
     Raises InputError for parents that leave open which adapter answers.
     """
@@ -72,9 +76,16 @@ def derived_scores(planner: Planner, layout: Layout, run: Run, base: Base) -> li
     chosen = _values(layout, selectors[0], CHOSEN)
     selection = selectors[0].arm.selection
     assert selection is not None
+    sent = {}
     for item in untouched:
         place = int(chosen[item][0].value) if item in chosen else UNREADABLE
         named = selection.tasks[place] if place >= 0 else ""
+        sent[item] = named if named in values else ""
+    for task, adapter in adapters.items():
+        unasked = {item for item, named in sent.items() if named == task} - values[task].keys()
+        if unasked:
+            values[task] = {**values[task], **_read(answers(adapter, unasked))}
+    for item, named in sent.items():
         found += _scores(run, item, values.get(named, untouched)[item])
         if item in chosen:
             found += _scores(run, item, chosen[item])
@@ -103,7 +114,11 @@ def adapters_by_task(run: Run, parents: list[Run]) -> dict[str, Run]:
 
 def _values(layout: Layout, run: Run, only: str = "") -> Values:
     """Of every item of a run's score file, its metrics, or this one."""
-    table = read_scores([layout.run_scores(run.id)])
+    return _read(layout.run_scores(run.id), only)
+
+
+def _read(path: Path, only: str = "") -> Values:
+    table = read_scores([path])
     found: dict[Item, list[Value]] = defaultdict(list)
     for row in table.to_pylist():
         metric = row["metric"]

@@ -6,6 +6,7 @@ import functools
 import math
 import statistics
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lawcheck.corpus.folder import write_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Law, Run, Score
 from lawcheck.declare.layout import Layout
+from lawcheck.declare.method import Fits
 from lawcheck.declare.mixing import Reference
 from lawcheck.declare.scale import BuiltBase, Scale
 from lawcheck.declare.worlds import data_folder, scale_laws, science
@@ -328,7 +330,31 @@ def _make(
         diverged=diverged.id if diverged else None,
         wait=wait,
         made_from=sources.weights(planner, layout, run),
+        fit=functools.partial(_fit, planner, layout, run),
     )
+
+
+def _fit(planner: Planner, layout: Layout, run: Run, model: Any) -> None:
+    from lawcheck.evaluation.held_out import answered, written
+    from lawcheck.evaluation.tasks import load_tasks
+    from lawcheck.training.base.tokenizer import load_tokenizer
+
+    module = discovery.method_module(run.arm.method)
+    if not isinstance(module, Fits):
+        return
+    scale, names = planner.scale, sources.selected_tasks(run.arm)
+    base = base_folder(planner, layout, run.arm.base, run.seed)
+    placed = load_tasks(science(scale), scale, layout.corpus, "tune")
+    batches = written(
+        load_tokenizer(base, scale.revision(run.arm.base)),
+        [p for p in placed if p.declared.name in names],
+        "response",
+        scale.hardware.evaluation_batch,
+        scale.training.max_length,
+    )
+    # Tokens that a choice is made by: of few adapters, hundreds tell.
+    answers = functools.partial(answered, model.eval(), list(batches), 600)
+    module.fit_on_tuning(model, answers)
 
 
 def _given(planner: Planner, layout: Layout, run: Run) -> dict[str, Path]:
@@ -375,10 +401,14 @@ def evaluate(
     runs: Sequence[Run],
     split: str = "eval",
     roles: Collection[str] = ("discipline", "general", "out_of_domain"),
+    only: Collection[tuple[str, str]] | None = None,
+    out: Callable[[str], Path] | None = None,
 ) -> dict[str, Any]:
     """Score the runs that have no complete score file; return each file's digest.
 
-    A run trained on one discipline alone is scored on that discipline's tasks only.
+    only: (task, item) of the items that are asked, whatever the runs are asked otherwise; out: run
+    id -> where their scores go. A run trained on one discipline alone is scored on that
+    discipline's tasks only, and where scores are not crossed, one on selected tasks on those.
     """
     from lawcheck.evaluation.run import EvalJob, evaluate_runs
     from lawcheck.training.device import require_device
@@ -406,13 +436,14 @@ def evaluate(
             made_from=sources.scores(planner, layout, run),
             decoding=run.arm.decoding,
             selection=run.arm.selection,
+            tasks=frozenset(sources.tasks(run, scale, roles)) if only is None else None,
         )
         for run in runs
     ]
-    found = evaluate_runs(
-        jobs, scale, layout.corpus, lambda run_id: layout.run_scores(run_id, split), split=split
-    )
-    write_cards(planner, layout, runs)
+    place = out or (lambda run_id: layout.run_scores(run_id, split))
+    found = evaluate_runs(jobs, scale, layout.corpus, place, split=split, only=only)
+    if only is None:
+        write_cards(planner, layout, runs)
     return found
 
 
@@ -475,7 +506,9 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
     made_from = sources.table(planner, layout, law)
     for run in planner.derived_runs(law):
         folder = functools.partial(base_folder, planner, layout, run.arm.base, run.seed)
-        measured += derived_scores(planner, layout, run, folder)
+        with tempfile.TemporaryDirectory() as place:
+            answers = functools.partial(_answers, planner, layout, Path(place))
+            measured += derived_scores(planner, layout, run, folder, answers)
     target = layout.law_scores(law.name)
     concatenate(files, target, measured)
     write_provenance(planner, layout, law, runs.values())
@@ -488,6 +521,15 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
         holds={"seeds": list(planner.seeds)},
     )
     return target
+
+
+def _answers(
+    planner: Planner, layout: Layout, place: Path, run: Run, items: Collection[tuple[str, str]]
+) -> Path:
+    """Scores of a run on items that it is not asked otherwise."""
+    path = place / f"{run.id}.parquet"
+    evaluate(planner, layout, [run], only=items, out=lambda _: path)
+    return path
 
 
 def mixture_scores(

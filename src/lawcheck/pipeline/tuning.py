@@ -251,7 +251,7 @@ def _learned(arm: Arm, scale: Scale) -> tuple[str, ...]:
 
 def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[str, float] | None:
     """Accuracy over the tuning items of every discipline that one arm's run or runs learn, and of
-    general instructions where they learn those.
+    general instructions where they learn those; of selected rows, that of each task.
 
     None where an item is unscored: a rate whose model gives no numbers cannot be the best.
     """
@@ -265,6 +265,11 @@ def _accuracy(planner: Planner, layout: Layout, group: tuple[Any, ...]) -> dict[
     if pc.any(pc.is_nan(read_rows(files).column("value"))).as_py():
         return None
     table = load_scores(files)
+    selection = group[0].arm.selection
+    if selection is not None:
+        # It knows no other task.
+        cubes = {t: table.cube(group[0].arm.name, t, [SEARCH_SEED]) for t in selection.tasks}
+        return {task: float(cube.mean()) for task, cube in cubes.items()}
     learns_general = _learns_general(group[0].arm)
     general = [d.name for d in discovery.of_role("general", world)] if learns_general else []
     names = (*_learned(group[0].arm, planner.scale), *general)

@@ -12,6 +12,7 @@ from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.scale import Scale, load_scale
 from lawcheck.declare.worlds import realisable, scale_laws, science, unrealisable
 from lawcheck.errors import InputError, look_up
+from lawcheck.planning import sources
 from lawcheck.planning.accelerators import Accelerator
 from lawcheck.planning.budget import budget, budget_text
 from lawcheck.planning.controls import NAME
@@ -68,6 +69,7 @@ def plan_law(
         "jobs": len(jobs),
         "device_hours": minutes * scale.hardware.processes / 60,
         **({"evaluation_hours": scoring} if scoring else {}),
+        **({} if scale.evaluation.cross else {"scored": scored_pairs(planner, law)}),
         "settings": {"rank": adapter_settings(scale).rank, "batch": scale.training.batch_size},
     }
     if scale.plan is not None or accelerator is not None:
@@ -113,6 +115,14 @@ def training_minutes(planner: Planner, runs: Iterable[Run]) -> float:
     return planner.scale.hardware.minutes_per_run * rows / whole
 
 
+def scored_pairs(planner: Planner, law: Law) -> dict[str, int]:
+    """Pairs of a run and a task that is scored whole, and how many there would be of all tasks."""
+    scale, runs = planner.scale, planner.law_runs(law).values()
+    every = sum(len(d.worlds[scale.world].tasks) for d in science(scale))
+    pairs = sum(len(sources.tasks(r, scale)) for r in runs)
+    return {"pairs": pairs, "of": every * len(runs)}
+
+
 def evaluation_minutes(scale: Scale, runs: Iterable[Run]) -> float:
     """Planned minutes of scoring; one run on one discipline is asked a share of the items."""
     each = scale.hardware.evaluation_minutes or 0.0
@@ -146,6 +156,11 @@ def plan_text(found: dict[str, Any]) -> str:
         f"laws; about {found['device_hours']:.1f} device hours by the scale's minutes_per_run"
         + (f", and {found['evaluation_hours']:.1f} of scoring" if scored else "")
     )
+    if "scored" in found:
+        lines.append(
+            "{pairs} of {of} pairs of run and task are scored; of others the items that a "
+            "selector sends there".format(**found["scored"])
+        )
     if "budget" in found:
         lines += ["", budget_text(found["budget"])]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from lawcheck.corpus.recipe import planned_mixture
 from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Arm, Law, Run, plain
 from lawcheck.declare.lineage import check_parents
+from lawcheck.declare.method import Fits
 from lawcheck.declare.scale import Scale
 from lawcheck.declare.worlds import data_digest, realisable, scale_laws, science
 from lawcheck.errors import InputError, nearest
@@ -30,6 +31,12 @@ class Source(NamedTuple):
     kind: Literal["corpus", "base", "weights", "knowledge", "reference"]
     name: str = ""
     seed: int = 0
+
+
+def fits(arm: Arm) -> bool:
+    """Whether what is made of an arm's parents has something set by the tuning split."""
+    module = discovery.method_module(arm.method) if arm.parents else None
+    return isinstance(module, Fits)
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ class Planner:
 
     def made_from(self, run: Run) -> tuple[Source, ...]:
         """Everything that the weights of a run come from."""
-        rows = [Source("corpus")] if discovery.trains_rows(run.arm) else []
+        rows = [Source("corpus")] if discovery.trains_rows(run.arm) or fits(run.arm) else []
         rows += self._measured(run.arm, run.seed)
         runs = dict.fromkeys((*self.chain(run)[:-1], *self.needs(run)))
         weights = (Source("weights", r.id, r.seed) for r in runs)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Law, Run
+from lawcheck.declare.design import Arm, Law, Run
 from lawcheck.declare.layout import Layout, base_name
 from lawcheck.declare.scale import PackageBase, PretrainedBase, ReferenceSettings, Scale
 from lawcheck.errors import look_up
@@ -139,6 +139,7 @@ def _digests(planner: Planner, layout: Layout, sources: Iterable[Source]) -> dic
 
 def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
     """The tasks that a whole score file of the run holds."""
+    selected = () if scale.evaluation.cross else selected_tasks(run.arm)
     asked = [
         d
         for d in discovery.disciplines().values()
@@ -147,7 +148,15 @@ def tasks(run: Run, scale: Scale, roles: Collection[str] = ROLES) -> list[str]:
         and run.part in (None, d.name)
         and scale.evaluation.asks(d.name)
     ]
-    return sorted(t.name for d in asked for t in d.worlds[scale.world].tasks)
+    names = sorted(t.name for d in asked for t in d.worlds[scale.world].tasks)
+    return [name for name in names if not selected or name in selected]
+
+
+def selected_tasks(arm: Arm) -> tuple[str, ...]:
+    """The tasks whose rows an arm, or what it is made of, was trained on."""
+    if arm.selection is not None:
+        return arm.selection.tasks
+    return tuple(task for parent in arm.parents for task in selected_tasks(parent))
 
 
 def require_scores(planner: Planner, layout: Layout, run: Run) -> origin.Origin:

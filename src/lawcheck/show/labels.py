@@ -11,6 +11,9 @@ from lawcheck.declare.design import Arm, Law, Mixture, Recipe, Scalar, Selection
 # Words of names that are written otherwise in running text.
 SPELLINGS = {
     "lora": "LoRA",
+    "rslora": "rsLoRA",
+    "dora": "DoRA",
+    "pissa": "PiSSA",
     "moe": "MoE",
     "ft": "FT",
     "delta m": "\u0394m",

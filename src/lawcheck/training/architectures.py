@@ -21,9 +21,10 @@ from typing import Any, Literal
 from lawcheck.files.reading import read_object
 
 # options: all options of a question in one row, under a tree-shaped mask. greedy: the decoding
-# loop of lawcheck.evaluation.model. packing: samples in one row, set apart by position ids.
-Way = Literal["options", "greedy", "packing"]
-WAYS: tuple[Way, ...] = ("options", "greedy", "packing")
+# loop of lawcheck.evaluation.model. rows: attention of lawcheck.evaluation.rows, which takes greedy
+# and options for granted. packing: samples in one row, set apart by position ids.
+Way = Literal["options", "greedy", "rows", "packing"]
+WAYS: tuple[Way, ...] = ("options", "greedy", "rows", "packing")
 LIST = Path(__file__).with_name("architectures.json")
 PACKAGES = ("transformers", "peft", "lm_eval", "torch")
 AGAIN = "write it again with benchmarks/architectures.py"
@@ -121,6 +122,8 @@ def why_not(model: Any, way: Way) -> str | None:
     inner = _inner(model)
     if isinstance(inner, str):
         return inner
+    if way != "options" and getattr(inner, "cached_rows", 1) > 1:
+        return "its cache has several rows for a text"
     return _of_model(inner, lists, way) or _of_adapters(model, lists, way)
 
 
@@ -148,7 +151,8 @@ def _of_model(model: Any, lists: list[dict[str, Any]], way: Way) -> str | None:
         if attention not in entry["attention"]:
             odd.append(f"attention {attention!r} was not compared")
         if not odd:
-            return None if entry[way] is True else f"{name}: compared, and {entry[way]}"
+            found = entry.get(way, "not in this way")
+            return None if found is True else f"{name}: compared, and {found}"
         if not nearest or len(odd) < len(nearest):
             nearest = odd
     return f"{name}: {nearest[0]}"
@@ -188,9 +192,10 @@ def _of_adapters(model: Any, lists: list[dict[str, Any]], way: Way) -> str | Non
         reasons = []
         for entry in entries:
             odd = _differences(mine, entry["features"])
-            if not odd and entry[way] is True:
+            found = entry.get(way, "not in this way")
+            if not odd and found is True:
                 break
-            reasons.append(odd[0] if odd else f"compared, and {entry[way]}")
+            reasons.append(odd[0] if odd else f"compared, and {found}")
         else:
             return f"adapter {kind}: {min(reasons, key=lambda r: not r.startswith('compared,'))}"
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,15 @@ def make_run(
     diverged: str | None = None,
     wait: float = 0.0,
     made_from: Mapping[str, str] | None = None,
+    fit: Callable[[Any], None],
 ) -> dict[str, Any]:
     """Build a run's model, save it as out/adapter/ and, last, out/train.json. Returns the record.
 
     folders: what the method builds from (`Method.takes`). start: what is built on. parents: ids,
     for the record. diverged: the parent that did; the run is then what it would have begun with,
     and its record says that it diverged. Of several processes the first one makes it; the others
-    get an empty record at once. wait, made_from: as of `train_run`. Nothing runs on an accelerator.
+    get an empty record at once. wait, made_from: as of `train_run`. fit: sets what building leaves
+    open. Nothing runs on an accelerator.
 
     Raises InputError for a folder that a live process holds, and whatever the method raises.
     """
@@ -59,6 +61,7 @@ def make_run(
         if not (diverged and method.takes == "models"):
             settings = adapter_settings(scale)
             model = module.build(model, run.arm.choices, settings, run.seed, folders)
+            fit(model)
         with atomic_folder(out / record.ADAPTER) as folder:
             module.save(model, folder)
         found = {

@@ -104,6 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
                     "accuracy": checked.accuracy,
                     "cost": checked.cost,
                     "wrong_cost": checked.wrong_cost,
+                    "choice_milliseconds": checked.choice,
                     "switch_milliseconds": checked.switch,
                     "confusion": pairs,
                 }
@@ -118,5 +119,5 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"cost of wrong choices: {checked.cost:.4f} nats per response token, over all rows")
     if checked.wrong_cost is not None:
         print(f"  of the wrong ones alone: {checked.wrong_cost:.4f}")
-    print(f"switch: {checked.switch:.2f} ms")
+    print(f"choice: {checked.choice:.1f} ms a text; switch: {checked.switch:.2f} ms")
     print("prefill: not shared, since the selector's keys and values are its own")

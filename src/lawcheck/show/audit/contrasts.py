@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from lawcheck.judging.stats import holm
 from lawcheck.show.audit.declared import Claim, Pattern, RunProxy, Tables, audits
@@ -280,6 +279,7 @@ def _as_claimed(claim: Claim, difference: float) -> bool:
 
 def _p(claim: Claim, value: float, se: float, df: float) -> tuple[float, float]:
     """One-sided p values of the claim and of its opposite."""
+    from scipy import stats  # takes a second, which planning does without
 
     def above(threshold: float) -> float:
         return float(stats.t.sf((value - threshold) / se, df))

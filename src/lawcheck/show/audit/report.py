@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from scipy import stats
 
 from lawcheck.declare import discovery
 from lawcheck.files.atomic import atomic_file, write_json, write_text
@@ -139,6 +138,8 @@ def forest(contrasts: Sequence[Contrast]) -> Figure:
 
 
 def _row(axes: Axes, y: int, contrast: Contrast) -> None:
+    from scipy import stats
+
     claim = contrast.claim
     center = 100 * claim.margin if claim.says == "no_gain" else 0.0
     if contrast.se_runs is not None and contrast.df_runs is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy import stats
-
 from lawcheck.show.audit.contrasts import ALPHA, Contrast, Results, scatter
 from lawcheck.show.audit.declared import (
     BoundClaim,
@@ -121,6 +119,8 @@ def bound(tables: Tables, claim: BoundClaim) -> list[Finding]:
 
 def spread(tables: Tables, claim: SpreadClaim) -> list[Finding]:
     """F test of residual variances, one-sided."""
+    from scipy import stats  # takes a second, which planning does without
+
     results = Results(tables)
     sides = []
     for quantities in (claim.rough, claim.smooth):

@@ -113,10 +113,11 @@ def of_adapters(method: str, tasks: Iterable[str], *above: Arm) -> Arm:
     return arm(method, parents=(*above, *(ADAPTERS[t] for t in tasks)))
 
 
-ROUTED, ORACLE, SOUP = (
+ROUTED, ORACLE, SOUP, STATES = (
     of_adapters("routed", SIX, BEST_SIX),
     of_adapters("oracle", SIX),
     of_adapters("soup", SIX),
+    of_adapters("state_mean", SIX),
 )
 JOINT = Recipe(selection=Selection(tasks=SIX))
 # MFTCoder's loss, in which every task of an optimizer batch weighs the same.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lawcheck.declare.design import Arm, Selection
+from lawcheck.methods.selector import METHOD
 from lawcheck.show.labels import words
 from lawcheck.studies.adapters_selector.shown import selection_label
 
@@ -10,7 +11,10 @@ MADE = {
     "routed": "Adapters routed by the selector",
     "oracle": "Right adapter of {n} tasks",
     "soup": "{n} adapters concatenated",
+    "state_mean": "States of {n} adapters averaged",
 }
+
+KINDS = {"lora": "LoRA", "rslora": "rsLoRA", "dora": "DoRA", "pissa": "PiSSA"}
 
 
 def label(arm: Arm) -> str | None:
@@ -43,7 +47,9 @@ def _label(arm: Arm) -> str | None:
 def _selector(arm: Arm, selection: Selection) -> str:
     if not arm.parents:
         text = f"Selector of {len(selection.tasks)} tasks ({selection_label(selection)})"
-        return text + "".join(f", {words(k)} {v}" for k, v in arm.choices.items())
+        design = {**METHOD.design, **arm.choices}
+        kind = f", {KINDS[str(design['init'])]} r {design['rank']}, \u03b1 {design['alpha']}"
+        return text + (kind if arm.choices else "")
     before = arm.parents[0].selection
     share = f"{100 * selection.retained:g} % of the other rows"
     old = () if before is None else before.tasks

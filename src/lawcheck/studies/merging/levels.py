@@ -11,8 +11,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.cluster.vq import kmeans2
 
 from lawcheck.declare.design import Arm
 from lawcheck.errors import InputError
@@ -93,6 +91,8 @@ def standardised(levels: Levels) -> Floats:
 
 def k_means(points: Floats, k: int = 2) -> NDArray[np.int_]:
     """Labels of the best of several K-means; cluster 0 has the lower mean of the second column."""
+    from scipy.cluster.vq import kmeans2
+
     best: tuple[float, NDArray[np.int_]] | None = None
     for seed in range(STARTS):
         centres, labels = kmeans2(points, k, minit="++", seed=seed, missing="warn")
@@ -106,10 +106,14 @@ def k_means(points: Floats, k: int = 2) -> NDArray[np.int_]:
 
 def ward(points: Floats) -> Floats:
     """SciPy's linkage matrix."""
+    from scipy.cluster.hierarchy import linkage
+
     return np.asarray(linkage(points, method="ward"))
 
 
 def ward_labels(points: Floats, k: int = 2) -> NDArray[np.int_]:
+    from scipy.cluster.hierarchy import fcluster
+
     return np.asarray(fcluster(ward(points), k, criterion="maxclust"))
 
 

@@ -28,6 +28,7 @@ from lawcheck.show.drawing import (
 )
 from lawcheck.show.printed import lines
 from lawcheck.show.style import BLACK, BLUE, GREEN, ORANGE, RED, TWO_COLUMNS, Picture
+from lawcheck.studies.adapters_selector.names import KINDS as NAMES
 
 FIGURE = Picture(
     name="selector_figure_4",
@@ -45,7 +46,6 @@ LOOKS = {
     "dora": Look(GREEN, "D"),
     "pissa": Look(RED, "v"),
 }
-NAMES = {"lora": "LoRA", "rslora": "rsLoRA", "dora": "DoRA", "pissa": "PiSSA"}
 STEP, HALF = 0.17, 0.08
 Setting = tuple[int, int]
 

@@ -26,6 +26,7 @@ LAW = Law(
     ),
     source="Tian et al., section 5.1; Table 2",
     base=BASE,
+    tables=("selector_confusion",),
     hypotheses=(
         primary(
             name="outside",

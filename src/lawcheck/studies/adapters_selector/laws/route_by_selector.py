@@ -13,6 +13,7 @@ from lawcheck.studies.adapters_selector.arms import (
     SIX,
     SIZES,
     SOUP,
+    STATES,
     answers,
     grid,
     primary,
@@ -33,7 +34,7 @@ LAW = Law(
     source="Tian et al., sections 4 and 5.1; Table 1",
     base=BASE,
     # For Table 1.
-    shown=(*(a for k in SIZES for a in grid(SIX, k)), MTL),
+    shown=(*(a for k in SIZES for a in grid(SIX, k)), MTL, STATES),
     tables=("selector_table_1",),
     hypotheses=(
         primary(

@@ -41,6 +41,7 @@ SYSTEMS = {
     "mola": ("Mixture of LoRA experts", "MoE LoRA"),
     "mtl_lora": ("MTL-LoRA", ""),
     "soup": ("Adapters concatenated", ""),
+    "state_mean": ("Adapters, states averaged", ""),
     "routed": ("Adapters, routed by the selector", OURS),
     "oracle": ("Adapters, the right one", ""),
 }

@@ -59,5 +59,8 @@ def build(context: RenderContext) -> Grid:
 
 def _ours(context: RenderContext, wanted: list[Column], arm: Arm) -> Row:
     title = context.families.get(arm.base)
-    label = part_label(arm.base) if title is None else f"{title} ({part_label(arm.base)})"
+    named = title is not None and f"({arm.base})" in title
+    label = title if named and title else part_label(arm.base)
+    if title is not None and not named:
+        label = f"{title} ({label})"
     return row(context, wanted, arm, label)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.cluster.hierarchy import dendrogram
 
 from lawcheck.judging.outcomes import minus
 from lawcheck.show.context import RenderContext
@@ -41,6 +40,8 @@ FORCED = (
 
 
 def build(context: RenderContext) -> Figure:
+    from scipy.cluster.hierarchy import dendrogram
+
     levels = measured(context, FIGURE.name)
     points = standardised(levels.mean())
     labels = k_means(points)
