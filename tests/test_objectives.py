@@ -59,14 +59,18 @@ def run(method="lora", **recipe):
     return Run(arm=arm(method, Recipe(**recipe)), seed=0, scale="tiny", digest="0" * 12)
 
 
-def task_rows(count):
-    """Rows of three tasks, of very different numbers of rows, each a discipline too."""
+def task_rows(count, columns=()):
+    """Rows of three tasks, of very different numbers of rows, each a discipline too if asked."""
     names = [f"t{min(k % 7, 2)}" for k in range(count)]
-    return [{**r, "task": t, "discipline": t} for r, t in zip(make_rows(count), names, strict=True)]
+    rows = [{**r, "task": t} for r, t in zip(make_rows(count), names, strict=True)]
+    if "discipline" in columns:
+        rows = [{**r, "discipline": r["task"]} for r in rows]
+    return rows
 
 
 def train(base, out, method="lora", rows=120, seconds=600.0, parts=(), **recipe):
-    given = task_rows(rows) if isinstance(rows, int) else rows
+    columns = discovery.objective_module(recipe.get("objective", "response")).OBJECTIVE.columns
+    given = task_rows(rows, columns) if isinstance(rows, int) else rows
     chosen = scale(**dict(parts))
     return train_run(run(method, **recipe), chosen, given, base, out, checkpoint_seconds=seconds)
 
@@ -74,7 +78,9 @@ def train(base, out, method="lora", rows=120, seconds=600.0, parts=(), **recipe)
 def batches(name, tokenizer, rows=30, batch=12, parts=1, **options):
     """Micro-batches of an objective, with a reference where it needs one."""
     module = discovery.objective_module(name)
-    encoded = mixture.encoded(task_rows(rows), tokenizer, 64, None, module)
+    encoded = mixture.encoded(
+        task_rows(rows, module.OBJECTIVE.columns), tokenizer, 64, None, module
+    )
     made = data.MicroBatches(encoded, 0, batch, parts, **options)
     if module.OBJECTIVE.reference:
         made.reference = np.random.default_rng(0).normal(-9, 2, (len(encoded.ids), 2))

@@ -136,8 +136,10 @@ def test_verdicts_of_every_law_keep_to_it_and_are_read_again(
     try:
         found = judged(discovery.law(name), n_seeds, n_items, blank, rng_seed, n_items > 1)
     except InputError as error:
-        # No verdict: too little is scored for what the law asks.
-        assert blank or n_items == 1, error  # noqa: PT017
+        # No verdict: too little is scored for what the law asks, or nothing of it: these scores are
+        # those of the first study.
+        first = discovery.study_of(name).name == "discipline_laws"
+        assert blank or n_items == 1 or not first, error  # noqa: PT017
         return
     valid(found.to_dict())
     path = tmp_path_factory.mktemp("v") / "v.json"

@@ -16,7 +16,7 @@ from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 from lawcheck.files.reading import read_yaml
 
-RUN_ID = re.compile(r"(?P<arm>[a-z][a-z0-9_.]*)-s(?P<seed>\d{1,18})-[0-9a-f]{12}\Z")
+RUN_ID = re.compile(r"(?P<arm>[a-z][A-Za-z0-9_.-]*)-s(?P<seed>\d{1,18})-[0-9a-f]{12}\Z")
 # `s1` is a seed at the end of a name only: s1-32B is a model, s20260101 a date. `seed` may stand
 # anywhere, unless the number goes on like a version (seed-1.6).
 NAMED = re.compile(

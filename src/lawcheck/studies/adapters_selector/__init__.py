@@ -13,4 +13,5 @@ STUDY = Study(
     published="printed",
     printed_from="single runs of 1.5B to 9B models",
     order=3,
+    world="proxy_tasks",
 )
