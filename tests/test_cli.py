@@ -52,7 +52,9 @@ def test_list_names_everything_that_is_found(capsys):
     }
     assert {"response", "text", "dpo", "orpo"} <= {o["name"] for o in found["objectives"]}
     assert {"chemistry", "medicine", "biology", "math", "geography"} == {
-        d["name"] for d in found["disciplines"] if d["role"] == "discipline"
+        d["name"]
+        for d in found["disciplines"]
+        if d["role"] == "discipline" and "proxy" in d["worlds"]
     }
     assert {"smoke", "proxy", "paper"} <= {s["name"] for s in found["scales"]}
 

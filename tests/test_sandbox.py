@@ -16,7 +16,7 @@ from lawcheck.corpus.real import programming
 from lawcheck.declare.design import Discipline, EvalTask, World
 from lawcheck.declare.scale import load_scale
 from lawcheck.errors import InputError
-from lawcheck.evaluation import sandbox
+from lawcheck.evaluation import programs, sandbox
 from lawcheck.evaluation.sandbox import Limits
 from lawcheck.evaluation.tasks import load_tasks
 
@@ -143,12 +143,14 @@ HUMANEVAL = {
     "prompt": 'def double(x):\n    """Twice x."""\n',
     "test": "def check(candidate):\n    assert candidate(4) == 8\n",
     "entry_point": "double",
+    "canonical_solution": "    return 2 * x\n",
 }
 MBPP = {
     "task_id": 11,
     "text": "Write a function to double a number.",
     "test_list": [f"assert double({k}) == {2 * k}" for k in range(3)],
     "test_setup_code": "",
+    "code": "def double(x):\r\n    return 2 * x",
 }
 
 
@@ -191,6 +193,9 @@ def test_answers_pass_where_their_tests_do(tmp_path):
     prefix = humaneval.doc_to_prefix(next(iter(humaneval.eval_docs)))
     assert prefix.rstrip().endswith(HUMANEVAL["prompt"].rstrip())
     assert scored(humaneval, "    return 2 * x\n```\nIt doubles.") == 1
+    # What likelihoods take for the gold answer is an answer that passes.
+    for task in (humaneval, mbpp):
+        assert scored(task, task.doc_to_target(next(iter(task.eval_docs)))) == 1
     assert scored(humaneval, "    return x\n") == 0
     assert scored(humaneval, "    exit(0)\n") == 0
     # The first word of an answer is code, whether or not it names a language.
@@ -211,3 +216,21 @@ def test_rows_of_other_layouts_are_named(tmp_path):
     path.write_text(json.dumps(MBPP) + "\n")
     with pytest.raises(InputError, match="found no task_id from 511 to 600"):
         programming.mbpp(path, programming.VALIDATION)
+
+
+@apart
+@pytest.mark.slow
+def test_every_published_solution_passes():
+    named = os.environ.get("LAWCHECK_DATA")
+    if not named:
+        pytest.skip("LAWCHECK_DATA names no folder of real data slices")
+    data = Path(named)
+    rows = programming.humaneval(data / "humaneval/test.jsonl")
+    rows += programming.mbpp(data / "mbpp/mbpp.jsonl", range(1, 975))
+    assert len(rows) == 164 + 974
+    failed = [
+        row["id"]
+        for row in rows
+        if sandbox.run(programs.WRITTEN[row["task"]](row, row["solution"])) != "passed"
+    ]
+    assert not failed

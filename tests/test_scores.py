@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_world import PLACES, columns, table
 
+from lawcheck.declare import discovery
 from lawcheck.declare.design import Arm, Discipline, EvalTask, Score, World
 from lawcheck.errors import InputError
 from lawcheck.scores import concatenate, load_scores, task_places, write_scores
@@ -179,3 +180,16 @@ def test_tasks_belong_to_the_discipline_that_declares_them():
     assert places["ifeval"].role == "general"
     with pytest.raises(InputError, match="declared by disciplines"):
         task_places([discipline("math", "sums"), discipline("biology", "sums")])
+
+
+def test_a_study_averages_the_disciplines_of_its_own_worlds():
+    def names(study: str) -> set[str]:
+        return {d.name for d in discovery.of_study(discovery.study(study))}
+
+    five = {"math", "chemistry", "biology", "medicine", "geography", "general", "out_of_domain"}
+    assert names("discipline_laws") == five
+    six = {"law", "medicine", "finance", "science", "code", "general"}
+    assert names("real_mixtures") == six
+    # A table of one's own, judged on a law of the first study, misses none of the others'.
+    of = task_places(discovery.disciplines().values(), "proxy")
+    assert {p.discipline for p in of.values()} == five

@@ -321,11 +321,12 @@ def test_a_bound_asks_for_more_learning_than_it_allows_to_lose():
     bounded = [
         h
         for name, law in discovery.laws().items()
-        if getattr(discovery.study_of(name), "name", "") in ("merging", "versatune", "real_model")
+        if getattr(discovery.study_of(name), "name", "")
+        in ("merging", "versatune", "real_model", "real_mixtures")
         for h in law.hypotheses
         if h.margin is not None
     ]
-    assert len(bounded) == 6
+    assert len(bounded) == 7
     for h in bounded:
         assays = [c for c in h.checks if c.kind == "assay" and c.above >= h.margin]
         assert assays, h.name

@@ -17,12 +17,11 @@ from lawcheck.corpus.real.rows import Row, fold, words
 from lawcheck.declare import discovery
 from lawcheck.errors import InputError
 
-WORLD = "slices"
 RUN = 13  # words
 SHORTEST = 8  # words
 
 
-def report(data: Path) -> list[dict[str, Any]]:
+def report(data: Path, world: str = "slices") -> list[dict[str, Any]]:
     """Per discipline, split and task: all rows there are, and how many training text reaches.
 
     Columns: discipline, split, task, rows; for items also exact and overlap (items that occur in
@@ -30,10 +29,10 @@ def report(data: Path) -> list[dict[str, Any]]:
     The pools compared are whole, so a scale that trains on less shares no more than this.
     Raises InputError when a data file is missing or malformed.
     """
-    declared = [d for d in discovery.disciplines().values() if WORLD in d.worlds]
+    declared = [d for d in discovery.disciplines().values() if world in d.worlds]
     if not declared:
-        raise InputError(f"world {WORLD!r}: no discipline declares it; add it to a discipline")
-    modules = {d.name: import_module(d.worlds[WORLD].source) for d in declared}
+        raise InputError(f"world {world!r}: no discipline declares it; add it to a discipline")
+    modules = {d.name: import_module(d.worlds[world].source) for d in declared}
     pools = {
         d.name: modules[d.name].samples("train", None, data)
         for d in declared

@@ -304,6 +304,16 @@ def of_role(role: str, world: str) -> list[Discipline]:
     return [d for d in disciplines().values() if d.role == role and world in d.worlds]
 
 
+def of_study(study: Study) -> list[Discipline]:
+    """Disciplines of the worlds that a study's laws are of: its own, or all but other studies'."""
+    others = {s.world for s in studies().values() if s.world}
+    return [
+        d
+        for d in disciplines().values()
+        if (study.world in d.worlds if study.world else set(d.worlds) - others)
+    ]
+
+
 def outside(law: str) -> bool:
     """Whether a law comes from outside the package."""
     return any(

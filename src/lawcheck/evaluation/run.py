@@ -68,6 +68,18 @@ class EvalJob:
     def asks(self, task: str) -> bool:
         return self.tasks is None or task in self.tasks
 
+    def score(self, task: str, item: str, metric: str, value: float, cluster: str = "") -> Score:
+        return Score(
+            run_id=self.run_id,
+            arm=self.arm,
+            seed=self.seed,
+            task=task,
+            item_id=item,
+            cluster=cluster,
+            metric=metric,
+            value=value,
+        )
+
 
 def evaluate_runs(
     jobs: Sequence[EvalJob],
@@ -237,18 +249,6 @@ def _chosen_rows(
         raise InputError(f"run {job.run_id!r}: a selector without a selection; give its recipe one")
     question = Question.of(science(scale), scale.world, job.selection.tasks)
 
-    def row(p: PlacedTask, item: str, cluster: str, metric: str, value: float) -> Score:
-        return Score(
-            run_id=job.run_id,
-            arm=job.arm,
-            seed=job.seed,
-            task=p.declared.name,
-            item_id=item,
-            cluster=cluster,
-            metric=metric,
-            value=value,
-        )
-
     for p in placed:
         labelled = bool(p.declared.label)
         found = replies(p, question, lm) if labelled else ((d, None) for d in p.task.eval_docs)
@@ -257,27 +257,15 @@ def _chosen_rows(
             cluster = str(document[p.declared.cluster]) if p.declared.cluster else ""
             named = job.selection.tasks[place] if place is not None and place >= 0 else ""
             right = math.nan if place is None else float(named == p.declared.name)
-            yield row(p, item, cluster, p.declared.metric, right)
+            yield job.score(p.declared.name, item, p.declared.metric, right, cluster)
             if place is not None:
-                yield row(p, item, cluster, CHOSEN, float(place))
+                yield job.score(p.declared.name, item, CHOSEN, float(place), cluster)
 
 
 def _rows(
     job: EvalJob, asked: Sequence[tuple[PlacedTask, Pass | None]], lm: PrefixSharingLM
 ) -> Iterator[Score]:
     """asked: tasks, with the requests for their likelihoods."""
-
-    def row(task: str, item_id: str, metric: str, value: float, cluster: str = "") -> Score:
-        return Score(
-            run_id=job.run_id,
-            arm=job.arm,
-            seed=job.seed,
-            task=task,
-            item_id=item_id,
-            cluster=cluster,
-            metric=metric,
-            value=value,
-        )
 
     with quiet(), undigested():
         results = lm_eval.evaluate(
@@ -299,36 +287,27 @@ def _rows(
             item = str(document.get("id", sample["doc_id"]))
             clusters[item] = str(document[p.declared.cluster]) if p.declared.cluster else ""
             value = math.nan if unanswered(sample, lm.not_finite) else _value(sample, metric)
-            yield row(p.declared.name, item, p.declared.metric, value, clusters[item])
+            yield job.score(p.declared.name, item, p.declared.metric, value, clusters[item])
         for item, name, value in measured(more, lm) if more is not None else ():
-            yield row(p.declared.name, item, name, value, clusters[item])
+            yield job.score(p.declared.name, item, name, value, clusters[item])
         limit = p.task.config.generation_kwargs or {}
         lengths = _lengths(p, samples, lm)
         found = faults(samples, lm.not_finite, lengths, limit.get("max_gen_toks", 0))
         for fault, share in found.items():
-            yield row(p.declared.name, fault, FAULT, share)
+            yield job.score(p.declared.name, fault, FAULT, share)
     if discovery.method(job.method).routes:
         for p, _ in asked:
             if p.discipline.role == "discipline":
                 for expert, share in enumerate(expert_shares(p, lm)):
                     name = p.declared.name
-                    yield row(name, f"expert_{expert}", "routing_probability", share)
+                    yield job.score(name, f"expert_{expert}", "routing_probability", share)
 
 
 def _lost(job: EvalJob) -> Iterator[Score]:
     """The row that says that a run diverged."""
     record = read_record(job.run_folder) if job.run_folder is not None else None
     if record and record["diverged"]:
-        yield Score(
-            run_id=job.run_id,
-            arm=job.arm,
-            seed=job.seed,
-            task="train",
-            item_id="",
-            cluster="",
-            metric=DIVERGED,
-            value=1.0,
-        )
+        yield job.score("train", "", DIVERGED, 1.0)
 
 
 def _lengths(

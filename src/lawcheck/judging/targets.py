@@ -42,9 +42,10 @@ def targets_of(
         return Targets(places=named, groups=law.task_groups)
     if places is not None:
         return Targets(places=places)
+    study = discovery.study_of(law.name)
+    if study is not None:
+        return Targets(places=task_places(discovery.of_study(study)))
     declared = task_places(discovery.disciplines().values())
-    if discovery.study_of(law.name) is not None:
-        return Targets(places=declared)
     tasks = sorted(scores.item_metric)
     roles = {t: t if t in COMPANIONS else "average" for t in tasks}
     names = [a.name for a in arms]

@@ -25,6 +25,17 @@ NAME = "soup"
 load = lora.load
 
 
+def several(method: str, parents: Mapping[str, Path] | None) -> dict[str, Path]:
+    """Raises InputError for fewer than two parents."""
+    folders = dict(parents or {})
+    if len(folders) < 2:
+        raise InputError(
+            f"method {method!r}: found {len(folders)} adapters, expected two or more; name its "
+            f"parents"
+        )
+    return folders
+
+
 def build(
     model: Any,
     design: Design,
@@ -38,11 +49,7 @@ def build(
     """
     from peft import PeftModel
 
-    folders = dict(parents or {})
-    if len(folders) < 2:
-        raise InputError(
-            f"method 'soup': found {len(folders)} adapters, expected two or more; name its parents"
-        )
+    folders = several("soup", parents)
     for name, folder in folders.items():
         adapters.require_plain(name, folder)
     joined: Any = None

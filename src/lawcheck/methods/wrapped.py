@@ -55,6 +55,25 @@ def save(model: Any, folder: Path, kind: str, fields: Mapping[str, Any]) -> None
     (folder / adapters.CONFIG).write_text(text + "\n", encoding="utf-8")
 
 
+def persistence(
+    kind: str, made: str, built: Callable[[Any, dict[str, Any], AdapterSettings, int], Any]
+) -> tuple[Callable[[Any, Path], None], Callable[[Any, Path], Any]]:
+    """The `save` and `load` of a method whose models keep what they are made from under `made`.
+
+    built: (base model, saved configuration, settings, seed) -> the model. `load` raises InputError
+    for a folder that does not fit.
+    """
+
+    def saved(model: Any, folder: Path) -> None:
+        save(model, folder, kind, getattr(model, made))
+
+    def loaded(base_model: Any, folder: Path) -> Any:
+        config = config_of(folder, kind)
+        return restore(built(base_model, config, settings_of(config), 0), folder)
+
+    return saved, loaded
+
+
 def config_of(folder: Path, kind: str) -> dict[str, Any]:
     """Raises InputError for another kind of adapter."""
     config = adapters.read_config(folder)

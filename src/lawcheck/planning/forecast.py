@@ -79,12 +79,15 @@ def plan_law(
 
 def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
     scale = planner.scale
-    known = arm.base in load_scale("paper").bases or None
+    paper = load_scale("paper")
+    # A mixture is of the scale's own domains.
+    mixed = {d.name for d in science(scale)} if arm.mixture is not None else set()
+    known = (arm.base in paper.bases and mixed <= set(_words(paper))) or None
     entry = {
         "name": arm.name,
         "runs_per_seed": len(planner.runs_of(arm, planner.seeds[0])),
         "rows_per_seed": sum(planner.row_count(r) for r in planner.runs_of(arm, planner.seeds[0])),
-        # None of a base that the paper scale does not have.
+        # None of a base or of domains that the paper scale does not have.
         "trainable_share_paper": known and planned_cost(arm, "trainable_share"),
         "gpu_hours_paper": known and planned_cost(arm, "gpu_hours"),
     }
@@ -96,6 +99,10 @@ def _arm(planner: Planner, arm: Any) -> dict[str, Any]:
     if scale.plan is not None:
         entry["tokens_per_seed"] = planned_tokens(arm, scale)
     return entry
+
+
+def _words(scale: Scale) -> dict[str, float]:
+    return dict(scale.plan.words_per_sample) if scale.plan is not None else {}
 
 
 def training_minutes(planner: Planner, runs: Iterable[Run]) -> float:

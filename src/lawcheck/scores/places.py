@@ -22,13 +22,15 @@ def task_places(
 ) -> dict[str, TaskPlace]:
     """Place of every declared task, of one kind of scale or of all; and of the disciplines' names.
 
-    A task named like a discipline is that discipline. Raises InputError where two disciplines
-    declare the same task.
+    A task named like a discipline is that discipline; one that does not exist in the world has no
+    place. Raises InputError where two disciplines declare the same task.
     """
     places: dict[str, TaskPlace] = {}
     for d in disciplines:
         place = TaskPlace(d.name, "average" if d.role == "discipline" else d.role)
         worlds = [w for name, w in d.worlds.items() if world in (None, name)]
+        if world is not None and not worlds:
+            continue
         for name in [d.name, *(t.name for w in worlds for t in w.tasks)]:
             if places.setdefault(name, place) != place:
                 raise InputError(

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
                 f"corpus report: scale {planner.scale.name!r} is generated, its splits cannot "
                 f"share text; name a scale of real data such as slices"
             )
-        for row in report(data):
+        for row in report(data, planner.scale.world):
             print("  ".join(f"{key} {value}" for key, value in row.items()))
         return
     what = f"corpus of scale {planner.scale.name!r}"

@@ -159,7 +159,9 @@ def own_definition(name: str) -> dict[str, Any]:
     if name in PROGRAMS:
         del config["unsafe_code"], config["filter_list"]
         metric = {"metric": PASSED, "aggregation": "mean", "higher_is_better": True}
+        # Of the definitions' own targets, which are the tests, no likelihood would speak of code.
         config |= {"metric_list": [metric], "process_results": unscored}
+        config["doc_to_target"] = "{{solution}}"
     return config
 
 

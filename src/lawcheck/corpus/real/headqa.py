@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,23 @@ COLUMNS: Columns = {
 }
 
 
-def read(path: Path, prefix: str) -> list[Choice]:
-    """One question per line. Questions about an image that is not part of the set are left out."""
+def read(path: Path, prefix: str, categories: Collection[str] | None = None) -> list[Choice]:
+    """One question per line. Questions about an image that is not part of the set are left out.
+
+    categories: of examinations; None for all. Raises InputError, also where none of them is there.
+    """
     rows = read_jsonl(path, COLUMNS)
-    return [
+    found = [
         question
         for number, row in enumerate(rows, start=1)
         if (question := _question(row, f"{path.name}, line {number}", f"{prefix}.{number}"))
+        and (categories is None or row["category"] in categories)
     ]
+    if categories is not None and not found:
+        raise InputError(
+            f"{path.name}: found no question of category {' or '.join(categories)}; {AGAIN}"
+        )
+    return found
 
 
 def _question(row: Row, where: str, name: str) -> Choice | None:

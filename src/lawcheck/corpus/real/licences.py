@@ -17,4 +17,11 @@ LICENCES = {
     "alpaca": "CC BY-NC 4.0",
     "ifeval": "Apache-2.0",
     "mmlu": "MIT",
+    "legalbench": "CC BY 4.0 or MIT, each task its own",
+    "medqa": "MIT",
+    "fineval": "Apache-2.0",
+    "codealpaca": "CC BY-NC 4.0",
+    "mbpp": "CC BY 4.0",
+    "humaneval": "MIT",
+    "agieval": "MIT; aqua-rat Apache-2.0",
 }

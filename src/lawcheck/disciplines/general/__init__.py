@@ -21,6 +21,11 @@ DISCIPLINE = Discipline(
             tasks=(EvalTask(name="ifeval", metric="prompt_level_strict_acc", output="generate"),),
             stand_in="5,000 Alpaca rows instead of an unpublished instruction set",
         ),
+        "domains": World(
+            source="lawcheck.disciplines.general.domains",
+            tasks=(EvalTask(name="slices_agieval", chance=0.23),),
+            stand_in="5,000 Alpaca rows of 52,002",
+        ),
         "paper": World(
             source="lawcheck.disciplines.general.paper",
             tasks=(

@@ -57,6 +57,14 @@ DISCIPLINE = Discipline(
             ),
             stand_in="the rest of MedMCQA's validation split instead of its training split",
         ),
+        "domains": World(
+            source="lawcheck.disciplines.medicine.domains",
+            tasks=(
+                EvalTask(name="slices_medqa", chance=0.25),
+                EvalTask(name="medmcqa", chance=0.25),
+            ),
+            stand_in="the rest of MedMCQA's validation split and more instead of MedQA's training",
+        ),
         "paper": World(
             source="lawcheck.disciplines.medicine.paper",
             tasks=(EvalTask(name="medmcqa", chance=0.25, cluster="cluster"),),

@@ -7,7 +7,6 @@ projections.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lawcheck.errors import InputError
@@ -70,14 +69,7 @@ def _built(model: Any, chosen: dict[str, Any], settings: AdapterSettings, seed: 
     return model
 
 
-def save(model: Any, folder: Path) -> None:
-    wrapped.save(model, folder, KIND, getattr(model, MADE))
-
-
-def load(base_model: Any, folder: Path) -> Any:
-    """Raises InputError for a folder that does not fit."""
-    config = wrapped.config_of(folder, KIND)
-    return wrapped.restore(_built(base_model, config, wrapped.settings_of(config), 0), folder)
+save, load = wrapped.persistence(KIND, MADE, _built)
 
 
 def trainable_parameters(shapes: ModelShapes, design: Design, settings: AdapterSettings) -> int:

@@ -49,16 +49,12 @@ def build(
     """
     from safetensors.torch import load_file
 
-    folders, searched = dict(parents or {}), METHOD.validate(design)["shares"] == "searched"
+    folders = soup.several("state_mean", parents)
+    searched = METHOD.validate(design)["shares"] == "searched"
     if searched and len(folders) > MOST:
         raise InputError(
             f"method 'state_mean': a grid of shares over {len(folders)} adapters has "
             f"{3 ** len(folders):,} points, expected at most {MOST} adapters; choose shares equal"
-        )
-    if len(folders) < 2:
-        raise InputError(
-            f"method 'state_mean': found {len(folders)} adapters, expected two or more; name its "
-            f"parents"
         )
     for name, folder in folders.items():
         adapters.require_matching(name, folder, settings)

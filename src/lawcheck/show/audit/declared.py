@@ -20,7 +20,7 @@ Severity = Literal["error", "warning", "note"]
 Confidence = Literal["high", "medium", "low"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finding:
     """where: table, row and column. printed, recomputed: as text, with their digits.
 
@@ -35,8 +35,8 @@ class Finding:
     printed: str
     recomputed: str
     note: str
-    severity: Severity
-    confidence: Confidence
+    severity: Severity = "warning"
+    confidence: Confidence = "high"
 
 
 Tables = Mapping[str, pd.DataFrame]

@@ -116,9 +116,10 @@ def columns(law: Law, table: ScoreTable) -> tuple[Discipline, ...]:
 
     The disciplines of its study; else what it names; else the tasks of the table.
     """
-    declared = discovery.disciplines()
+    study = discovery.study_of(law.name)
     tasks = sorted(table.item_metric)
-    if discovery.study_of(law.name) is not None:
+    if study is not None:
+        declared = {d.name: d for d in discovery.of_study(study)}
         places = task_places(declared.values())
         homes = [
             n for n in declared if any(t in places and places[t].discipline == n for t in tasks)

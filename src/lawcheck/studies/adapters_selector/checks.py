@@ -5,15 +5,14 @@ Released: tirant35/TASA at commit e346309.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 
 from lawcheck.show.audit.declared import (
-    Confidence,
     Finding,
     NumberClaim,
     Row,
-    Severity,
     Tables,
 )
 from lawcheck.show.audit.schema import Printed, number, rows
@@ -43,25 +42,7 @@ def lines(tables: Tables, which: int) -> list[dict[str, str]]:
     return rows(tables[table(which)]) if table(which) in tables else []
 
 
-def _finding(
-    where: str,
-    kind: str,
-    printed: str,
-    recomputed: str,
-    note: str,
-    severity: Severity = "warning",
-    confidence: Confidence = "high",
-) -> Finding:
-    return Finding(
-        paper=PAPER,
-        where=where,
-        kind=kind,
-        printed=printed,
-        recomputed=recomputed,
-        note=note,
-        severity=severity,
-        confidence=confidence,
-    )
+_finding = functools.partial(Finding, PAPER)
 
 
 def _cells(row: Row, columns: Sequence[str]) -> dict[str, Printed]:

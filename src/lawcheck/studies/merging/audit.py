@@ -6,6 +6,7 @@ Two names in its Table 3 end in a digit, read here as a footnote mark.
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
@@ -25,8 +26,7 @@ EVERY = "every other"
 Span = tuple[float, float]
 
 
-def _finding(**given: Any) -> Finding:
-    return Finding(**{"paper": PAPER, "severity": "error", "confidence": "high"} | given)
+_finding = functools.partial(Finding, PAPER, severity="error")
 
 
 def _sources(found: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, str]:

@@ -5,10 +5,11 @@ What is read of 8023looker/VersaTune at commit 9f7b2ea stands in `printed` besid
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 from lawcheck.show.audit.arithmetic import weighted
-from lawcheck.show.audit.declared import Confidence, Finding, Severity, Tables
+from lawcheck.show.audit.declared import Finding, Tables
 from lawcheck.show.audit.schema import Printed, number, rows
 
 PAPER = "versatune"
@@ -40,25 +41,7 @@ SIZES = {
 }  # fmt: skip
 
 
-def _finding(
-    where: str,
-    kind: str,
-    printed: str,
-    recomputed: str,
-    note: str,
-    severity: Severity = "warning",
-    confidence: Confidence = "high",
-) -> Finding:
-    return Finding(
-        paper=PAPER,
-        where=where,
-        kind=kind,
-        printed=printed,
-        recomputed=recomputed,
-        note=note,
-        severity=severity,
-        confidence=confidence,
-    )
+_finding = functools.partial(Finding, PAPER)
 
 
 def benchmarks(tables: Tables) -> dict[tuple[str, str], dict[str, Printed]]:
