@@ -426,7 +426,11 @@ ROW = {"instruction": "do", "input": "", "output": "done"}
         ("a.csv", b'x,y\n"1,2\n', "a.csv, line .*: not valid CSV"),
         ("a.parquet", b"PAR1 but no more", "a.parquet, after row 0: not readable Parquet"),
         ("a.zip", b"PK nothing", "a.zip: not a whole zip file"),
-        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99)[:-9], "a.jsonl.gz: cannot be read"),
+        (
+            "a.jsonl.gz",
+            gzip.compress(mtime=0, data=b'{"a": 1}\n' * 99)[:-9],
+            "a.jsonl.gz: cannot be read",
+        ),
         ("a.xml", b"<Document><QAPair>", "a.xml: not valid XML"),
         ("a.pkl", b"x", "a.pkl: found a file of kind '.pkl'"),
     ],
