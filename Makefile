@@ -90,9 +90,9 @@ docs: $(DOCS)/.ready
 	$(DOCS)/bin/mkdocs build --quiet
 	@echo "Site: site/index.html"
 
-# make test ROOM=judging: the quick tests of one room.
+# In two processes, of one thread each. make test ROOM=judging: the quick tests of one room, in one.
 test: $(READY)
-	$(BIN)/pytest $(if $(ROOM),-m "not slow" $(patsubst %,tests/test_%.py,$($(ROOM))))
+	$(BIN)/pytest $(if $(ROOM),-m "not slow" $(patsubst %,tests/test_%.py,$($(ROOM))),-n 2)
 
 # The long form of what `make test` tries in a few minutes: kills and deaths at writes
 # (docs/faults.md), damaged files (docs/bad-input.md), two clones and other arithmetic
