@@ -87,6 +87,21 @@ def test_logs_of_inspect_ai(tmp_path):
     assert early.cube("ours", "partial", (0,)).tolist() == [[1, 0, 0.5, 0, 1, 1]]
 
 
+def test_numbers_that_inspect_ai_did_not_tell_apart_are_noted(tmp_path):
+    folder = shutil.copytree(WRITTEN / "inspect-0.3.40", tmp_path / "logs")
+    (file,) = folder.rglob("*_sums-epochs_*.json")
+    log = json.loads(file.read_text())
+    targets = ["827115", "1,000,040", ["82711", "three"], "1e9", "nan", "0.333333"]
+    for sample in log["samples"]:
+        sample["target"] = targets[int(sample["id"].removeprefix("q"))]
+    file.write_text(json.dumps(log))
+    assert not any("five significant" in n for n in imported(tmp_path, folder)[1])
+    log["results"]["scores"][0]["params"] = {"numeric": True}
+    file.write_text(json.dumps(log))
+    _, notes = imported(tmp_path, folder)
+    assert any("five significant digits, and 3 of 6 targets have more" in n for n in notes)
+
+
 def test_an_evaluation_that_did_not_end_well_is_refused(tmp_path):
     folder = shutil.copytree(WRITTEN / "inspect-0.3.40", tmp_path / "logs")
     (file,) = folder.rglob("*_partial_*.json")
