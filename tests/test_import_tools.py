@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from lawcheck.errors import InputError
@@ -121,6 +122,26 @@ def test_details_of_lighteval(tmp_path, version):
     with pytest.raises(InputError, match="metric mcc: a statistic of the whole data set"):
         imported(tmp_path, WRITTEN / f"lighteval-{version}", mapping={"metrics": {choice: "mcc"}})
     assert any("em is read, not bleu, f1" in n for n in notes)
+
+
+def test_a_metric_of_lighteval_that_names_a_function_is_the_same_in_every_run(tmp_path):
+    paths = [tmp_path / f"{arm}-s0" for arm in "ab"]
+    for k, path in enumerate(paths):
+        shutil.copytree(WRITTEN / "lighteval-0.13.0" / "ours-s0", path)
+        name = f"maj@n:n=4&normalize_pred=<function math_normalizer at 0x7fac1e18a{k}>"
+        (file,) = path.rglob("results_*.json")
+        file.write_text(file.read_text().replace('"em"', f'"{name}"'))
+        (file,) = path.rglob("details_my_gen*.parquet")
+        table = pq.read_table(file)
+        metrics = [
+            {name if m == "em" else m: v for m, v in row.items() if m != "bleu"}
+            for row in table["metric"].to_pylist()
+        ]
+        table = table.set_column(table.schema.get_field_index("metric"), "metric", [metrics])
+        pq.write_table(table, file)
+    scores, notes = imported(tmp_path, *paths)
+    assert scores.item_metric["my_gen"] == "maj@n:n=4&normalize_pred=<function math_normalizer>"
+    assert any("'my_gen': lighteval's maj@n compares whole texts" in n for n in notes)
 
 
 def test_settings_of_lighteval_are_compared(tmp_path):
