@@ -24,6 +24,7 @@ from lawcheck.declare.design import (
     Without,
     difference,
     pooled,
+    reaches,
 )
 from lawcheck.declare.estimands import SeedSpread
 from lawcheck.errors import InputError
@@ -416,6 +417,21 @@ def test_parts_that_cannot_be_shown_leave_a_law_no_chance_to_hold():
     assert [row.contradicted for row in few.power] == pytest.approx(alone, abs=0.03)
     built = judged([part(), part("other", needs_pretrained=True)], a=0.66, pretrained=False)
     assert {row.holds for row in built.power} == {0.0}
+
+
+def test_an_arm_that_is_always_right_has_passed_its_floor():
+    rows = columns({BASE: 0.4, A: 1.0, B: 1.0}, 5, 50, tasks=("math",), seed_sd=0.0)
+    rows["value"] = [
+        1.0 if arm == A.name and metric == "acc" else v
+        for arm, metric, v in zip(rows["arm"], rows["metric"], rows["value"], strict=True)
+    ]
+    floor = part(checks=reaches([A], 50.0, "math"))
+    found = judge(law(floor), table(rows), tasks=PLACES).parts[0].checks[0]
+    # Of runs that fail, up to 1 - 0.05 ** (1 / 5) are possible where five do not.
+    assert (found.estimate, found.passed) == (100.0, True)
+    assert found.low == pytest.approx(100 * 0.05 ** (1 / 5))
+    high = part(checks=reaches([A], 55.0, "math"))
+    assert not judge(law(high), table(rows), tasks=PLACES).parts[0].checks[0].passed
 
 
 def test_a_case_without_an_estimate_says_why():
