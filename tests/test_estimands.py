@@ -161,7 +161,7 @@ def test_spread_over_the_own_base_ignores_how_bases_differ():
 def test_a_spread_of_one_seed_names_the_seed_and_what_it_needs():
     spread = SeedSpread(treatments=MIXED[-1:], controls=ALONE[-1:])
     one = columns(dict.fromkeys(spread.arms, 0.6), n_seeds=1, n_items=20)
-    with pytest.raises(MissingScoresError, match="needs 2 or more .* found seed 0 alone; train"):
+    with pytest.raises(MissingScoresError, match=r"needs 2 or more .* found seed 0 alone; train"):
         estimate(spread, evidence(one))
 
 

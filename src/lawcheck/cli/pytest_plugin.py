@@ -203,7 +203,6 @@ class LawAssertions:
         return found
 
     def _judge(self, law: Law) -> Verdict:
-        from lawcheck.declare import discovery
         from lawcheck.declare.layout import Layout
         from lawcheck.declare.scale import load_scale
         from lawcheck.judging.evidence import MissingScoresError
@@ -215,10 +214,9 @@ class LawAssertions:
         lost = [p for p in files if not p.exists()]
         if lost or not files:
             what = f"{lost[0]}: no such file" if lost else "no score table, see --lawcheck-scores"
-            how = f"run: snakemake --profile local law_{law.name}"
-            if discovery.study_of(law.name) is None:
-                how = "name your scores with --lawcheck-scores"
-            raise MissingScoresError(f"{law.name}: {what}; {how}")
+            raise MissingScoresError(
+                f"{law.name}: {what}; run: snakemake --profile local law_{law.name}"
+            )
         from lawcheck.judging.judged import judge_file
 
         # A test reads the outcome and what would settle it, not what stands beside them.
