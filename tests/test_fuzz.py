@@ -220,8 +220,8 @@ def test_published_provenance_fits_its_record():
     )
     assert found
     # A law about base models alone has no runs.
-    records = map(read_provenance, found)
-    assert all(record["runs"] or record["bases"] for record in records)
+    read = map(read_provenance, found)
+    assert all(record["runs"] or record["bases"] for record in read)
 
 
 PRINTED = Path(discipline_laws.__file__).parent / discipline_laws.STUDY.published
