@@ -192,7 +192,7 @@ def model(words: Tokenizer) -> LlamaForCausalLM:
 def write_gguf(path: Path, model: LlamaForCausalLM, words: Tokenizer, **changes: Any) -> None:
     """As llama.cpp's converter does. The model's matrices become what their Q8_0 blocks hold.
 
-    changes: pre, architecture, lost (a byte's letter without a token), scaling.
+    changes: pre, architecture, lost (a byte's letter without a token), scaling, factors (Llama 3).
     """
     writer = gguf.GGUFWriter(path, changes.get("architecture", "llama"))
     writer.add_context_length(128)
@@ -222,6 +222,8 @@ def write_gguf(path: Path, model: LlamaForCausalLM, words: Tokenizer, **changes:
     writer.add_unk_token_id(0)
     writer.add_chat_template(TEMPLATE)
     kind = gguf.GGMLQuantizationType.Q8_0
+    if "factors" in changes:
+        writer.add_tensor("rope_freqs.weight", np.array(changes["factors"], dtype=np.float32))
     tensors = dict(model.model.named_parameters())
     for name, parameter in tensors.items():
         values = parameter.detach().numpy()
@@ -444,6 +446,7 @@ def test_what_cannot_be_had_is_one_line_and_nothing_is_left(
         ({"pre": "unheard-of"}, r"pre-tokenizer 'unheard-of' is unknown, expected one of gpt-2"),
         ({"architecture": "mamba"}, r"general\.architecture is 'mamba', expected 'llama'"),
         ({"scaling": gguf.RopeScalingType.YARN}, r"rope\.scaling\.type is 'yarn'"),
+        ({"factors": [1.0, 32.0]}, r"tensor 'rope_freqs\.weight' is none of a Llama"),
     ],
 )
 def test_a_file_that_cannot_be_converted_rightly_is_one_line(

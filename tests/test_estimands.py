@@ -158,6 +158,13 @@ def test_spread_over_the_own_base_ignores_how_bases_differ():
     assert "items explain 0" in estimate(spread, evidence(rows)).notes[-1]
 
 
+def test_a_spread_of_one_seed_names_the_seed_and_what_it_needs():
+    spread = SeedSpread(treatments=MIXED[-1:], controls=ALONE[-1:])
+    one = columns(dict.fromkeys(spread.arms, 0.6), n_seeds=1, n_items=20)
+    with pytest.raises(MissingScoresError, match=r"needs 2 or more .* found seed 0 alone; train"):
+        estimate(spread, evidence(one))
+
+
 def test_estimands_declared_before_run_to_run_variances_keep_their_identity():
     before = RoughnessRatio(treatments=(MIXED,), controls=(ALONE,))
     assert "components" not in plain(before)

@@ -219,7 +219,9 @@ def test_published_provenance_fits_its_record():
         (Path(fuzz.__file__).parents[1] / "results/reference").rglob("*.provenance.json")
     )
     assert found
-    assert all(read_provenance(path)["runs"] for path in found)
+    # A law about base models alone has no runs.
+    read = map(read_provenance, found)
+    assert all(record["runs"] or record["bases"] for record in read)
 
 
 PRINTED = Path(discipline_laws.__file__).parent / discipline_laws.STUDY.published

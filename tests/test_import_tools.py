@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from lawcheck.errors import InputError
@@ -87,6 +88,21 @@ def test_logs_of_inspect_ai(tmp_path):
     assert early.cube("ours", "partial", (0,)).tolist() == [[1, 0, 0.5, 0, 1, 1]]
 
 
+def test_numbers_that_inspect_ai_did_not_tell_apart_are_noted(tmp_path):
+    folder = shutil.copytree(WRITTEN / "inspect-0.3.40", tmp_path / "logs")
+    (file,) = folder.rglob("*_sums-epochs_*.json")
+    log = json.loads(file.read_text())
+    targets = ["827115", "1,000,040", ["82711", "three"], "1e9", "nan", "0.333333"]
+    for sample in log["samples"]:
+        sample["target"] = targets[int(sample["id"].removeprefix("q"))]
+    file.write_text(json.dumps(log))
+    assert not any("five significant" in n for n in imported(tmp_path, folder)[1])
+    log["results"]["scores"][0]["params"] = {"numeric": True}
+    file.write_text(json.dumps(log))
+    _, notes = imported(tmp_path, folder)
+    assert any("five significant digits, and 3 of 6 targets have more" in n for n in notes)
+
+
 def test_an_evaluation_that_did_not_end_well_is_refused(tmp_path):
     folder = shutil.copytree(WRITTEN / "inspect-0.3.40", tmp_path / "logs")
     (file,) = folder.rglob("*_partial_*.json")
@@ -106,6 +122,26 @@ def test_details_of_lighteval(tmp_path, version):
     with pytest.raises(InputError, match="metric mcc: a statistic of the whole data set"):
         imported(tmp_path, WRITTEN / f"lighteval-{version}", mapping={"metrics": {choice: "mcc"}})
     assert any("em is read, not bleu, f1" in n for n in notes)
+
+
+def test_a_metric_of_lighteval_that_names_a_function_is_the_same_in_every_run(tmp_path):
+    paths = [tmp_path / f"{arm}-s0" for arm in "ab"]
+    for k, path in enumerate(paths):
+        shutil.copytree(WRITTEN / "lighteval-0.13.0" / "ours-s0", path)
+        name = f"maj@n:n=4&normalize_pred=<function math_normalizer at 0x7fac1e18a{k}>"
+        (file,) = path.rglob("results_*.json")
+        file.write_text(file.read_text().replace('"em"', f'"{name}"'))
+        (file,) = path.rglob("details_my_gen*.parquet")
+        table = pq.read_table(file)
+        metrics = [
+            {name if m == "em" else m: v for m, v in row.items() if m != "bleu"}
+            for row in table["metric"].to_pylist()
+        ]
+        table = table.set_column(table.schema.get_field_index("metric"), "metric", [metrics])
+        pq.write_table(table, file)
+    scores, notes = imported(tmp_path, *paths)
+    assert scores.item_metric["my_gen"] == "maj@n:n=4&normalize_pred=<function math_normalizer>"
+    assert any("'my_gen': lighteval's maj@n compares whole texts" in n for n in notes)
 
 
 def test_settings_of_lighteval_are_compared(tmp_path):

@@ -375,6 +375,12 @@ def test_parquet_with_several_files_and_renamed_tasks(tmp_path):
         ("arm,seed,task,item_id,value\na,0,math,q,good\n", {}, "'value' holds no numbers"),
         ("arm,seed,task,item_id,value\na,x,math,q,1\n", {}, "'seed' holds no whole"),
         ("arm,seed,task,item_id,value\na,0,math,q,1\na,0,math,q,1\n", {}, "stands twice"),
+        (
+            "arm,seed,task,value\na,0,math,1\na,0,math,0\n",
+            {},
+            "2 rows of 1 runs .* 'item_id' tells",
+        ),
+        ("arm,seed,task,id,value\na,0,math,7,1\na,0,math,8,0\n", {}, r"\{item_id: id\}"),
         ("arm,seed,task,item_id,value\na,0,math,q,-1\n", {}, "expected 0 to 1"),
         ("arm,seed,task,item_id\na,0,math,q\n", {}, "'value' is missing"),
         ("arm,seed,item_id,value\na,0,q,1\n", {}, "'task' is missing"),

@@ -286,7 +286,7 @@ def test_a_learning_rate_whose_model_gives_no_numbers_has_no_score(tmp_path):
     from types import SimpleNamespace
 
     from lawcheck.declare.layout import Layout
-    from lawcheck.pipeline.tuning import SEARCH_SEED, _accuracy
+    from lawcheck.pipeline.tuning import _accuracy
     from lawcheck.scores.files import write_scores
 
     layout, run = Layout(tmp_path, "tiny"), make_run("full")
@@ -297,7 +297,7 @@ def test_a_learning_rate_whose_model_gives_no_numbers_has_no_score(tmp_path):
         rows = {
             "run_id": [run.id] * 10,
             "arm": [run.arm.name] * 10,
-            "seed": [SEARCH_SEED] * 10,
+            "seed": [run.seed] * 10,
             "task": [t for t in (*SCIENCE,) for _ in "12"],
             "item_id": ["0", "1"] * 5,
             "cluster": [""] * 10,

@@ -147,6 +147,8 @@ def test_what_cannot_be_answered_is_refused_in_one_line(folder, capsys, tmp_path
         (["--scores", scores, "--law", "variability"], "found no scores"),
         (["--scores", scores, "--from", "results"], "--from beside --scores"),
         (["--law", "variability"], "without --scores"),
+        (["--from", "nowhere"], "--from nowhere: no such folder"),
+        (["--from", str(tmp_path)], "no laws/ in it"),
     ):
         assert main(["report", *arguments, "--out", str(tmp_path)]) == 2
         err = capsys.readouterr().err

@@ -24,7 +24,9 @@ from lawcheck.declare.design import (
     Without,
     difference,
     pooled,
+    reaches,
 )
+from lawcheck.declare.estimands import SeedSpread
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import Finding, estimate
 from lawcheck.judging.evidence import Evidence
@@ -415,6 +417,51 @@ def test_parts_that_cannot_be_shown_leave_a_law_no_chance_to_hold():
     assert [row.contradicted for row in few.power] == pytest.approx(alone, abs=0.03)
     built = judged([part(), part("other", needs_pretrained=True)], a=0.66, pretrained=False)
     assert {row.holds for row in built.power} == {0.0}
+
+
+def test_an_arm_that_is_always_right_has_passed_its_floor():
+    rows = columns({BASE: 0.4, A: 1.0, B: 1.0}, 5, 50, tasks=("math",), seed_sd=0.0)
+    rows["value"] = [
+        1.0 if arm == A.name and metric == "acc" else v
+        for arm, metric, v in zip(rows["arm"], rows["metric"], rows["value"], strict=True)
+    ]
+    floor = part(checks=reaches([A], 50.0, "math"))
+    found = judge(law(floor), table(rows), tasks=PLACES).parts[0].checks[0]
+    # Of runs that fail, up to 1 - 0.05 ** (1 / 5) are possible where five do not.
+    assert (found.estimate, found.passed) == (100.0, True)
+    assert found.low == pytest.approx(100 * 0.05 ** (1 / 5))
+    high = part(checks=reaches([A], 55.0, "math"))
+    assert not judge(law(high), table(rows), tasks=PLACES).parts[0].checks[0].passed
+
+
+def test_a_case_without_an_estimate_says_why():
+    spread = SeedSpread(treatments=(A,), controls=(B,), base=BASE)
+    spread_of_b = SeedSpread(treatments=(B,), controls=(A,), base=BASE)
+    # Arms whose seeds differ by less than their few items explain.
+    rows = columns({BASE: 0.4, A: 0.6, B: 0.6}, 5, 30, seed_sd=0.0, rng_seed=1)
+    aim = part(estimand=spread, conjuncts=(("first", spread), ("second", spread_of_b)))
+    found = judge(law(aim), table(rows), tasks=PLACES).parts[0]
+    assert [c.estimate for c in found.conjuncts] == [None, None]
+    why = [n for n in found.notes if n.startswith("second: no estimate: the gain of ")]
+    assert len(why) == 1
+
+
+def test_arms_that_agree_in_every_item_neither_hold_nor_contradict():
+    rows = columns({BASE: 0.4, A: 0.66, B: 0.6}, 5, 400)
+    of_a = [k for k, arm in enumerate(rows["arm"]) if arm == A.name]
+    for name in rows:
+        rows[name] = [
+            *rows[name],
+            *([C.name] * len(of_a) if name == "arm" else [rows[name][k] for k in of_a]),
+        ]
+    same = part("same", estimand=difference([A], [C]))
+    found = judge(law(part(), same), table(rows), tasks=PLACES)
+    assert (found.parts[1].outcome, found.parts[1].p) == ("open", None)
+    assert {row.holds for row in found.power} == {0.0}
+    alone = judge(law(part()), table(rows), tasks=PLACES).power
+    assert [r.contradicted for r in found.power] == pytest.approx(
+        [r.contradicted for r in alone], abs=0.03
+    )
 
 
 def test_other_choices_agree_with_an_estimate_only():

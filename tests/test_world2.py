@@ -149,6 +149,20 @@ def test_a_rate_of_a_design_moves_that_design_only():
         with_rates(**{"lora@rank=5": 0.004}).settings_of("lora")
 
 
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("lora@rank_multiple=x", "rank_multiple is 'x', expected a whole number"),
+        ("lora@rank_multiple", "rank_multiple is '', expected a whole number"),
+        ("lora@rank_multiple=05", "rank_multiple is '05', expected a whole number"),
+        ("lora@nope=5", "names no design key 'nope'"),
+    ],
+)
+def test_a_rate_of_a_design_that_no_arm_can_have_is_refused(key, message):
+    with pytest.raises(InputError, match=message):
+        with_rates(**{key: 0.004}).settings_of("lora", "response", {"rank_multiple": 10})
+
+
 def test_every_design_of_the_laws_is_searched():
     keys = served(scale_laws(PROXY2).values(), designs=True)
     assert {"full", "lora", "lora@rank_multiple=5", "lora@rank_multiple=10"} <= keys.keys()

@@ -109,7 +109,7 @@ class Method:
             elif type(value) is not int or value < 1:
                 raise InputError(
                     f"method {self.name!r}: {key} is {value!r}, expected a whole number of at "
-                    f"least 1; correct the arm"
+                    f"least 1; correct it"
                 )
         return {**self.design, **design}
 

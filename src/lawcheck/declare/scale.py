@@ -528,16 +528,23 @@ class Scale(Part):
         if not finer:
             return own
         whole = discovery.method(method).validate(design or {})
-        fitting = [key for key in finer if self._fits(key, whole)]
+        fitting = [key for key in finer if self._fits(key, method, whole)]
         return max(fitting, key=lambda key: (key.count("@"), key), default=own)
 
-    def _fits(self, key: str, design: Mapping[str, Any]) -> bool:
+    def _fits(self, key: str, method: str, design: Mapping[str, Any]) -> bool:
+        fits = True
         for named in key.split("@")[1:]:
             choice, _, value = named.partition("=")
             what = f"scale {self.name!r}: methods: {key!r} names no design key {choice!r}"
-            if str(look_up(choice, design, what)) != value:
-                return False
-        return True
+            found = str(look_up(choice, design, what))
+            whole = value.isdecimal() and not value.startswith("0")
+            try:
+                # A value that no arm can have would leave the coarser rate without a word.
+                discovery.method(method).validate({choice: int(value) if whole else value})
+            except InputError as error:
+                raise InputError(f"scale {self.name!r}: methods: {key!r}: {error}") from error
+            fits = fits and found == value
+        return fits
 
     def settings_of(
         self, method: str, objective: str = "response", design: Mapping[str, Any] | None = None

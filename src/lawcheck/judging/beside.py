@@ -35,8 +35,8 @@ def beside(
     """The parts with what stands beside them, and the law's operating characteristics.
 
     outcome: word of a part on other evidence, before other parts are looked at. cannot: parts that
-    can be neither shown nor contradicted on these data, whatever is true: too few seeds, or base
-    models of another kind than they speak of.
+    can be neither shown nor contradicted on these data, whatever is true: too few seeds, base
+    models of another kind than they speak of, or arms that agree in every item.
     """
     rng = evidence.generator()
     seen = {h.name: _measured(h, evidence.for_part(h.name)) for h in law.hypotheses}

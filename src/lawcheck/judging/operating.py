@@ -177,7 +177,9 @@ def simulate(found: Sampling, values: Sequence[float], n: int, rng: np.random.Ge
     for j in np.flatnonzero(found.ranks):
         points = int(found.n_seeds[j])
         sd = np.sqrt(RANK_VARIANCE / max(points - 3, 1))
-        value[:, j] = np.arctanh(values[int(j)]) + sd * rng.standard_normal(n)
+        with np.errstate(divide="ignore"):
+            # A correlation of 1 is infinite on this scale, and rejects in every draw.
+            value[:, j] = np.arctanh(values[int(j)]) + sd * rng.standard_normal(n)
         v_seed[:, j], v_item[:, j], seed_df[j] = sd**2, 0.0, np.inf
     counted = ~np.isnan(found.exact)
     value[:, counted] = found.exact[counted]

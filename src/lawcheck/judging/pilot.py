@@ -10,6 +10,7 @@ from typing import Any
 
 from scipy import special
 
+from lawcheck.declare import discovery
 from lawcheck.declare.design import Hypothesis, Law
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
@@ -18,7 +19,7 @@ from lawcheck.judging.reading import read_scores
 from lawcheck.judging.sizing import Sizing, measured, sizing, together, variances
 from lawcheck.judging.stats import Estimate, seeds_needed
 from lawcheck.judging.stats.components import Components
-from lawcheck.judging.targets import targets_of
+from lawcheck.judging.targets import OWN_SCORES, targets_of
 from lawcheck.planning.cost import planned_cost
 from lawcheck.planning.forecast import plan_law
 from lawcheck.planning.plan import Planner
@@ -64,6 +65,7 @@ def seeds_plan(law: Law, scores: ScoreTable) -> dict[str, Any]:
         whole=bool(law.averaged),
         law=law.name,
         cost=planned_cost,
+        step="" if discovery.study_of(law.name) else OWN_SCORES,
     )
     parts = []
     primary: list[tuple[Hypothesis, Estimate | None]] = []

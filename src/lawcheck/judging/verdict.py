@@ -39,6 +39,7 @@ from lawcheck.declare.design import (
     plain,
 )
 from lawcheck.declare.estimands import controlled
+from lawcheck.declare.metrics import ACCURACY
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.judging.estimators import Finding, estimate
@@ -161,7 +162,7 @@ def judge(
         def again(h: Hypothesis, seen: Evidence) -> str:
             return _alone(_trial(h, law, seen, looks))
 
-        cannot = [t.hypothesis.name for t in everything if not (t.enough and t.spoken)]
+        cannot = [t.hypothesis.name for t in everything if not (t.enough and t.spoken and t.tests)]
         found, power = beside(law, evidence, parts, looks, again, cannot)
         parts = list(found)
     sampled = [p.n_seeds for p in parts if p.role == "primary" and p.se is not None]
@@ -291,6 +292,11 @@ class Trial:
         """Whether its opposite would mean anything: a failed assay leaves that, else nothing."""
         return self.spoken and all(c.passed for c in self.checks if c.kind == "manipulation")
 
+    @property
+    def tests(self) -> bool:
+        """Whether any data decide: not where arms that agree in every item leave no variation."""
+        return self.finding.exact or not (self.p("claimed") is None and self.p("against") is None)
+
     def p(self, what: Region) -> float | None:
         """Over the cases: all of them for a claim, any one of them (Bonferroni) against it."""
         found = [getattr(t, what) for t in self.cases]
@@ -320,7 +326,11 @@ def _trial(h: Hypothesis, law: Law, evidence: Evidence, looks: Looks) -> Trial:
         )
     alpha = looks.level(h.alpha)
     notes = list(finding.notes)
-    values = [(name, estimate(e, evidence).estimate) for name, e in h.conjuncts]
+    each = [(name, estimate(e, evidence)) for name, e in h.conjuncts]
+    values = [(name, case.estimate) for name, case in each]
+    for name, case in each:
+        # Of one that has an estimate, its notes are the part's own.
+        notes += [f"{name}: {n}" for n in case.notes if math.isnan(case.estimate.value)]
     # One run shows nothing about the next one, whatever a hypothesis declares.
     fewest = max(2, h.min_seeds)
     n_seeds = min((v.n_seeds for _, v in values), default=finding.estimate.n_seeds)
@@ -375,8 +385,23 @@ def _checked(check: Check, evidence: Evidence) -> CheckVerdict:
     e = check.estimand
     if low is None and value.se == 0 and isinstance(e, Measure) and not e.of_items:
         low = value.value
+    # Every item right in every run is no missing measurement either.
+    if low is None and value.se == 0 and isinstance(e, Contrast | Measure):
+        low = _bound_of_constant(value, e, check.alpha) if e.metric == ACCURACY else None
     passed = low is not None and low > check.above
     return _seen(check, passed, value.value, low, finding.unit)
+
+
+def _bound_of_constant(value: Estimate, e: Contrast | Measure, alpha: float) -> float:
+    """Lower bound, in points, of the mean over runs of an accuracy that n runs share.
+
+    Exact whatever the distribution: where some runs score the least that is possible, n runs alike
+    are seen with a probability above alpha up to the share 1 - alpha**(1/n) of such runs.
+    """
+    alike = alpha ** (1 / value.n_seeds)
+    least = 100 * sum(min(w, 0.0) for _, w in e.weights)
+    least -= e.against if isinstance(e, Measure) else 0.0
+    return alike * value.value + (1 - alike) * least
 
 
 def _seen(

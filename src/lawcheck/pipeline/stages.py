@@ -498,9 +498,10 @@ def collect(planner: Planner, layout: Layout, law: Law) -> Path:
         # All are there before any is compared.
         path = layout.run_scores(run_id)
         if not path.is_file():
+            rule = NAME if law.name == NAME else f"law_{law.name}"
             raise InputError(
                 f"law {law.name!r}: run {run_id} has no scores; "
-                f"run: snakemake --profile local law_{law.name}"
+                f"run: snakemake --profile local {rule} --config scale={planner.scale.name}"
             )
         if run_id in shown:
             files.append(path)

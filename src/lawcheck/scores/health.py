@@ -21,6 +21,8 @@ ITEMS = 20
 ALMOST_ALL = 0.95
 # Share of unscored items from which a run is named, and of empty or endless answers.
 MANY_UNSCORED, HALF = 0.01, 0.5
+# Findings of one kind up to which all are listed, and how many of more.
+MOST, SHOWN = 8, 3
 # A trained router is never this close to uniform; one without gradient is, to the last bit.
 UNIFORM = 1e-6
 
@@ -47,11 +49,13 @@ def findings(
 ) -> tuple[Finding, ...]:
     """Everything found among `arms` (all by default), in a fixed order.
 
+    Of a kind that many show, the first ones and how many more.
+
     once: arms of one untrained model, whose single evaluation may stand for several seeds.
     """
     present = [a for a in table.arms if arms is None or a in set(arms)]
     units = {a: _units(table, a) for a in present}
-    return (
+    everything = (
         *_diverged(table, units),
         *_answers(table, present),
         *_unscored(table, units),
@@ -59,6 +63,25 @@ def findings(
         *_routers(table, present),
         *_twins(table, units, frozenset(once)),
         *_single(units),
+    )
+    by_kind: dict[str, list[Finding]] = {}
+    for found in everything:
+        by_kind.setdefault(found.kind, []).append(found)
+    return tuple(f for same in by_kind.values() for f in _few(same))
+
+
+def _few(same: Sequence[Finding]) -> Iterator[Finding]:
+    """Findings of one kind. Hundreds of selectors that know every task are one thing to say."""
+    if len(same) <= MOST:
+        yield from same
+        return
+    yield from same[:SHOWN]
+    rest = same[SHOWN:]
+    arms = tuple(dict.fromkeys(a for f in rest for a in f.arms))
+    yield Finding(
+        kind=same[0].kind,
+        arms=arms,
+        text=f"likewise {len(rest)} more, of {len(arms)} arm{'s' if len(arms) > 1 else ''}",
     )
 
 
@@ -174,6 +197,11 @@ def _routers(table: ScoreTable, arms: Sequence[str]) -> Iterator[Finding]:
                 )
 
 
+def _is_constant(cells: np.ndarray) -> bool:
+    seen = cells[~np.isnan(cells)]
+    return not seen.size or bool(seen.min() == seen.max())
+
+
 def _twins(table: ScoreTable, units: Units, once: frozenset[str]) -> Iterator[Finding]:
     """Runs whose scores agree in every item, by the hash of their cells."""
     groups: dict[tuple[tuple[str, ...], bytes], list[tuple[str, int]]] = {}
@@ -183,7 +211,7 @@ def _twins(table: ScoreTable, units: Units, once: frozenset[str]) -> Iterator[Fi
             cells = np.concatenate([table.cube(arm, t, [seed]).ravel() for t in tasks])
             seen = cells[~np.isnan(cells)]
             # Constant scores are a finding of their own, and agree without being copies.
-            if seen.size < ITEMS or seen.min() == seen.max():
+            if seen.size < ITEMS or all(_is_constant(table.cube(arm, t, [seed])) for t in tasks):
                 continue
             key = hashlib.sha256(np.where(np.isnan(cells), -1.0, cells).tobytes()).digest()
             groups.setdefault((tasks, key), []).append((arm, seed))

@@ -63,6 +63,12 @@ def run(arguments: argparse.Namespace) -> None:
             f"or leave --law out"
         )
     source = Path(arguments.source) if arguments.source else None
+    if source and not (source / "laws").is_dir():
+        what = "no laws/ in it" if source.is_dir() else "no such folder"
+        raise InputError(
+            f"report --from {source}: {what}; name a scale's folder with laws/ in it, such as "
+            f"results/proxy, or your own scores with --scores"
+        )
     named = os.path.basename(os.path.realpath(source)) if source else "proxy"
     arguments.scale = arguments.scale or named
     planner, layout = study(arguments)

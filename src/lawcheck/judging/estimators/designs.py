@@ -115,11 +115,23 @@ def _spread(estimand: SeedSpread, evidence: Evidence) -> Finding:
     multi, single = (
         np.stack([levels[a] for a in side]) for side in (estimand.treatments, estimand.controls)
     )
+    _require_spread(estimand, multi.shape[1], evidence)
     with evidence.named():
         result = log_variance_ratio(multi, single)
     if result.n_unscored:
         notes = (*notes, f"{result.n_unscored} disciplines left out: no variation over seeds")
     return Finding(estimate=result, unit="log ratio of variances", notes=notes)
+
+
+def _require_spread(estimand: SeedSpread, n_units: int, evidence: Evidence) -> None:
+    if n_units > 1:
+        return
+    seeds, _ = evidence.common_seeds(estimand.arms, (s.task for s in evidence.strata("average")))
+    found = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+    raise MissingScoresError(
+        f"{evidence.what}: a spread over seeds needs 2 or more that every arm has, found {found} "
+        f"alone; train and score more seeds"
+    )
 
 
 # What of a curve or an arm may vary from run to run: contrasts of arms, and a name for notes.

@@ -178,6 +178,11 @@ def _answers(
         notes.append(f"task {task!r}: epochs are reduced by {chosen.variant}")
     if config.get("limit") is not None:
         notes.append(f"{file.parent}: task {task!r}: limited to {config['limit']} samples")
+    if scorer == "match" and (longer := _longer_than_compared(log)):
+        notes.append(
+            f"{file.parent}: task {task!r}: match(numeric=True) compares five significant digits, "
+            f"and {longer} targets have more"
+        )
     prefix = "" if name == task else f"{task}/"
     for row in rows:
         value = row.get("value")
@@ -215,6 +220,28 @@ def _offers(log: dict[str, Any]) -> tuple[list[Offer], dict[Offer, str]]:
         )
         found[made] = str(entry.get("scorer"))
     return list(found), found
+
+
+def _longer_than_compared(log: dict[str, Any]) -> str:
+    """Samples whose target is a number that five significant digits do not hold, of all.
+
+    Empty where there are none, or `match` is not numeric. A wrong answer that agrees in them is
+    correct.
+    """
+    scores = part(log, "results").get("scores")
+    scores = scores if isinstance(scores, list) else []
+    if not any(e.get("scorer") == "match" and part(e, "params").get("numeric") for e in scores):
+        return ""
+    samples = log.get("samples")
+    samples = samples if isinstance(samples, list) else []
+    targets = {str(s.get("id")): s.get("target") for s in samples}  # once for all epochs
+    longer = 0
+    for target in targets.values():
+        texts = map(str, target if isinstance(target, list) else [target])
+        numbers = [_number(t.strip().replace(",", "").lstrip("$€£")) for t in texts]
+        # Not a number compares false with all.
+        longer += any(isinstance(n, float) and abs(n - float(f"{n:.5g}")) > 0 for n in numbers)
+    return f"{longer} of {len(targets)}" if longer else ""
 
 
 def _reduced(log: dict[str, Any], scorer: str, reducer: str, where: str) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ from lawcheck.scores import TaskPlace
 
 # Columns of details before 0.11.
 EARLY = ("example", "choices", "gold", "metrics", "predictions")
+# A metric's name holds its options, and functions among them their address in that process.
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 DETAILS = re.compile(r"details_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\Z")
 
 
@@ -123,6 +125,8 @@ def _answers(
     name = named(task, [], mapping, places)
     config = _config(content, key)
     chosen = choose(task, _offers(content, key, config), mapping, declared_task(name), where, notes)
+    if chosen.metric.startswith("maj@n:") and "normalize_pred=" in chosen.metric:
+        notes.append(f"task {task!r}: lighteval's maj@n compares whole texts, not normalized ones")
     general = part(content, "config_general")
     settings = {
         "num_fewshot": config.get("num_fewshots", key.split("|")[-1]),
@@ -148,6 +152,7 @@ def _answers(
     outputs = hashlib.sha256()
     for k, (document, metrics, response) in enumerate(rows):
         item = prefix + text(str(document.get("id") or k))
+        metrics = {ADDRESS.sub("", name): value for name, value in metrics.items()}
         if chosen.metric not in metrics:
             raise InputError(f"{where}, row {k + 1}: no metric {chosen.metric!r}; evaluate again")
         found.items.append(item)
@@ -217,7 +222,7 @@ def _offers(content: dict[str, Any], key: str, config: dict[str, Any]) -> list[O
         aggregation = said.get("corpus_level_fn")
         found.append(
             offer(
-                metric,
+                ADDRESS.sub("", metric),
                 "",
                 value,
                 str(aggregation) if aggregation is not None else None,

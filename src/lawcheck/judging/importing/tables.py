@@ -91,6 +91,7 @@ def _table(
 ) -> Table:
     notes: list[str] = []
     table = _renamed(_read(path, origin), mapping, origin, notes)
+    itemised = "item_id" in table.column_names
     wide = "value" not in table.column_names and "task" not in table.column_names
     if wide:
         table = _long(table, mapping, places, origin, notes)
@@ -107,7 +108,7 @@ def _table(
     table = _numbered(table, mapping, origin, notes)
     labels = _labels(table, str(path))
     table, lost, kept = _placed(table, placer, labels, origin, str(path))
-    _refuse_repeats(table, others, kept, origin)
+    _refuse_repeats(table, others, kept, itemised, origin)
     tasks = _distinct(table, "task")
     if "task" in table.column_names and mapping.tasks:
         keep = [not mapping.leaves_out(str(t)) for t in table.column("task").to_pylist()]
@@ -724,12 +725,18 @@ def _whole(column: pa.ChunkedArray, origin: str) -> pa.ChunkedArray:
         ) from error
 
 
-def _refuse_repeats(table: pa.Table, others: pa.Table, kept: pa.ChunkedArray, origin: str) -> None:
-    """Rows that stand twice but for a column that is left out: several checkpoints of a run."""
+def _refuse_repeats(
+    table: pa.Table, others: pa.Table, kept: pa.ChunkedArray, itemised: bool, origin: str
+) -> None:
+    """Rows that stand twice but for a column that is left out: several checkpoints of a run.
+
+    itemised: whether the file names its items; rows without a name may be those of items.
+    """
     key = [c for c in ("arm", "seed", "task", "item_id", "metric") if c in table.column_names]
-    if len(others) != len(kept) or not others.num_columns or not table.num_rows:
+    if (others.num_columns and len(others) != len(kept)) or not table.num_rows:
         return
-    if table.select(key).group_by(key).aggregate([]).num_rows == table.num_rows:
+    distinct = table.select(key).group_by(key).aggregate([]).num_rows
+    if distinct == table.num_rows:
         return
     for name in sorted(others.column_names, key=lambda n: n.lower() not in STEPS):
         column = others.column(name).take(kept)
@@ -738,10 +745,21 @@ def _refuse_repeats(table: pa.Table, others: pa.Table, kept: pa.ChunkedArray, or
         both = table.select(key).append_column("other", column)
         if both.group_by([*key, "other"]).aggregate([]).num_rows == table.num_rows:
             found = [str(x) for x in column.unique().to_pylist()]
+            if not itemised and name.lower() not in (*STEPS, *RUNS):
+                raise InputError(
+                    f"{origin}: no column 'item_id', and rows of one arm, seed and task differ in "
+                    f"column {name!r}; write 'columns: {{item_id: {_quoted(name)}}}' into the "
+                    f"mapping (--map) if it names the item"
+                )
             raise InputError(
                 f"{origin}: rows of one arm, seed and task differ only in column {name!r} "
                 f"({', '.join(found[:5])}); keep one of them, or make it part of the arm"
             )
+    if not itemised:
+        raise InputError(
+            f"{origin}: {table.num_rows:,} rows of {distinct:,} runs and tasks, and no column "
+            f"'item_id' tells them apart; add one that numbers the items, alike in every run"
+        )
 
 
 def _retasked(table: pa.Table, mapping: ImportMap) -> pa.Table:

@@ -68,7 +68,9 @@ def log_variance_ratio(multi: ArrayLike, single: ArrayLike, correlation: float =
     """
     top, bottom = _log_variance(multi), _log_variance(single)
     n_seeds = min(np.shape(multi)[-2], np.shape(single)[-2])
-    ratio = top - bottom
+    with np.errstate(invalid="ignore"):
+        # Neither side varies.
+        ratio = top - bottom
     kept = ratio[np.isfinite(ratio)]
     if kept.size == 0:
         raise InputError("variance ratio: no discipline varies over seeds; nothing to compare")

@@ -32,8 +32,8 @@ FIGURE = Picture(
     caption=(
         "Above: the share of every domain in the rows of each phase. Below: its loss on held-out "
         "rows, in nats per response token, before training (0) and after each phase; rules that "
-        "move shares see no other numbers. Mean over seeds; shaded: its 95 % interval over seeds. "
-        "Hatched: not measured."
+        "move shares see no other numbers. Mean over seeds; shaded: its 95 % interval over seeds, "
+        "which may leave the panel where few seeds come so far. Hatched: not measured."
     ),
     per_law=True,
     only=moves,
@@ -42,6 +42,8 @@ ACROSS = 3
 # Characters of a title that fit beside each other over two columns.
 TITLE_WIDTH = 110
 FEWEST_SEEDS = 2
+# Of the highest mean; no value is negative, and intervals of two seeds are wider than all of them.
+HEADROOM = 1.15
 
 
 def build(context: RenderContext) -> Figure:
@@ -59,8 +61,11 @@ def build(context: RenderContext) -> Figure:
             above.set_visible(False)
             below.set_visible(False)
             continue
-        draw_paths(above, path_of(context, arms[k], titles, WEIGHT, 1), looks, 1)
-        draw_paths(below, path_of(context, arms[k], titles, LOSS, 0), looks, 0)
+        for axes, metric, first in ((above, WEIGHT, 1), (below, LOSS, 0)):
+            paths = path_of(context, arms[k], titles, metric, first)
+            draw_paths(axes, paths, looks, first)
+            highest = max((m.value for path in paths.values() for m in path), default=0.0)
+            axes.set_ylim(0, max(highest, 0.1) * HEADROOM)
         title = "\n".join(textwrap.wrap(labels[arms[k].name], TITLE_WIDTH // across))
         panel_title(above, k, title, fontsize=6)
         below.set_xlabel("Phase")
@@ -137,13 +142,17 @@ def seeds_note(
     context: RenderContext, arms: Sequence[Arm], domains: Mapping[str, str]
 ) -> list[str]:
     """How many seeds the paths are of, and what one alone does not show."""
-    counts = [len(context.scores.seeds(a.name, d, WEIGHT)) for a in arms for d in domains]
+    paths = [path_of(context, a, domains, WEIGHT, 1) for a in arms]
+    counts = [m.n_seeds for own in paths for path in own.values() for m in path]
     found = {n for n in counts if n}
     if not found:
         return []
     if max(found) < FEWEST_SEEDS:
         return ["1 seed, so without intervals."]
+    fewer = "; a run that has diverged ends early" if len(found) > 1 else ""
     text = " to ".join(str(n) for n in sorted({min(found), max(found)}))
     return [
-        f"Scale {context.shown_scale}: {text} seeds." if context.scale_name else f"{text} seeds."
+        f"Scale {context.shown_scale}: {text} seeds{fewer}."
+        if context.scale_name
+        else f"{text} seeds{fewer}."
     ]
