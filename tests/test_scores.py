@@ -193,3 +193,15 @@ def test_a_study_averages_the_disciplines_of_its_own_worlds():
     # A table of one's own, judged on a law of the first study, misses none of the others'.
     of = task_places(discovery.disciplines().values(), "proxy")
     assert {p.discipline for p in of.values()} == five
+
+
+def test_true_and_false_are_scores_as_pandas_writes_them(tmp_path):
+    head = "arm,seed,task,item_id,value\n"
+    path = tmp_path / "mine.csv"
+    path.write_text(head + "a,0,math,q1,True\na,0,math,q2,False\na,0,math,q3,\n")
+    (cells,) = load_scores([path]).cube("a", "math", [0])
+    np.testing.assert_array_equal(cells, [1.0, 0.0, math.nan])
+    # Anything else beside them is named as before.
+    path.write_text(head + "a,0,math,q1,True\na,0,math,q2,maybe\n")
+    with pytest.raises(InputError, match="column 'value' holds 'True'"):
+        load_scores([path])

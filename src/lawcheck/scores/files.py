@@ -93,13 +93,31 @@ def _read(path: Path) -> pa.Table:
     require_file(path)
     if path.suffix.lower() == ".csv":
         with csv_fault(path):
-            table = pa.csv.read_csv(path, convert_options=CSV_OPTIONS)
+            table = _csv(path)
             # A header that is no UTF-8 text fails when it is asked for.
             table.column_names  # noqa: B018
     else:
         with parquet_fault(path):
             table = parquet().read_table(path, read_dictionary=list(TEXT), partitioning=None)
     return typed(table, f"scores {path}", OTHER_FORMS)
+
+
+def _csv(path: Path) -> pa.Table:
+    """A score of True or False, as pandas writes a comparison, is 1 or 0."""
+    try:
+        return pa.csv.read_csv(path, convert_options=CSV_OPTIONS)
+    except pa.ArrowInvalid as error:
+        cell = NO_NUMBER.search(_line(error))
+        if cell is None or cell["found"].lower() not in ("true", "false"):
+            raise
+        types = CSV_OPTIONS.column_types | {"value": pa.bool_()}
+        options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
+        try:
+            table = pa.csv.read_csv(path, convert_options=options)
+        except pa.ArrowInvalid:
+            raise error from None
+        at = table.schema.get_field_index("value")
+        return table.set_column(at, "value", table.column(at).cast(pa.float64()))
 
 
 def require_file(path: Path) -> None:
