@@ -15,6 +15,7 @@ from lawcheck.declare.design import Arm, Discipline, EvalTask, Score, World
 from lawcheck.errors import InputError
 from lawcheck.scores import concatenate, load_scores, task_places, write_scores
 from lawcheck.scores.files import SCHEMA
+from lawcheck.scores.sorting import _batches
 
 A, B = Arm(method="a"), Arm(method="b")
 ROWS = columns({A: 0.6, B: 0.5}, n_seeds=2, n_items=8, tasks=("math", "biology"))
@@ -205,3 +206,10 @@ def test_true_and_false_are_scores_as_pandas_writes_them(tmp_path):
     path.write_text(head + "a,0,math,q1,True\na,0,math,q2,maybe\n")
     with pytest.raises(InputError, match="column 'value' holds 'True'"):
         load_scores([path])
+
+
+def test_true_and_false_are_read_alike_from_files_too_large_for_memory(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("arm,seed,task,item_id,value\na,0,math,q1,True\na,0,math,q2,False\n")
+    (batch,) = _batches([path])
+    assert batch.column("value").to_pylist() == [1.0, 0.0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,14 +31,40 @@ SCHEMA = pa.schema(
 
 # As Arrow says it.
 NO_NUMBER = re.compile(
-    r"CSV column #(?P<column>\d+).* error to (?P<type>int64|double): invalid value '(?P<found>.*)'"
+    r"CSV column #(?P<column>\d+).* error to (?P<type>int64|double|bool): "
+    r"invalid value '(?P<found>.*)'"
 )
 OTHER_FORMS = "; lawcheck import reads tables of other forms"
-# Ids stay text even where they look like numbers; only seed and value are numbers.
-CSV_OPTIONS = pa.csv.ConvertOptions(
-    column_types=dict.fromkeys(TEXT, CODES) | {"seed": pa.int64(), "value": pa.float64()},
-    strings_can_be_null=False,
-)
+# Rows from which a file's values are known to be True and False.
+LOOKED_AT = 1_000
+TRUTHS = {"true", "false"}
+
+
+def csv_options(path: Path) -> pa.csv.ConvertOptions:
+    """Ids stay text even where they look like numbers; only seed and value are numbers.
+
+    A score of True or False, as pandas writes a comparison, is 1 or 0.
+    """
+    value = pa.bool_() if _is_true_or_false(path) else pa.float64()
+    return pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(TEXT, CODES) | {"seed": pa.int64(), "value": value},
+        strings_can_be_null=False,
+    )
+
+
+def _is_true_or_false(path: Path) -> bool:
+    found: set[str] = set()
+    # What is wrong with a file is said by who reads it.
+    with (
+        contextlib.suppress(csv.Error),
+        path.open(encoding="utf-8-sig", errors="replace", newline="") as file,
+    ):
+        rows = csv.reader(file)
+        names = next(rows, [])
+        if "value" in names:
+            at = names.index("value")
+            found = {row[at].lower() for row in itertools.islice(rows, LOOKED_AT) if at < len(row)}
+    return bool(found & TRUTHS) and found <= {*TRUTHS, ""}
 
 
 def parquet() -> Any:
@@ -93,31 +120,13 @@ def _read(path: Path) -> pa.Table:
     require_file(path)
     if path.suffix.lower() == ".csv":
         with csv_fault(path):
-            table = _csv(path)
+            table = pa.csv.read_csv(path, convert_options=csv_options(path))
             # A header that is no UTF-8 text fails when it is asked for.
             table.column_names  # noqa: B018
     else:
         with parquet_fault(path):
             table = parquet().read_table(path, read_dictionary=list(TEXT), partitioning=None)
     return typed(table, f"scores {path}", OTHER_FORMS)
-
-
-def _csv(path: Path) -> pa.Table:
-    """A score of True or False, as pandas writes a comparison, is 1 or 0."""
-    try:
-        return pa.csv.read_csv(path, convert_options=CSV_OPTIONS)
-    except pa.ArrowInvalid as error:
-        cell = NO_NUMBER.search(_line(error))
-        if cell is None or cell["found"].lower() not in ("true", "false"):
-            raise
-        types = CSV_OPTIONS.column_types | {"value": pa.bool_()}
-        options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
-        try:
-            table = pa.csv.read_csv(path, convert_options=options)
-        except pa.ArrowInvalid:
-            raise error from None
-        at = table.schema.get_field_index("value")
-        return table.set_column(at, "value", table.column(at).cast(pa.float64()))
 
 
 def require_file(path: Path) -> None:

@@ -139,7 +139,8 @@ def _unscored(table: ScoreTable, units: Units) -> Iterator[Finding]:
     for arm, seeds in units.items():
         shares = {}
         for seed, tasks in seeds.items():
-            cells = np.concatenate([table.cube(arm, t, [seed]).ravel() for t in tasks])
+            by_task = [table.cube(arm, t, [seed]).ravel() for t in tasks]
+            cells = np.concatenate(by_task)
             shares[seed] = float(np.isnan(cells).mean())
         many = {s: share for s, share in shares.items() if share > MANY_UNSCORED}
         if many:
@@ -158,7 +159,7 @@ def _constant(table: ScoreTable, units: Units) -> Iterator[Finding]:
             for task in tasks:
                 cells = table.cube(arm, task, [seed]).ravel()
                 cells = cells[~np.isnan(cells)]
-                if cells.size >= ITEMS and cells.min() == cells.max():
+                if cells.size >= ITEMS and _is_constant(cells):
                     found.setdefault((task, float(cells[0])), []).append(seed)
         for (task, value), which in sorted(found.items()):
             yield Finding(
@@ -208,10 +209,11 @@ def _twins(table: ScoreTable, units: Units, once: frozenset[str]) -> Iterator[Fi
     sizes: dict[bytes, int] = {}
     for arm, seeds in units.items():
         for seed, tasks in seeds.items():
-            cells = np.concatenate([table.cube(arm, t, [seed]).ravel() for t in tasks])
+            by_task = [table.cube(arm, t, [seed]).ravel() for t in tasks]
+            cells = np.concatenate(by_task)
             seen = cells[~np.isnan(cells)]
             # Constant scores are a finding of their own, and agree without being copies.
-            if seen.size < ITEMS or all(_is_constant(table.cube(arm, t, [seed])) for t in tasks):
+            if seen.size < ITEMS or all(map(_is_constant, by_task)):
                 continue
             key = hashlib.sha256(np.where(np.isnan(cells), -1.0, cells).tobytes()).digest()
             groups.setdefault((tasks, key), []).append((arm, seed))

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from lawcheck.errors import InputError
 from lawcheck.scores.files import (
-    CSV_OPTIONS,
     OTHER_FORMS,
     TEXT,
     csv_fault,
+    csv_options,
     parquet,
     parquet_fault,
     picked,
@@ -228,7 +228,10 @@ def _batches(paths: Iterable[Path]) -> Iterator[pa.Table]:
     for path in paths:
         origin = f"scores {path}"
         if path.suffix.lower() == ".csv":
-            with csv_fault(path), pa.csv.open_csv(path, convert_options=CSV_OPTIONS) as reader:
+            with (
+                csv_fault(path),
+                pa.csv.open_csv(path, convert_options=csv_options(path)) as reader,
+            ):
                 typed(reader.schema.empty_table(), origin, OTHER_FORMS)
                 for batch in reader:
                     if len(batch):

@@ -151,8 +151,5 @@ def seeds_note(
         return ["1 seed, so without intervals."]
     fewer = "; a run that has diverged ends early" if len(found) > 1 else ""
     text = " to ".join(str(n) for n in sorted({min(found), max(found)}))
-    return [
-        f"Scale {context.shown_scale}: {text} seeds{fewer}."
-        if context.scale_name
-        else f"{text} seeds{fewer}."
-    ]
+    where = f"Scale {context.shown_scale}: " if context.scale_name else ""
+    return [f"{where}{text} seeds{fewer}."]

@@ -7,7 +7,8 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
-from lawcheck.declare.design import Arm, Check, Hypothesis, Measure, Mixture, Recipe, beats
+from lawcheck.declare.design import Arm, Check, Hypothesis, Mixture, Recipe, beats
+from lawcheck.declare.metrics import BITS
 
 DOMAINS = ("law", "medicine", "finance", "science", "code", "general")
 # Domains that an arm expands; their answers are letters.
@@ -17,11 +18,10 @@ BASE = Arm(method="base")
 SECOND = Arm(method="base", base="second")
 # A fifth of the paper's rows a pass.
 ROWS = 12_000
-BITS = "bits_per_byte"
 # Bits per byte: a letter among four options costs two; a fortieth of that.
 LIKELIER = 0.05
 # Nats from the detected shares, as in the proxy world.
-APART, MOVED = 0.05, 0.01
+MOVED = 0.01
 
 primary = functools.partial(Hypothesis, role="primary", sesoi=LIKELIER)
 secondary = functools.partial(Hypothesis, role="secondary", sesoi=LIKELIER)
@@ -62,30 +62,4 @@ def learned(arms: Iterable[Arm]) -> tuple[Check, ...]:
     ]
     return tuple(
         dataclasses.replace(check, name=f"assay_{k}") for k, check in enumerate(checks, start=1)
-    )
-
-
-def apart(name: str, claim: str, arms: Iterable[Arm], above: float = APART) -> Check:
-    """Manipulation: the mixtures of these arms are not what the base emits."""
-    group = tuple(arms)
-    weights = tuple((a, 1 / len(group)) for a in group)
-    return Check(
-        name=name,
-        kind="manipulation",
-        claim=claim,
-        estimand=Measure(metric="divergence", weights=weights, target="mixture"),
-        above=above,
-    )
-
-
-def can_learn(arms: Iterable[Arm]) -> tuple[Check, ...]:
-    """Where no domain can be learned better, as the reference says, no share moves."""
-    return tuple(
-        Check(
-            name=f"can_learn_{k}",
-            kind="manipulation",
-            claim=f"some potential of {a.name} is above 0 at the first update",
-            estimand=Measure(metric="potential", weights=((a, 1.0),), target="first_update"),
-        )
-        for k, a in enumerate(arms, start=1)
     )

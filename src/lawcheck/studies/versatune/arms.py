@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from lawcheck.declare.design import Arm, Check, Hypothesis, Measure, Mixture, Recipe, beats
@@ -92,7 +93,7 @@ def learned(*groups: tuple[Arm, ...]) -> tuple[Check, ...]:
     )
 
 
-def apart(name: str, claim: str, group: tuple[Arm, ...], above: float = APART) -> Check:
+def apart(name: str, claim: str, group: Sequence[Arm], above: float = APART) -> Check:
     """Manipulation: the mixtures of these arms are not what the base emits."""
     weights = tuple((a, 1 / len(group)) for a in group)
     return Check(
@@ -101,4 +102,17 @@ def apart(name: str, claim: str, group: tuple[Arm, ...], above: float = APART) -
         claim=claim,
         estimand=Measure(metric="divergence", weights=weights, target="mixture"),
         above=above,
+    )
+
+
+def can_learn(*groups: Sequence[Arm]) -> tuple[Check, ...]:
+    """Where no domain can be learned better, as a weak reference says, no share moves."""
+    return tuple(
+        Check(
+            name=f"can_learn_{k}",
+            kind="manipulation",
+            claim=f"some potential of {a.name} is above 0 at the first update",
+            estimand=Measure(metric="potential", weights=((a, 1.0),), target="first_update"),
+        )
+        for k, a in enumerate((a for group in groups for a in group), start=1)
     )

@@ -9,11 +9,11 @@ from lawcheck.studies.real_mixtures.arms import (
     INVERSE,
     RECIPROCAL,
     UNIFORM,
-    apart,
     learned,
     primary,
     secondary,
 )
+from lawcheck.studies.versatune.arms import apart
 
 LAW = Law(
     name="real_consistency",

@@ -11,12 +11,11 @@ from lawcheck.studies.real_mixtures.arms import (
     PLACEBO,
     UNIFORM,
     UNIFORM_DYNAMIC,
-    apart,
-    can_learn,
     learned,
     primary,
     secondary,
 )
+from lawcheck.studies.versatune.arms import apart, can_learn
 
 MOVES = apart("dynamic_moves", "the shares of dynamic leave the detected ones", [DYNAMIC], MOVED)
 PLACEBO_MOVES = apart(

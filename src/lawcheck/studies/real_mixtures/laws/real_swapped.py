@@ -7,11 +7,11 @@ from lawcheck.studies.real_mixtures.arms import (
     CONSTANT,
     DOMAINS,
     SECOND,
-    apart,
     learned,
     mixed,
     primary,
 )
+from lawcheck.studies.versatune.arms import apart
 
 OWN = (CONSTANT, mixed(SECOND, start="knowledge"))
 SWAPPED = tuple(
