@@ -32,6 +32,10 @@ ITEM_METRICS = {
 # called so.
 UNREADABLE, UNKNOWN = -1, -2
 LIKELIHOODS = frozenset(ITEM_METRICS) - {ACCURACY}
+# Measured of a run, not of items, and read by laws. Of mixtures whose shares may move: task is a
+# domain, item a phase from 1. Of a merge: the share of tensors that lie on the arc between its
+# parents, not on the line.
+WEIGHT, ARC = "mixture_weight", "arc_share"
 
 
 def unbounded(metric: str) -> bool:

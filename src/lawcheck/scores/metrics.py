@@ -8,14 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from lawcheck.declare.metrics import ITEM_METRICS, LIKELIHOODS
+from lawcheck.declare.metrics import ARC, ITEM_METRICS, LIKELIHOODS, WEIGHT
 
 ROUTING, DIVERGED = "routing_probability", "diverged"
 # Of a run's training mixture: share of distinct n-grams among all, and how many distinct ones.
 DISTINCT, COUNT = "distinct_ngrams", "distinct_count"
-# Of mixtures whose shares may move: task is a domain, item a phase from 1; the loss of item 0 is
-# that before training, in nats per response token.
-WEIGHT, LOSS = "mixture_weight", "domain_loss"
+# Like WEIGHT of mixtures whose shares may move; the loss of item 0 is that before training, in nats
+# per response token.
+LOSS = "domain_loss"
 # Likewise: the share of a domain's loss that can still be learned, by phase.
 POTENTIAL = "potential"
 # Rows of a domain over all phases, and how many of them differ.
@@ -27,9 +27,8 @@ DETECTED, VARIATION, UNSTABLE = "detected_share", "total_variation", "detected_d
 PRETRAINED = "pretraining_share"
 # Of a run whose mixture was compared with what its base knows: KL of the two, in nats.
 DIVERGENCE = "divergence"
-# Of a merge: cosine of the angle between its parents, an item a tensor; and the share of tensors
-# that lie on the arc between them, not on the line.
-COSINE, ARC = "tensor_cosine", "arc_share"
+# Of a merge: cosine of the angle between its parents, an item a tensor.
+COSINE = "tensor_cosine"
 # Rows of a task that a run's selection kept. Of a selector, the place in its tasks of the one that
 # it named for an item: UNREADABLE where it named no domain and task, UNKNOWN where there is no such
 # task.

@@ -1,7 +1,7 @@
 """SLERP geometry: the arc between two models is a better place for a merge than the line."""
 
 from lawcheck.declare.design import Check, Law, Measure, pooled
-from lawcheck.scores import ARC
+from lawcheck.declare.metrics import ARC
 from lawcheck.studies.merging.arms import (
     BASE,
     MERGED,

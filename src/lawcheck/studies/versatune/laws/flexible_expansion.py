@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lawcheck.declare.design import Arm, Check, Law, Measure, difference
 from lawcheck.declare.estimands import Pooled
-from lawcheck.scores import WEIGHT
+from lawcheck.declare.metrics import WEIGHT
 from lawcheck.studies.versatune.arms import (
     DOMAINS,
     TARGETS,
