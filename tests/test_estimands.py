@@ -57,6 +57,23 @@ def test_roughness_ratio_finds_the_ratio_of_scatters_and_not_of_slopes():
     assert found.estimate.p_above() < 0.01
 
 
+@pytest.mark.parametrize(
+    "estimand",
+    [
+        RoughnessRatio(treatments=(MIXED,), controls=(ALONE,)),
+        SeedSpread(treatments=MIXED[-1:], controls=ALONE[-1:]),
+        RankCorrelation(groups=(MIXED, ALONE), x="math", y="average"),
+    ],
+)
+def test_scores_that_never_vary_leave_a_part_without_an_estimate(estimand):
+    rows = curve_rows({MIXED: 0, ALONE: 0}, items=20)
+    rows["value"] = [float(item == "q0") for item in rows["item_id"]]
+    found = estimate(estimand, evidence(rows))
+    assert math.isnan(found.estimate.value)
+    assert found.estimate.se is None
+    assert found.notes[-1].startswith("no estimate: ")
+
+
 def test_roughness_ratio_may_compare_disciplines_of_the_same_arms():
     rows = curve_rows({MIXED: 0.03}, seeds=4, items=300)
     e = RoughnessRatio(

@@ -6,11 +6,14 @@ import pytest
 
 from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Law, Recipe, difference
-from lawcheck.declare.scale import load_scale
+from lawcheck.declare.scale import load_scale, scale_names
 from lawcheck.errors import InputError
 from lawcheck.pipeline.workflow import Workflow
+from lawcheck.planning.cost import planned_tokens
 from lawcheck.planning.plan import Planner, batches, find_runs
 from lawcheck.studies.discipline_laws.arms import discipline_lora, lora_comp, lora_moe
+
+RATE = {"learning_rate": 1e-3, "weight_decay": 0.0, "warmup_ratio": 0.0}
 
 
 @pytest.fixture
@@ -112,3 +115,30 @@ def test_unknown_run_names_the_nearest(planner):
     real = planner.runs_of(lora_moe("shared_a"), 0)[0].id
     with pytest.raises(InputError, match="nearest"):
         find_runs(planner, discovery.laws(), [real[:-1] + "x"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": {"loar": RATE}}, "methods: 'loar' names no method 'loar'; nearest: lora"),
+        ({"methods": {"loar@rank_multiple=5": RATE}}, "names no method 'loar'; nearest: lora"),
+        ({"methods": {"lora.dop": RATE}}, "names no objective 'dop'; nearest: dpo"),
+        ({"corpus": {"caps": {"maths": 3}}}, "corpus.caps: no discipline 'maths'; nearest: math"),
+        ({"corpus": {"reserve": {"maths": 3}}}, "corpus.reserve: no discipline 'maths'; nearest"),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_refused_wherever_runs_are_planned(change, message):
+    with pytest.raises(InputError, match=message):
+        Planner(load_scale("smoke", change), (0,))
+
+
+def test_every_shipped_scale_names_what_is_there():
+    for name in scale_names():
+        Planner(load_scale(name), (0,))
+
+
+def test_a_plan_without_words_of_a_part_of_the_corpus_is_refused():
+    plan = {"words_per_sample": {"math": 3}, "tokens_per_word": 2, "peak_tflops": 1}
+    scale = load_scale("smoke", {"plan": {**plan, "utilisation": 1}})
+    with pytest.raises(InputError, match="plan counts no words of discipline 'general'"):
+        planned_tokens(lora_moe("plain"), scale)

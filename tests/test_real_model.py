@@ -70,7 +70,10 @@ def test_caps_are_planned_with():
 
 @pytest.mark.parametrize(
     ("caps", "message"),
-    [({"maths": 3}, "caps: no discipline 'maths'; nearest: math"), ({"math": 0}, "math has")],
+    [
+        ({"maths": 3}, "corpus.caps: no discipline 'maths'; nearest: math"),
+        ({"math": 0}, "math has"),
+    ],
 )
 def test_bad_caps_are_one_line(caps, message, tmp_path):
     with pytest.raises(InputError, match=message):

@@ -12,8 +12,14 @@ from lawcheck.corpus.recipe import Row, in_order, mix, one_pool, planned_rows
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, Run
 from lawcheck.declare.scale import Scale
-from lawcheck.declare.worlds import data_folder, pinned_sources, science, source_module
-from lawcheck.errors import InputError, look_up
+from lawcheck.declare.worlds import (
+    data_folder,
+    pinned_sources,
+    require_known,
+    science,
+    source_module,
+)
+from lawcheck.errors import InputError
 from lawcheck.files import origin
 from lawcheck.files.atomic import atomic_folder
 from lawcheck.files.hashing import digest, file_sha256
@@ -31,11 +37,7 @@ def build_corpus(scale: Scale, folder: Path, accepted: Collection[str] = ()) -> 
     A generated world must match the digest that the scale froze. accepted: data sets of a
     streamed world whose row counts may differ from the published ones. Raises InputError.
     """
-    known = [d.name for d in science(scale)]
-    for name in scale.corpus.caps:
-        look_up(name, dict.fromkeys(known), f"scale {scale.name!r}: caps: no discipline {name!r}")
-    for name in scale.corpus.reserve:
-        look_up(name, dict.fromkeys(known), f"scale {scale.name!r}: reserve: no such {name!r}")
+    require_known(scale)
     require_frozen(scale)
     data = data_folder(scale)
     if scale.corpus.reserve and data is not None:

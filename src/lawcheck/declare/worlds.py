@@ -13,7 +13,7 @@ from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, Law
 from lawcheck.declare.lineage import lineage
 from lawcheck.declare.scale import Scale
-from lawcheck.errors import InputError
+from lawcheck.errors import InputError, look_up
 from lawcheck.files.hashing import digest
 
 DATA_VARIABLE = "LAWCHECK_DATA"
@@ -28,6 +28,26 @@ def science(scale: Scale) -> list[Discipline]:
             f"add one (docs/adding.md) or choose another scale"
         )
     return found
+
+
+def require_known(scale: Scale) -> None:
+    """Raises InputError for a setting of a discipline, method or objective that is nowhere.
+
+    One of another world may come from the scale that this one extends.
+    """
+    science(scale)
+    disciplines = {n: d for n, d in discovery.disciplines().items() if d.role == "discipline"}
+    corpus = scale.corpus
+    of_disciplines = [("corpus.caps", corpus.caps), ("corpus.reserve", corpus.reserve)]
+    for key, named in of_disciplines:
+        for name in named:
+            look_up(name, disciplines, f"scale {scale.name!r}: {key}: no discipline {name!r}")
+    for key in scale.methods:
+        method, _, objective = key.partition("@")[0].partition(".")
+        what = f"scale {scale.name!r}: methods: {key!r} names no {{}} {{!r}}"
+        look_up(method, discovery.methods(), what.format("method", method))
+        if objective:
+            look_up(objective, discovery.objectives(), what.format("objective", objective))
 
 
 def data_folder(scale: Scale) -> Path | None:

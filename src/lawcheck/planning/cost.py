@@ -60,12 +60,6 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
     if arm.recipe is None or not discovery.trains_rows(arm):
         return 0.0
     plan = _plan(scale)
-    for name in arm.recipe.disciplines or ():
-        if name not in plan.words_per_sample:
-            raise InputError(
-                f"scale {scale.name!r}: plan counts no words of discipline {name!r}; add it to "
-                f"words_per_sample ({nearest(name, plan.words_per_sample)})"
-            )
     # Counting needs sizes only, so disciplines count whether or not the world has sources.
     names = [d for d in _science() if d.name in plan.words_per_sample]
     corpus = scale.corpus
@@ -73,6 +67,12 @@ def planned_tokens(arm: Arm, scale: Scale) -> float:
     rows = planned_mixture(
         scale.sized(recipe), names, corpus.size, corpus.general_pool, corpus.caps
     )
+    for name in (*(recipe.disciplines or ()), *rows):
+        if name not in plan.words_per_sample:
+            raise InputError(
+                f"scale {scale.name!r}: plan counts no words of discipline {name!r}; add it to "
+                f"words_per_sample ({nearest(name, plan.words_per_sample)})"
+            )
     epochs = recipe.stop_after or scale.passes(recipe)
     per_word = plan.tokens_per_word * epochs
     return sum(n * plan.words_per_sample[name] * per_word for name, n in rows.items())

@@ -15,7 +15,13 @@ from lawcheck.declare.design import Arm, Law, Run, plain
 from lawcheck.declare.lineage import check_parents
 from lawcheck.declare.method import Fits
 from lawcheck.declare.scale import Scale
-from lawcheck.declare.worlds import data_digest, realisable, scale_laws, science
+from lawcheck.declare.worlds import (
+    data_digest,
+    realisable,
+    require_known,
+    scale_laws,
+    science,
+)
 from lawcheck.errors import InputError, nearest
 from lawcheck.files.hashing import digest
 from lawcheck.planning.controls import controls_of
@@ -48,6 +54,9 @@ class Planner:
 
     scale: Scale
     seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        require_known(self.scale)
 
     @cached_property
     def data_digest(self) -> str | None:

@@ -29,6 +29,7 @@ from lawcheck.judging.stats import (
     FEWEST,
     POINTS,
     Estimate,
+    above_rounding,
     item_terms,
     log_ratio,
     log_variance_ratio,
@@ -69,22 +70,27 @@ def _roughness(estimand: RoughnessRatio, evidence: Evidence) -> Finding:
         [_residual_variance(levels, curve, _columns(wanted, names, evidence)) for curve in side]
         for side, wanted in sides
     ]
+    unit = "log ratio of SDs"
     if not all((v > 0).all() for side in variances for v in side):
-        raise InputError(
-            f"{evidence.what}: a curve of scores lies exactly on its line, its roughness has no "
-            f"logarithm; score more items"
-        )
+        why = "a curve lies exactly on its line, its roughness has no logarithm; score more items"
+        return _undefined(len(next(iter(levels.values()))), unit, notes, why)
     top, bottom = (np.mean(np.log(side), axis=0) for side in variances)
     with evidence.named():
         result = paired_t(0.5 * (top - bottom))
-    return Finding(estimate=result, unit="log ratio of SDs", notes=notes)
+    return Finding(estimate=result, unit=unit, notes=notes)
+
+
+def _undefined(n_seeds: int, unit: str, notes: tuple[str, ...], why: str) -> Finding:
+    """Of scores that are there and on which the quantity is not defined."""
+    nothing = Estimate(value=math.nan, se=None, df=None, n_seeds=n_seeds)
+    return Finding(estimate=nothing, unit=unit, notes=(*notes, f"no estimate: {why}"))
 
 
 def _residual_variance(levels: Levels, curve: Curve, columns: list[int]) -> Floats:
     """Mean over disciplines of the residual variance of one curve; (n_seeds,)."""
     values = np.stack([levels[a][:, columns] for a in curve], axis=-1)
     fractions = [a.recipe.fraction for a in curve if a.recipe is not None]
-    return np.asarray((roughness(fractions, values) ** 2).mean(axis=1))
+    return above_rounding((roughness(fractions, values) ** 2).mean(axis=1), values)
 
 
 def _columns(
@@ -116,11 +122,16 @@ def _spread(estimand: SeedSpread, evidence: Evidence) -> Finding:
         np.stack([levels[a] for a in side]) for side in (estimand.treatments, estimand.controls)
     )
     _require_spread(estimand, multi.shape[1], evidence)
+    unit = "log ratio of variances"
+    variances = (above_rounding(side.var(axis=1, ddof=1), side) for side in (multi, single))
+    if not np.logical_and(*((v > 0).all(axis=0) for v in variances)).any():
+        why = "no discipline varies over seeds in every arm; run more seeds or score more items"
+        return _undefined(multi.shape[1], unit, notes, why)
     with evidence.named():
         result = log_variance_ratio(multi, single)
     if result.n_unscored:
         notes = (*notes, f"{result.n_unscored} disciplines left out: no variation over seeds")
-    return Finding(estimate=result, unit="log ratio of variances", notes=notes)
+    return Finding(estimate=result, unit=unit, notes=notes)
 
 
 def _require_spread(estimand: SeedSpread, n_units: int, evidence: Evidence) -> None:
@@ -170,12 +181,9 @@ def _run_to_run(
         cubes[arm, stratum.task], based = evidence.by_base(np.asarray(cube), seeds)
     notes = (*evidence.gaps("average"), *notes, *based)
     n_seeds = next(iter(cubes.values())).shape[0]
-    nothing = Finding(
-        estimate=Estimate(value=math.nan, se=None, df=None, n_seeds=n_seeds), unit=unit
-    )
     if n_seeds < FEWEST:
-        why = f"no estimate: {n_seeds} seeds, a run-to-run variance and its error need {FEWEST}"
-        return dataclasses.replace(nothing, notes=(*notes, why))
+        why = f"{n_seeds} seeds, a run-to-run variance and its error need {FEWEST}"
+        return _undefined(n_seeds, unit, notes, why)
     found: list[list[Floats]] = []
     for side, wanted in zip(sides, disciplines, strict=True):
         found.append([])
@@ -189,11 +197,11 @@ def _run_to_run(
                 seen, k = variance + noise.mean(), int(variance.argmin())
                 where = f" without its seed {k} of {n_seeds}" if k else ""
                 why = (
-                    f"no estimate: {name}{where} varies by {seen[k]:.3g} squared points over "
+                    f"{name}{where} varies by {seen[k]:.3g} squared points over "
                     f"seeds, of which items explain {noise.mean():.3g}; run more seeds or score "
                     f"more items"
                 )
-                return dataclasses.replace(nothing, notes=(*notes, why))
+                return _undefined(n_seeds, unit, notes, why)
             found[-1].append(variance)
     bare = [s.task for s in strata if cubes[next(iter(arms)), s.task].shape[1] < 2]
     if bare:
@@ -274,9 +282,13 @@ def _rank_correlation(estimand: RankCorrelation, evidence: Evidence) -> Finding:
     if unknown or np.isnan(points).any():
         where = f"arm {unknown[0]}" if unknown else "a parent"
         half = "no scored item in its half" if gap else "no scored item"
-        why = f"no estimate: {where} has {half} of a discipline with some seed; score more items"
-        nothing = Estimate(value=math.nan, se=None, df=None, n_seeds=n_seeds)
-        return Finding(estimate=nothing, unit="rank correlation", notes=(*notes, why))
+        why = f"{where} has {half} of a discipline with some seed; score more items"
+        return _undefined(n_seeds, "rank correlation", notes, why)
+    tied = any(np.ptp(group) == 0 for group in np.atleast_2d(points))
+    if tied or any(len(set(group)) == 1 for group in scores):
+        what = "the design points" if tied else "the scores of a group"
+        why = f"{what} are all equal, and a constant has no ranks; vary them or score more items"
+        return _undefined(n_seeds, "rank correlation", notes, why)
     with evidence.named():
         result = spearman(points, scores, evidence.generator())
     notes = (*notes, f"{len(columns)} design points are the units; seeds only sharpen their means")

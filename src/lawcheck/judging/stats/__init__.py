@@ -12,6 +12,7 @@ from lawcheck.judging.stats.estimate import (
 )
 from lawcheck.judging.stats.measures import (
     FEWEST,
+    above_rounding,
     interquartile_mean,
     log_ratio,
     log_variance_ratio,
@@ -30,6 +31,7 @@ __all__ = [
     "POINTS",
     "Estimate",
     "PermutationEstimate",
+    "above_rounding",
     "detectable_effect",
     "holm",
     "interquartile_mean",

@@ -10,6 +10,7 @@ from scipy import special
 
 from lawcheck.errors import InputError
 from lawcheck.judging.stats.estimate import Estimate, PermutationEstimate
+from lawcheck.judging.stats.two_way import ROUNDING
 
 Floats = NDArray[np.float64]
 # Leaving one seed out must leave a variance.
@@ -94,8 +95,14 @@ def _log_variance(values: ArrayLike) -> Floats:
             f"variance ratio: shape {given.shape}, expected ([arms,] seeds >= 2, disciplines)"
         )
     with np.errstate(divide="ignore"):
-        logs = np.log(given.var(axis=-2, ddof=1))
+        logs = np.log(above_rounding(given.var(axis=-2, ddof=1), given))
     return logs.mean(axis=0) if given.ndim == 3 else logs
+
+
+def above_rounding(variances: ArrayLike, values: ArrayLike) -> Floats:
+    """Variances of the values, 0 where they are what equal values differ by after rounding."""
+    given = np.asarray(variances, dtype=np.float64)
+    return np.where(given > ROUNDING * np.abs(values).max() ** 2, given, 0.0)
 
 
 def run_variance(values: ArrayLike, noise: ArrayLike) -> Floats:
@@ -112,9 +119,7 @@ def run_variance(values: ArrayLike, noise: ArrayLike) -> Floats:
         raise InputError(f"run-to-run variance: {n} seeds; its error needs {FEWEST} or more")
     kept = [given, *(np.delete(given, k, axis=0) for k in range(n))]
     seen = np.array([v.var(axis=0, ddof=1).mean() for v in kept])
-    # Equal seeds differ by rounding.
-    seen[seen <= 1e-14 * np.abs(given).max() ** 2] = 0.0
-    return seen - np.asarray(noise, dtype=np.float64).mean()
+    return above_rounding(seen, given) - np.asarray(noise, dtype=np.float64).mean()
 
 
 def log_ratio(treatments: ArrayLike, controls: ArrayLike, power: float = 1.0) -> Estimate:
