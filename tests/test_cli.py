@@ -195,6 +195,7 @@ def test_every_verb_has_examples_that_parse(name, monkeypatch, capsys):
         (["jugde", "x"], "verb 'jugde': unknown; nearest: judge"),
         (["--laws", "laws", "lst"], "verb 'lst': unknown; nearest: list"),
         (["judge", "x", "--scorse", "y"], "judge: option '--scorse': unknown; nearest: --scores"),
+        (["list", "lawz"], "list: argument 'lawz': expected none; lawcheck list --help"),
     ],
 )
 def test_a_mistyped_verb_or_option_gets_the_nearest(capsys, argv, named):

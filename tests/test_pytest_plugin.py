@@ -175,3 +175,9 @@ def test_the_plugin_is_installed_and_costs_nothing_at_start():
     # The package itself says where its modules have moved.
     itself = {"lawcheck", "lawcheck.files", "lawcheck.files.moved"}
     assert set(done.stdout.split()) <= itself | {"lawcheck.cli", "lawcheck.cli.pytest_plugin"}
+
+
+def test_law_files_that_are_not_there_end_the_run(stranger):
+    code, said = run(stranger, "--lawcheck-laws", "lawz")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "lawz': no such file or folder; name one" in said

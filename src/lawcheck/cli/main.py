@@ -127,7 +127,10 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
             # Options may be cut short.
             if given.startswith("--") and not any(o.startswith(given) for o in known):
                 raise InputError(f"{word}: option {given!r}: unknown; {nearest(given, known)}")
-    return whole.parse_args(argv)
+    arguments, left = whole.parse_known_args(argv)
+    if left:
+        raise InputError(f"{word}: argument {left[0]!r}: expected none; lawcheck {word} --help")
+    return arguments
 
 
 def _words(argv: Sequence[str]) -> Iterator[str]:

@@ -64,6 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "`law_name` (one a law) over these laws; over every law found if none is named",
     )
     folders = _paths(config, "laws")
+    gone = [f for f in folders if not f.exists()]
+    if gone:
+        # Without it every test of its laws would be missing, and the rest pass.
+        raise pytest.UsageError(f"laws: {str(gone[0])!r}: no such file or folder; name one")
     if folders:
         before = os.environ.get(LAWS)
         os.environ[LAWS] = os.pathsep.join([*map(str, folders), *([before] if before else [])])

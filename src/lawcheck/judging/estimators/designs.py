@@ -123,8 +123,8 @@ def _spread(estimand: SeedSpread, evidence: Evidence) -> Finding:
     )
     _require_spread(estimand, multi.shape[1], evidence)
     unit = "log ratio of variances"
-    variances = (above_rounding(side.var(axis=1, ddof=1), side) for side in (multi, single))
-    if not np.logical_and(*((v > 0).all(axis=0) for v in variances)).any():
+    variances = [above_rounding(side.var(axis=1, ddof=1), side) for side in (multi, single)]
+    if not (np.concatenate(variances) > 0).all(axis=0).any():
         why = "no discipline varies over seeds in every arm; run more seeds or score more items"
         return _undefined(multi.shape[1], unit, notes, why)
     with evidence.named():
