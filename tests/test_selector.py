@@ -565,6 +565,7 @@ REFUSED = {
     "use_rslora": {"use_rslora": True},
     "alora_invocation_tokens": {"alora_invocation_tokens": [1, 2]},
     "bias": {"bias": "all"},
+    "modules_to_save": {"modules_to_save": ["lm_head"]},
 }
 
 
