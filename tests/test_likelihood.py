@@ -83,7 +83,7 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def evaluated(base, corpus, out, method="base", folder=None, **settings):
+def evaluated(base, corpus, out, method="base", folder=None, precision="float32", **settings):
     job = EvalJob(
         run_id=make_run(method).id,
         arm=make_run(method).arm.name,
@@ -93,7 +93,8 @@ def evaluated(base, corpus, out, method="base", folder=None, **settings):
         run_folder=folder,
         disciplines=tuple(map(discovery.discipline, NAMES)),
     )
-    scale = make_scale(hardware={"micro_batch": 8, "evaluation_batch": 5}, evaluation=settings)
+    hardware = {"micro_batch": 8, "evaluation_batch": 5, "precision": precision}
+    scale = make_scale(hardware=hardware, evaluation=settings)
     evaluate_runs([job], scale, corpus, lambda _: out)
     return load_scores(out)
 
@@ -186,6 +187,23 @@ def test_likelihoods_are_those_of_plain_transformers(base, corpus, tmp_path, met
     assert found.keys() == wanted.keys()
     assert found == pytest.approx(wanted, abs=1e-5, rel=1e-5)
     assert min(abs(v) for (m, _), v in found.items() if m == "information") > 1e-3
+
+
+def test_the_softmax_of_bfloat16_logits_is_taken_in_float32(base, corpus, tmp_path):
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).eval()
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    scores = evaluated(base, corpus, tmp_path / "s.parquet", precision="bfloat16", likelihood=True)
+    rows = samples("math", "eval")
+    texts = {r["id"]: r["question"] for r in rows}
+    answers = {r["id"]: [r["answer"]] for r in rows}
+    wanted = expected(model, tokenizer, rows, texts, answers, dict.fromkeys(texts, 0))
+    arm = make_run("base").arm.name
+    items = scores.items(arm, "proxy_math", "bits_per_byte")
+    found = scores.cube(arm, "proxy_math", (0,), "bits_per_byte")[0]
+    off = [v - wanted["bits_per_byte", i] for i, v in zip(items, found, strict=True)]
+    # Rows of other lengths round some logits otherwise; a softmax in bfloat16 moves every item by
+    # some 0.01.
+    assert np.median(np.abs(off)) < 1e-4
 
 
 def test_a_likelihood_that_follows_accuracy_with_less_noise_needs_fewer_items(tmp_path):

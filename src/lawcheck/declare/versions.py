@@ -4,3 +4,5 @@ TRAINER = 1
 EVALUATOR = 1
 RECIPES = 1
 CONVERTER = 1
+# Of scales that measure likelihoods. 2: the softmax of logits in bfloat16 is taken in float32.
+LIKELIHOODS = 2

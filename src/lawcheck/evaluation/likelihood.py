@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from lawcheck.declare.metrics import BITS, INFORMATION, NORMALISED, PROBABILITY
 from lawcheck.evaluation.model import PrefixSharingLM, Request
 from lawcheck.evaluation.tasks import PlacedTask
@@ -74,7 +76,14 @@ def measured(asked: Pass, lm: PrefixSharingLM) -> Iterator[tuple[str, str, float
     """
     # An answer without a token of its own has no likelihood.
     scored = [k for k, (_, _, tokens) in enumerate(asked.requests) if tokens]
-    answers = lm._loglikelihood_tokens([asked.requests[k] for k in scored], disable_tqdm=True)
+    usual = lm.softmax_dtype
+    # The harness takes the softmax in the model's own precision: in bfloat16, logarithms between 4
+    # and 8 come in steps of 1/32, in which options tie.
+    lm.softmax_dtype = torch.float32
+    try:
+        answers = lm._loglikelihood_tokens([asked.requests[k] for k in scored], disable_tqdm=True)
+    finally:
+        lm.softmax_dtype = usual
     logs = [math.nan] * len(asked.requests)
     for k, (value, _) in zip(scored, answers, strict=True):
         logs[k] = value

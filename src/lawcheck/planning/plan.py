@@ -101,6 +101,7 @@ class Planner:
         rule = discovery.mixing_rule(arm.mixture.update) if arm.mixture is not None else None
         objective = discovery.objective(arm.recipe.objective if arm.recipe else "response")
         learnt = {} if objective.name == "response" else {"objective": objective.version}
+        likely = self.scale.evaluation.likelihood
         measured: dict[str, Any] = {}
         for source in self._measured(arm, seed):
             scale, base = self.scale, source.name
@@ -126,6 +127,7 @@ class Planner:
                 **({"mixing": rule.version, "held_out": HELD_OUT} if rule else {}),
                 "method": method.version,
                 **learnt,
+                **({"likelihoods": versions.LIKELIHOODS} if likely else {}),
                 "disciplines": {d.name: d.version for d in world},
             },
             # Parents that an arm names joined later than those that its method implies.
