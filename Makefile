@@ -50,7 +50,7 @@ real: $(READY)
 	@$(BIN)/lawcheck plan $(firstword $(REAL)) --scale smollm2 --left 2
 	@(while sleep 120; do $(BIN)/lawcheck plan $(firstword $(REAL)) --scale smollm2 --left 2; done) & \
 	  clock=$$!; trap 'kill $$clock' EXIT INT TERM; \
-	  $(SNAKEMAKE) --cores 2 --resources mem_mb=6000 --config scale=smollm2 --quiet rules $(addprefix law_,$(REAL))
+	  $(SNAKEMAKE) $(addprefix law_,$(REAL)) --cores 2 --resources mem_mb=6000 --config scale=smollm2 --quiet rules
 	@for law in $(REAL); do $(BIN)/lawcheck judge $$law --scale smollm2 \
 	  --scores results/smollm2/laws/$$law.scores.parquet || exit; done
 	@$(BIN)/lawcheck report --scale smollm2 >/dev/null
