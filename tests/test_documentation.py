@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
+import subprocess
 import tempfile
 import tomllib
 from functools import cache
@@ -130,6 +132,25 @@ def snakemake_fault(rest: list[str], page: str) -> str | None:
     if lost:
         return f"no option {lost}"
     return unknown_law([t for t in found.targets if t.startswith("law_")], page)
+
+
+def test_the_makefile_asks_snakemake_for_its_laws():
+    said = subprocess.run(
+        ["make", "-n", "-o", ".venv/.ready", "laws", "smoke", "slices", "real"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    asked = re.findall(
+        r"^.*/snakemake (--profile[^;&\n]*)$", said.replace("\\\n", ""), re.MULTILINE
+    )
+    asked = [line for line in asked if "NAME" not in line]
+    assert len(asked) == 4
+    for command in asked:
+        found = snakemake_parser().parse_args(shlex.split(command))
+        assert found.targets
+        assert unknown_law(found.targets, "README.md") is None
 
 
 def script_fault(rest: list[str], page: str) -> str | None:
