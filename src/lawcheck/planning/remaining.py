@@ -34,7 +34,7 @@ def remaining(planner: Planner, layout: Layout, runs: Mapping[str, Run], jobs: i
         record = _read(layout.train_record(run.id))
         if record is not None and record.get("wall_seconds"):
             taken, done = taken + record["wall_seconds"] / 60, done + planned
-        trained += record is not None or not run.arm.has_weights
+        trained += record is not None
         left += planned if record is None else 0.0
         if layout.run_scores(run.id).is_file():
             scored += 1
@@ -42,8 +42,9 @@ def remaining(planner: Planner, layout: Layout, runs: Mapping[str, Run], jobs: i
             left += evaluation_minutes(scale, [run])
     pace = taken / done if done else 1.0
     minutes = left * pace / jobs
+    train = sum(run.arm.has_weights for run in runs.values())
     return (
-        f"{trained} of {len(runs)} runs trained, {scored} scored; about {minutes:.0f} minutes left "
+        f"{trained} of {train} runs trained, {scored} of {len(runs)} scored; about {minutes:.0f} minutes left "
         f"with {jobs} at a time{f', at {pace:.2f} x the planned time' if done else ''}"
     )
 
