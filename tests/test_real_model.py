@@ -200,15 +200,14 @@ def test_what_is_left_follows_what_is_there(tmp_path):
     layout = Layout(tmp_path, SCALE.name)
     runs = study_runs(planner, DEMO[0])
     trained = [r for r in runs.values() if r.arm.has_weights]
+    n, scored = len(trained), f"0 of {len(runs)} scored"
     first = remaining(planner, layout, runs, 1)
-    assert first.startswith(f"0 of {len(trained)} runs trained, 0 of {len(runs)} scored")
+    assert first.startswith(f"0 of {n} runs trained, {scored}")
     for run in trained:
         layout.run(run.id).mkdir(parents=True)
         layout.train_record(run.id).write_text('{"wall_seconds": 60}', encoding="utf-8")
     done = remaining(planner, layout, runs, 1)
-    assert done.startswith(
-        f"{len(trained)} of {len(trained)} runs trained, 0 of {len(runs)} scored"
-    )
+    assert done.startswith(f"{n} of {n} runs trained, {scored}")
 
     def minutes(line):
         return int(line.split("about ")[1].split()[0])

@@ -44,8 +44,8 @@ def remaining(planner: Planner, layout: Layout, runs: Mapping[str, Run], jobs: i
     minutes = left * pace / jobs
     train = sum(run.arm.has_weights for run in runs.values())
     return (
-        f"{trained} of {train} runs trained, {scored} of {len(runs)} scored; about {minutes:.0f} minutes left "
-        f"with {jobs} at a time{f', at {pace:.2f} x the planned time' if done else ''}"
+        f"{trained} of {train} runs trained, {scored} of {len(runs)} scored; about {minutes:.0f} "
+        f"minutes left with {jobs} at a time{f', at {pace:.2f} x the planned time' if done else ''}"
     )
 
 
