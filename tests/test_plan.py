@@ -7,6 +7,7 @@ import pytest
 from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Law, Recipe, difference
 from lawcheck.declare.scale import load_scale, scale_names
+from lawcheck.declare.worlds import scale_laws
 from lawcheck.errors import InputError
 from lawcheck.pipeline.workflow import Workflow
 from lawcheck.planning.cost import planned_tokens
@@ -138,6 +139,8 @@ def test_unknown_run_names_the_nearest(planner):
 def test_a_setting_that_nothing_reads_is_refused_wherever_runs_are_planned(change, message):
     with pytest.raises(InputError, match=message):
         Planner(load_scale("smoke", change), (0,))
+    with pytest.raises(InputError, match=message):
+        scale_laws(load_scale("smoke", change))
 
 
 def test_every_shipped_scale_names_what_is_there():

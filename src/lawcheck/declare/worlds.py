@@ -118,7 +118,11 @@ def data_digest(scale: Scale) -> str | None:
 
 
 def scale_laws(scale: Scale) -> dict[str, Law]:
-    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study."""
+    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study.
+
+    Raises InputError as require_known.
+    """
+    require_known(scale)
     return realisable(scale, discovery.laws_of(scale.studies))
 
 
