@@ -162,6 +162,20 @@ def test_python_does_not_warn_beside_our_line(tmp_path):
     assert "odd.py line 1: cannot be imported (TypeError: 'float' object is not callable)" in line
 
 
+def test_a_law_file_whose_error_names_a_step_gets_no_second_one(tmp_path, capsys):
+    text = "from lawcheck import Arm\n\n"
+    for name, line in {
+        "own": 'Arm(method="lora", decoding="beam")',
+        "theirs": 'raise ValueError("x; y")',
+    }.items():
+        (tmp_path / f"{name}.py").write_text(f"{text}{line}\n")
+        assert main(["judge", str(tmp_path / f"{name}.py"), "--scores", "x.csv"]) == 2
+    own, theirs = capsys.readouterr().err.splitlines()
+    assert own.count("; ") == 1
+    assert "own.py line 3: arm" in own
+    assert theirs.endswith("(ValueError: x; y); correct the file")
+
+
 VERBS = _verbs(_names())
 
 

@@ -8,7 +8,7 @@ import pytest
 from score_world import PLACES, SCIENCE, columns, table
 
 from lawcheck.declare import discovery
-from lawcheck.declare.design import Recipe, plain
+from lawcheck.declare.design import Check, Hypothesis, Law, Recipe, difference, plain
 from lawcheck.declare.estimands import RankCorrelation, RoughnessRatio, SeedSpread
 from lawcheck.errors import InputError
 from lawcheck.judging.estimators import estimate
@@ -72,6 +72,16 @@ def test_scores_that_never_vary_leave_a_part_without_an_estimate(estimand):
     assert math.isnan(found.estimate.value)
     assert found.estimate.se is None
     assert found.notes[-1].startswith("no estimate: ")
+    claim = difference(MIXED[-1:], ALONE[-1:])
+    check = Check(name="varies", kind="manipulation", claim="scores vary", estimand=estimand)
+    for tested, checks, outcome in (
+        (estimand, (), "INCONCLUSIVE"),
+        (claim, (check,), "NOT TESTED"),
+    ):
+        given = {"estimand": tested, "checks": checks}
+        h = Hypothesis(name="h", role="primary", claim="c", alternative="greater", sesoi=1, **given)
+        law = Law(name="l", title="L", claim="c", source="s", base=BASE, hypotheses=(h,))
+        assert judge(law, table(rows), tasks=PLACES).outcome == outcome
 
 
 def test_roughness_ratio_may_compare_disciplines_of_the_same_arms():

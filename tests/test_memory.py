@@ -20,6 +20,7 @@ from lawcheck.errors import InputError
 from lawcheck.methods.base import AdapterSettings, ModelShapes
 from lawcheck.planning.accelerators import load_accelerator
 from lawcheck.planning.memory import memory
+from lawcheck.training.heap import settled
 from lawcheck.training.output_head import logits_at
 
 SETTINGS = AdapterSettings(rank=4, alpha=8)
@@ -325,3 +326,14 @@ def test_the_proxys_planned_minutes_are_those_of_the_published_run():
     planned_hours = plan_law(planner, discovery.law("share_then_specialize"))["device_hours"]
     measured_hours = sum(r["cpu_seconds"] or 0 for r in record["runs"].values()) / 3600
     assert planned_hours / 2 < measured_hours < 2 * planned_hours
+
+
+class Cycle:
+    def __init__(self):
+        self.own = self
+
+
+def test_what_a_run_leaves_behind_is_gone_before_the_next():
+    with settled():
+        left = weakref.ref(Cycle())
+    assert left() is None

@@ -382,6 +382,15 @@ def test_a_rule_that_returns_no_weights_is_named(returned, said):
         rule({"a": 0.5, "b": 0.5}, {"a": 1.0, "b": 2.0}, (), Mixture(update="odd"))
 
 
+def test_a_rule_that_names_a_step_gets_no_second_one():
+    def update(*_):
+        raise InputError("losses: none of a; train a")
+
+    rule = MixingRule(name="odd", title="odd", version=1, update=update)
+    with pytest.raises(InputError, match=r"^mixing rule 'odd': losses: none of a; train a$"):
+        rule({"a": 0.5, "b": 0.5}, {"a": 1.0, "b": 2.0}, (), Mixture(update="odd"))
+
+
 # ------------------------------------------------------------------------------------ the stages
 
 MOVES = arm("lora", Recipe(mixture=Mixture(update="by_loss", rows=1_000_000, phases=4)))

@@ -7,6 +7,7 @@ import pytest
 from lawcheck.declare import discovery, versions
 from lawcheck.declare.design import Law, Recipe, difference
 from lawcheck.declare.scale import load_scale, scale_names
+from lawcheck.declare.worlds import scale_laws
 from lawcheck.errors import InputError
 from lawcheck.pipeline.workflow import Workflow
 from lawcheck.planning.cost import planned_tokens
@@ -14,6 +15,7 @@ from lawcheck.planning.plan import Planner, batches, find_runs
 from lawcheck.studies.discipline_laws.arms import discipline_lora, lora_comp, lora_moe
 
 RATE = {"learning_rate": 1e-3, "weight_decay": 0.0, "warmup_ratio": 0.0}
+REFERENCE = {"base": "default", "learning_rate": 1e-3}
 
 
 @pytest.fixture
@@ -125,11 +127,20 @@ def test_unknown_run_names_the_nearest(planner):
         ({"methods": {"lora.dop": RATE}}, "names no objective 'dop'; nearest: dpo"),
         ({"corpus": {"caps": {"maths": 3}}}, "corpus.caps: no discipline 'maths'; nearest: math"),
         ({"corpus": {"reserve": {"maths": 3}}}, "corpus.reserve: no discipline 'maths'; nearest"),
+        ({"methods": {"full@rank_multiple=5": RATE}}, "no design key 'rank_multiple'; known: none"),
+        ({"methods": {"lora@rank_multiple=x": RATE}}, "rank_multiple is 'x', expected a whole num"),
+        ({"methods": {"lora_moe@variant=plane": RATE}}, "variant 'plane' is unknown; nearest: pla"),
+        ({"evaluation": {"disciplines": ["maths"]}}, "evaluation.disciplines: no discipline 'mat"),
+        ({"bases": {"default": {"mixture": {"maths": 3}}}}, "bases.default.mixture: no discipline"),
+        ({"references": {"defualt": REFERENCE}}, "references: no base 'defualt'; nearest: default"),
+        ({"references": {"default": {**REFERENCE, "method": "ful"}}}, "no method 'ful'; nearest:"),
     ],
 )
 def test_a_setting_that_nothing_reads_is_refused_wherever_runs_are_planned(change, message):
     with pytest.raises(InputError, match=message):
         Planner(load_scale("smoke", change), (0,))
+    with pytest.raises(InputError, match=message):
+        scale_laws(load_scale("smoke", change))
 
 
 def test_every_shipped_scale_names_what_is_there():

@@ -337,6 +337,14 @@ def test_a_law_recorded_after_a_verdict_stays_exploratory(folder, tmp_path):
     assert found.note in verdict.notes
 
 
+@pytest.mark.parametrize(("looks", "found"), [(0, "found '0'"), ([0.6], "fractions 0.6")])
+def test_looks_that_no_record_has_are_restored_and_not_typed_again(folder, looks, found):
+    path = preregister(law(part(1.0)), None, folder)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "looks": looks}))
+    with pytest.raises(InputError, match=f"looks: {found}[^;]*; restore the record; one that"):
+        preregistration_of(law(part(1.0)), None)
+
+
 def test_records_of_the_first_version_are_read(folder):
     one, scale = discovery.law("variability"), load_scale("smoke")
     digests = {"design_digest": design_digest(one), "scale_digest": scale_digest(scale, one)}

@@ -423,7 +423,7 @@ def _imported(name: str, kind: str, missing: bool = False) -> ModuleType | None:
         inside = Path(*name.split(".")[1:])
         paths = (folder / f"{inside}.py", folder / inside / "__init__.py")
         path = next((p for p in paths if p.exists()), folder)
-        line = f"{_failure(error, str(path), folder)}; {CORRECT}"
+        line = _failure(error, str(path), folder, CORRECT)
         leave_out(kind, line, name.rpartition(".")[2])
         return None
 
@@ -443,7 +443,7 @@ def _strangers(kind: str) -> Iterator[ModuleType]:
         except BaseException as error:
             mine = [p for p in points if p.module == name]
             by = next((p.dist.name for p in mine if p.dist), name)
-            line = f"{_failure(error, name, None)}; correct it, or uninstall {by}"
+            line = _failure(error, name, None, f"correct it, or uninstall {by}")
             leave_out(kind, line, *(p.name for p in mine), name.rpartition(".")[2])
             continue
         yield module
@@ -521,7 +521,7 @@ def _from_file(path: str, kind: str) -> ModuleType | None:
     # Somebody else's code: whatever it raises, even an exit, is that file's fault.
     except BaseException as error:
         del sys.modules[name]
-        line = f"{_failure(error, path, folder)}; {_out(path, kind)}"
+        line = _failure(error, path, folder, _out(path, kind))
         leave_out(kind, line, name, *_names(module, KINDS[kind][0] if kind in KINDS else ""))
         return None
     return module
@@ -560,18 +560,20 @@ def _origin(module: ModuleType) -> str:
     return _shown(_loaded.get(module.__name__, module.__name__))
 
 
-def _failure(error: BaseException, path: str, folder: Path | None) -> str:
-    """Where and why something from outside cannot be imported.
+def _failure(error: BaseException, path: str, folder: Path | None, step: str) -> str:
+    """Where and why something from outside cannot be imported, and the next step.
 
     folder: of its own files; None for a module on Python's path. The line is that of the file, or
-    of what it imports from its own folder.
+    of what it imports from its own folder. An InputError that names a step keeps that one.
     """
     said = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     if isinstance(error, SystemExit):
         said = f"it ends the program, exit {error.code}"
     elif isinstance(error, SyntaxError):
         said = f"{type(error).__name__}: {error.msg}"
-    why = f"cannot be imported ({' '.join(said.split())})"
+    why = f"cannot be imported ({' '.join(said.split())}); {step}"
+    if isinstance(error, InputError) and "; " in said:
+        why = " ".join(said.split())
     steps = list(_steps(error))
     place = os.path.realpath(path)
     if folder is None and steps:
@@ -584,7 +586,7 @@ def _failure(error: BaseException, path: str, folder: Path | None) -> str:
     if file in (place, STDIN):
         return f"{_shown(path)} line {line}: {why}"
     assert folder is not None
-    return f"{_shown(path)}: {folder / file.removeprefix(root)} line {line} {why}"
+    return f"{_shown(path)}: {folder / file.removeprefix(root)} line {line}: {why}"
 
 
 def _steps(error: BaseException) -> Iterator[tuple[str, int]]:

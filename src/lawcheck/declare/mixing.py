@@ -93,6 +93,9 @@ class MixingRule:
             more = (reference,) if self.references else ()
             given = self.update(dict(weights), dict(losses), tuple(history), mixture, *more)
             found = {domain: float(weight) for domain, weight in given.items()}
+        except InputError as error:
+            # Which names its own next step.
+            raise InputError(f"mixing rule {self.name!r}: {error}") from error
         # Somebody else's code: whatever it raises is the rule's fault.
         except Exception as error:
             raise InputError(

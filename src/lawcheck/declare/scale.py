@@ -530,23 +530,31 @@ class Scale(Part):
         if not finer:
             return own
         whole = discovery.method(method).validate(design or {})
-        fitting = [key for key in finer if self._fits(key, method, whole)]
+        fitting = [
+            key
+            for key in finer
+            if all(str(whole[k]) == value for k, value in self.design_of(key).items())
+        ]
         return max(fitting, key=lambda key: (key.count("@"), key), default=own)
 
-    def _fits(self, key: str, method: str, design: Mapping[str, Any]) -> bool:
-        fits = True
-        for named in key.split("@")[1:]:
-            choice, _, value = named.partition("=")
+    def design_of(self, key: str) -> dict[str, str]:
+        """What a key of `methods` asks of an arm's design, as text.
+
+        Raises InputError for what no arm of the method can have: its rate would never be read.
+        """
+        name, *pairs = key.split("@")
+        method = discovery.method(name.partition(".")[0])
+        found = {}
+        for choice, _, value in (pair.partition("=") for pair in pairs):
             what = f"scale {self.name!r}: methods: {key!r} names no design key {choice!r}"
-            found = str(look_up(choice, design, what))
+            look_up(choice, method.design, what)
             whole = value.isdecimal() and not value.startswith("0")
             try:
-                # A value that no arm can have would leave the coarser rate without a word.
-                discovery.method(method).validate({choice: int(value) if whole else value})
+                method.validate({choice: int(value) if whole else value})
             except InputError as error:
                 raise InputError(f"scale {self.name!r}: methods: {key!r}: {error}") from error
-            fits = fits and found == value
-        return fits
+            found[choice] = value
+        return found
 
     def settings_of(
         self, method: str, objective: str = "response", design: Mapping[str, Any] | None = None

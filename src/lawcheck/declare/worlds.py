@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from lawcheck.declare import discovery
 from lawcheck.declare.design import Discipline, Law
 from lawcheck.declare.lineage import lineage
-from lawcheck.declare.scale import Scale
+from lawcheck.declare.scale import BuiltBase, Scale
 from lawcheck.errors import InputError, look_up
 from lawcheck.files.hashing import digest
 
@@ -31,23 +31,37 @@ def science(scale: Scale) -> list[Discipline]:
 
 
 def require_known(scale: Scale) -> None:
-    """Raises InputError for a setting of a discipline, method or objective that is nowhere.
+    """Raises InputError for a setting of a discipline, base, method, design or objective that is
+    nowhere.
 
     One of another world may come from the scale that this one extends.
     """
     science(scale)
-    disciplines = {n: d for n, d in discovery.disciplines().items() if d.role == "discipline"}
-    corpus = scale.corpus
-    of_disciplines = [("corpus.caps", corpus.caps), ("corpus.reserve", corpus.reserve)]
-    for key, named in of_disciplines:
+    everywhere = discovery.disciplines()
+    disciplines = {n: d for n, d in everywhere.items() if d.role == "discipline"}
+    methods, bases = discovery.methods(), scale.bases
+    corpus, references = scale.corpus, scale.references
+    words = scale.plan.words_per_sample if scale.plan is not None else {}
+    mixtures = {n: b.mixture for n, b in bases.items() if isinstance(b, BuiltBase)}
+    settings: list[tuple[str, Iterable[str], str, Mapping[str, Any]]] = [
+        ("corpus.caps", corpus.caps, "discipline", disciplines),
+        ("corpus.reserve", corpus.reserve, "discipline", disciplines),
+        ("evaluation.disciplines", scale.evaluation.disciplines or (), "discipline", everywhere),
+        ("plan.words_per_sample", words, "discipline", everywhere),
+        *((f"bases.{n}.mixture", m, "discipline", everywhere) for n, m in mixtures.items()),
+        ("references", [*references, *(r.base for r in references.values())], "base", bases),
+        ("references", [r.method for r in references.values()], "method", methods),
+    ]
+    for key, named, kind, known in settings:
         for name in named:
-            look_up(name, disciplines, f"scale {scale.name!r}: {key}: no discipline {name!r}")
+            look_up(name, known, f"scale {scale.name!r}: {key}: no {kind} {name!r}")
     for key in scale.methods:
         method, _, objective = key.partition("@")[0].partition(".")
         what = f"scale {scale.name!r}: methods: {key!r} names no {{}} {{!r}}"
-        look_up(method, discovery.methods(), what.format("method", method))
+        look_up(method, methods, what.format("method", method))
         if objective:
             look_up(objective, discovery.objectives(), what.format("objective", objective))
+        scale.design_of(key)
 
 
 def data_folder(scale: Scale) -> Path | None:
@@ -104,7 +118,11 @@ def data_digest(scale: Scale) -> str | None:
 
 
 def scale_laws(scale: Scale) -> dict[str, Law]:
-    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study."""
+    """What `all` of a scale runs: laws of the studies that it lists, and laws of no study.
+
+    Raises InputError as require_known.
+    """
+    require_known(scale)
     return realisable(scale, discovery.laws_of(scale.studies))
 
 

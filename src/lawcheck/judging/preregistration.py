@@ -158,13 +158,15 @@ def _stamp(when: datetime.datetime) -> str:
 
 
 def _looks(recorded: dict[str, Any], path: Path) -> Looks:
-    found, unplanned = recorded.get("looks", 1), recorded.get("unplanned", [])
+    looks, unplanned = recorded.get("looks", 1), recorded.get("unplanned", [])
     try:
-        if isinstance(found, list):
-            return Looks(tuple(map(float, found)), tuple(map(float, unplanned)))
-        return Looks.planned(found)
+        if isinstance(looks, list):
+            return Looks(tuple(map(float, looks)), tuple(map(float, unplanned)))
+        return Looks.planned(looks)
     except (InputError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: {error}; {RESTORE}") from None
+        # Not the step of who types looks: nobody typed these.
+        found = str(error).rpartition("; ")[0] or error
+        raise InputError(f"{path}: {found}; {RESTORE}") from None
 
 
 def _version(recorded: dict[str, Any], path: Path) -> int:

@@ -12,10 +12,12 @@ def settled() -> Iterator[None]:
     """Inside, collections pass over what is alive now; what comes later is collected as ever.
 
     Modules and the questions of a study live as long as their job, and every full collection
-    would walk them all again.
+    would walk them all again. What came and became garbage inside is collected at the end: a
+    trainer and its model refer to one another, and the next `settled` would keep them, too.
     """
     gc.freeze()
     try:
         yield
     finally:
+        gc.collect()
         gc.unfreeze()
