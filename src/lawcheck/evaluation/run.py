@@ -200,6 +200,9 @@ def _evaluate_on_base(
             write_scores(rows, path)
             holds = {"items": items, "paths": lm.paths, "decoding": job.decoding}
             origin.seal(path, kind, job.run_id, made_from=job.made_from, holds=holds)
+            # Let go of, the model is collected before the next is loaded.
+            del own
+            lm.exchange(base)
 
 
 def _answers(

@@ -19,6 +19,7 @@ import torch
 import transformers
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import logging
 
 from lawcheck.corpus import frozen
 from lawcheck.declare.scale import BuiltBase, Hardware, Scale
@@ -90,6 +91,8 @@ def build_base(
             "transformers": transformers.__version__,
         },
     }
+    # A bar around a file of a megabyte.
+    logging.disable_progress_bar()
     with atomic.atomic_folder(out) as part:
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
