@@ -132,7 +132,7 @@ def test_unknown_run_names_the_nearest(planner):
         ({"methods": {"lora_moe@variant=plane": RATE}}, "variant 'plane' is unknown; nearest: pla"),
         ({"evaluation": {"disciplines": ["maths"]}}, "evaluation.disciplines: no discipline 'mat"),
         ({"bases": {"default": {"mixture": {"maths": 3}}}}, "bases.default.mixture: no discipline"),
-        ({"references": {"defualt": REFERENCE}}, "references: no base 'defualt'; nearest: default"),
+        ({"references": {"defaults": REFERENCE}}, "references: no base 'defaults'; nearest"),
         ({"references": {"default": {**REFERENCE, "method": "ful"}}}, "no method 'ful'; nearest:"),
     ],
 )
