@@ -76,30 +76,21 @@ def _random(module: nn.Module, base: nn.Linear) -> nn.Module:
     return module.train()
 
 
-def hydralora(module: ModuleType, base: nn.Linear, layer: Any, gate: Any) -> nn.Module:
+def gated(module: ModuleType, base: nn.Linear, layer: Any, gate: Any) -> nn.Module:
+    """HydraLoRA's layer, whose experts share one A, or LoRAMoE's, with an A each."""
     shared = {"lora_alpha": ALPHA, "lora_nums": EXPERTS, "bias": False}
     found = module.Linear(base.in_features, base.out_features, r=RANK, **shared)
-    up = layer.lora_moe_B["default"].weight.chunk(EXPERTS, dim=1)
+    down, up = layer.lora_moe_A["default"].weight, layer.lora_moe_B["default"].weight
+    pairs = [(f"lora_B{e}", one) for e, one in enumerate(up.chunk(EXPERTS, dim=1))]
+    if hasattr(found, "lora_A"):
+        pairs.append(("lora_A", down))
+    else:
+        pairs += [(f"lora_A{e}", one) for e, one in enumerate(down.chunk(EXPERTS))]
     with torch.no_grad():
         found.weight.copy_(base.weight)
         found.lora_route.weight.copy_(gate.weight)
-        found.lora_A.weight.copy_(layer.lora_moe_A["default"].weight)
-        for e, one in enumerate(up):
-            getattr(found, f"lora_B{e}").weight.copy_(one)
-    return found
-
-
-def loramoe(module: ModuleType, base: nn.Linear, layer: Any, gate: Any) -> nn.Module:
-    shared = {"lora_alpha": ALPHA, "lora_nums": EXPERTS, "bias": False}
-    found = module.Linear(base.in_features, base.out_features, r=RANK, **shared)
-    down = layer.lora_moe_A["default"].weight.chunk(EXPERTS)
-    up = layer.lora_moe_B["default"].weight.chunk(EXPERTS, dim=1)
-    with torch.no_grad():
-        found.weight.copy_(base.weight)
-        found.lora_route.weight.copy_(gate.weight)
-        for e in range(EXPERTS):
-            getattr(found, f"lora_A{e}").weight.copy_(down[e])
-            getattr(found, f"lora_B{e}").weight.copy_(up[e])
+        for name, weight in pairs:
+            getattr(found, name).weight.copy_(weight)
     return found
 
 
@@ -155,24 +146,21 @@ def measure(shape: str, files: dict[str, ModuleType], rounds: int) -> list[str]:
 
         return run
 
-    for name, variant, build in (
-        ("hydralora", "shared_a", hydralora),
-        ("loramoe", "plain", loramoe),
-    ):
+    for name, variant in (("hydralora", "shared_a"), ("loramoe", "plain")):
         if name not in files:
             continue
         layer, gate = ours(base, variant)
         # In training as built; HydraLoRA's and LoRAMoE's `train` returns nothing.
-        theirs = build(files[name], base, layer, gate)
+        theirs = gated(files[name], base, layer, gate)
 
-        def gated(layer: Any = layer, gate: Any = gate) -> Tensor:
+        def own(layer: Any = layer, gate: Any = gate) -> Tensor:
             layer.gate_state["default"].weights = gate(x)
             return layer(x)
 
         def public(theirs: Any = theirs) -> Tensor:
             return theirs(x)[0]
 
-        compare(name, gated, public, x)
+        compare(name, own, public, x)
         weights = gate(x).detach().requires_grad_()
 
         def alone(layer: Any = layer, weights: Tensor = weights) -> Tensor:
@@ -184,10 +172,10 @@ def measure(shape: str, files: dict[str, ModuleType], rounds: int) -> list[str]:
         steps[name] = step(theirs, public, dy)
     if "mola" in files:
         settings = AdapterSettings(rank=RANK, alpha=ALPHA, dropout=0.0)
-        own = _random(MolaLinear(base, EXPERTS, TOP, settings), base)
-        theirs = mola(files["mola"], base, own)
-        compare("mola", lambda: own(x), lambda: theirs(x)[0], x)
-        steps["mola, ours"] = step(own, lambda: own(x), dy)
+        mine = _random(MolaLinear(base, EXPERTS, TOP, settings), base)
+        theirs = mola(files["mola"], base, mine)
+        compare("mola", lambda: mine(x), lambda: theirs(x)[0], x)
+        steps["mola, ours"] = step(mine, lambda: mine(x), dy)
         steps["mola"] = step(theirs, lambda: theirs(x)[0], dy)
     times = in_turn(steps, rounds)
     cells = [f"{d_in} x {d_out}, T={tokens}"]
